@@ -1,0 +1,2 @@
+// @p2p/mesh is not built yet: this package exports nothing.
+export {}

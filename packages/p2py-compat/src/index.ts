@@ -1,0 +1,2 @@
+// @p2p/p2py-compat is not built yet: this package exports nothing.
+export {}

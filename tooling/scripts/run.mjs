@@ -1,0 +1,97 @@
+// The one entry of every root script (`npm run …`): needs only Node and npm. It brings pnpm at the
+// pinned version through npx, installs from the lock file when that changed, builds what the task
+// needs, and says what it is doing, because the first run takes a while.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+const [task = '', ...args] = process.argv.slice(2)
+process.env.TURBO_TELEMETRY_DISABLED = '1'
+process.env.DO_NOT_TRACK = '1'
+
+/** Each task: what to build first (turbo filters), and the commands to run. */
+const tasks = {
+  build: { run: [turbo('build')] },
+  test: { run: [turbo('test')] },
+  lint: { run: [turbo('lint'), pnpmExec('prettier', '--check', '.')] },
+  format: { run: [pnpmExec('prettier', '--write', '.')] },
+  typecheck: { build: ['./packages/*', './apps/*'], run: [turbo('typecheck')] },
+  verify: { build: ['./packages/*', './apps/*'], run: [node('tooling/scripts/verify.mjs')] },
+  demo: { build: ['@p2p/demo'], run: [node('apps/demo/dist/demo.js')] },
+  p2p: { build: ['@p2p/demo'], run: [node('apps/demo/dist/p2p.js')] },
+  conformance: { build: ['@p2p/conformance'], run: [node('tooling/conformance/dist/main.js')] },
+  interop: { build: ['@p2p/demo', '@p2p/interop'], run: [node('tooling/interop/dist/main.js')] },
+  sim: { build: ['@p2p/simulate'], run: [node('tooling/simulate/dist/main.js')] },
+  fuzz: { build: ['@p2p/fuzz'], run: [node('tooling/fuzz/dist/main.js')] },
+  bench: { build: ['@p2p/bench'], run: [node('tooling/bench/dist/main.js')] },
+}
+
+function turbo(name) {
+  return {
+    program: 'pnpm',
+    args: ['exec', 'turbo', 'run', name, '--output-logs=new-only', '--log-order=grouped'],
+    turbo: true,
+  }
+}
+function pnpmExec(...command) {
+  return { program: 'pnpm', args: ['exec', ...command] }
+}
+function node(file) {
+  return { program: process.execPath, args: [join(root, file)] }
+}
+
+// Progress goes to stderr: what a task prints on stdout may be read by a program.
+const say = (text) => process.stderr.write(`[p2p] ${text}\n`)
+
+const pinned = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager
+const pnpm = (pnpmArgs, stdout = 'inherit') => {
+  const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx'
+  return spawnSync(npx, ['--yes', pinned, ...pnpmArgs], {
+    cwd: root,
+    stdio: ['inherit', stdout, 'inherit'],
+    shell: process.platform === 'win32',
+  })
+}
+const stop = (result) => {
+  if (result.error) {
+    say(`could not start: ${result.error.message}`)
+    process.exit(1)
+  }
+  if (result.status !== 0) process.exit(result.status ?? 1)
+}
+
+const selected = tasks[task]
+if (selected === undefined) {
+  say(`unknown task "${task}"; known: ${Object.keys(tasks).join(', ')}`)
+  process.exit(2)
+}
+
+const lockHash = createHash('sha256')
+  .update(readFileSync(join(root, 'pnpm-lock.yaml')))
+  .digest('hex')
+const stamp = join(root, 'node_modules', '.p2p-installed')
+if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
+  say(`installing from the lock file with ${pinned} (first run: under a minute) …`)
+  stop(pnpm(['install', '--frozen-lockfile', '--prefer-offline', '--reporter=append-only'], 2))
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, lockHash)
+}
+if (selected.build) {
+  say('building …')
+  const filters = selected.build.map((name) => `--filter=${name}`)
+  stop(pnpm(['exec', 'turbo', 'run', 'build', ...filters, '--output-logs=errors-only'], 2))
+}
+for (const command of selected.run) {
+  const commandArgs =
+    command.turbo && args.length > 0
+      ? [...command.args, '--', ...args]
+      : [...command.args, ...(command.turbo ? [] : args)]
+  stop(
+    command.program === 'pnpm'
+      ? pnpm(commandArgs)
+      : spawnSync(command.program, commandArgs, { cwd: process.cwd(), stdio: 'inherit' }),
+  )
+}
