@@ -1,0 +1,25 @@
+/** The sets the runner knows. The first that describes a file takes it. */
+import type { FixtureSet } from './fixture-set.ts'
+import { unbuiltSet } from './fixture-set.ts'
+
+export const fixtureSets: readonly FixtureSet[] = [
+  unbuiltSet(
+    'p2py',
+    'the p2py network (@p2p/p2py-compat) is not built',
+    (file) => file.folder === 'p2py',
+  ),
+  unbuiltSet(
+    'sync',
+    'the dictionary (@p2p/sync) is not built',
+    (file) => file.name.startsWith('sync-') && file.folder !== 'transcripts',
+  ),
+  unbuiltSet('sync transcripts', 'the dictionary (@p2p/sync) is not built', (file) =>
+    file.name.startsWith('sync-'),
+  ),
+  unbuiltSet(
+    'chord',
+    'the hash table (@p2p/chord) is not built',
+    (file) => file.name === 'chord' || file.name.startsWith('chord-'),
+  ),
+  unbuiltSet('everything else', 'this set is not built', () => true),
+]
