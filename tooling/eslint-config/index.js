@@ -4,6 +4,7 @@
 import tseslint from 'typescript-eslint'
 
 const impureGlobals = [
+  { name: 'Date', message: 'Protocol code gets the time as an argument.' },
   { name: 'setTimeout', message: 'Protocol code gets its deadlines from nextDeadline().' },
   { name: 'setInterval', message: 'Protocol code gets its deadlines from nextDeadline().' },
   { name: 'setImmediate', message: 'Protocol code gets its deadlines from nextDeadline().' },
@@ -75,12 +76,12 @@ export default tseslint.config(
         { selector: 'ExportAllDeclaration', message: 'Name what you export.' },
         { selector: 'ExportDefaultDeclaration', message: 'Use a named export.' },
         {
-          selector: "NewExpression[callee.name='Date']",
-          message: 'Protocol code gets the time as an argument.',
+          selector: ":not(MemberExpression) > Identifier[name='Math']",
+          message: 'Name the function: Math.max(…); Math.random is refused.',
         },
         {
-          selector: "CallExpression[callee.name='Date']",
-          message: 'Protocol code gets the time as an argument.',
+          selector: "MemberExpression[object.name='Math'][computed=true]",
+          message: 'Name the function: Math.max(…); Math.random is refused.',
         },
       ],
       'no-restricted-imports': [
