@@ -16,7 +16,6 @@ export default {
       require.resolve('ts-jest'),
       {
         useESM: true,
-        isolatedModules: true,
         diagnostics: false,
         tsconfig: require.resolve('./tsconfig.json'),
       },
