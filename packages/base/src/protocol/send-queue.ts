@@ -1,0 +1,150 @@
+/**
+ * What waits to be written to one link, and what is given up when the other end does not read.
+ *
+ * Frames leave in the order they came. When a frame does not fit under `maxQueuedBytes`, waiting
+ * announcements are dropped first, then relayed payload (both are repaired by the protocol), oldest
+ * first. `control` and `own` frames are never dropped: on a link that is moving they may exceed the
+ * limit up to `maxOwnQueuedBytes`, because a burst of the application is not the peer's fault; on a
+ * link that is not, the link is to be cut. A link on which nothing moves for
+ * `stalledLinkTimeoutMs` is to be cut in any case.
+ *
+ * The driver asks `take()` for the bytes of one write, and reports `onWritten()` once the operating
+ * system has them; until then they count as waiting.
+ */
+import type { SendPriority } from './link.ts'
+import type { NodeLimits } from './limits.ts'
+
+export type SendOutcome = 'queued' | 'dropped' | 'overflow'
+
+export interface SendQueueCounters {
+  readonly droppedAnnouncements: number
+  readonly droppedRelays: number
+}
+
+interface Waiting {
+  readonly bytes: Uint8Array
+  readonly priority: SendPriority
+}
+
+type QueueLimits = Pick<
+  NodeLimits,
+  'maxQueuedBytes' | 'maxOwnQueuedBytes' | 'fullQueueGraceMs' | 'stalledLinkTimeoutMs'
+>
+
+/** One write at most: small enough that a slow reader shows progress, large enough to be rare. */
+const maxWriteBytes = 262_144
+
+export class SendQueue {
+  readonly #limits: QueueLimits
+  #waiting: Waiting[] = []
+  #waitingBytes = 0
+  #writingBytes = 0
+  #lastProgressMs = 0
+  #droppedAnnouncements = 0
+  #droppedRelays = 0
+
+  constructor(limits: QueueLimits) {
+    this.#limits = limits
+  }
+
+  /** Bytes that the operating system has not taken yet. */
+  get queuedBytes(): number {
+    return this.#waitingBytes + this.#writingBytes
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  get counters(): SendQueueCounters {
+    return {
+      droppedAnnouncements: this.#droppedAnnouncements,
+      droppedRelays: this.#droppedRelays,
+    }
+  }
+
+  /** Takes one frame in. 'overflow' means that the link has to be cut; the frame is not queued. */
+  push(bytes: Uint8Array, priority: SendPriority, monoMs: number): SendOutcome {
+    if (this.queuedBytes === 0) this.#lastProgressMs = monoMs
+    const { maxQueuedBytes, maxOwnQueuedBytes, fullQueueGraceMs } = this.#limits
+    if (this.queuedBytes + bytes.length > maxQueuedBytes) {
+      this.#makeRoom(bytes.length, priority)
+      if (this.queuedBytes + bytes.length > maxQueuedBytes) {
+        if (priority === 'announce' || priority === 'relay') {
+          this.#countDropped(priority)
+          return 'dropped'
+        }
+        const isMoving = monoMs - this.#lastProgressMs < fullQueueGraceMs
+        if (!isMoving || this.queuedBytes + bytes.length > maxOwnQueuedBytes) return 'overflow'
+      }
+    }
+    this.#waiting.push({ bytes, priority })
+    this.#waitingBytes += bytes.length
+    return 'queued'
+  }
+
+  /** The bytes of one write: whole frames, in order; undefined when nothing waits. */
+  take(): Uint8Array | undefined {
+    const first = this.#waiting[0]
+    if (first === undefined) return undefined
+    let count = 1
+    let byteCount = first.bytes.length
+    for (; count < this.#waiting.length; count += 1) {
+      const frameBytes = this.#waiting[count]?.bytes.length ?? 0
+      if (byteCount + frameBytes > maxWriteBytes) break
+      byteCount += frameBytes
+    }
+    const taken = this.#waiting.splice(0, count)
+    this.#waitingBytes -= byteCount
+    this.#writingBytes += byteCount
+    if (count === 1) return first.bytes
+    const joined = new Uint8Array(byteCount)
+    let offset = 0
+    for (const { bytes } of taken) {
+      joined.set(bytes, offset)
+      offset += bytes.length
+    }
+    return joined
+  }
+
+  /** Everything taken so far has left. */
+  onWritten(monoMs: number): void {
+    this.#writingBytes = 0
+    this.#lastProgressMs = monoMs
+  }
+
+  /** When the link counts as stalled unless something moves; Infinity while nothing waits. */
+  nextDeadline(): number {
+    if (this.queuedBytes === 0) return Infinity
+    return this.#lastProgressMs + this.#limits.stalledLinkTimeoutMs
+  }
+
+  isStalled(monoMs: number): boolean {
+    return monoMs >= this.nextDeadline()
+  }
+
+  /** Drops announcements, then relayed payload, until the frame fits or nothing of the kind is left. */
+  #makeRoom(frameBytes: number, priority: SendPriority): void {
+    this.#drop('announce', frameBytes)
+    if (priority !== 'announce') this.#drop('relay', frameBytes)
+  }
+
+  #drop(victim: 'announce' | 'relay', frameBytes: number): void {
+    const kept: Waiting[] = []
+    for (const waiting of this.#waiting) {
+      const fits = this.queuedBytes + frameBytes <= this.#limits.maxQueuedBytes
+      if (fits || waiting.priority !== victim) {
+        kept.push(waiting)
+        continue
+      }
+      this.#waitingBytes -= waiting.bytes.length
+      this.#countDropped(victim)
+    }
+    this.#waiting = kept
+  }
+
+  #countDropped(priority: 'announce' | 'relay'): void {
+    if (priority === 'announce') this.#droppedAnnouncements += 1
+    else this.#droppedRelays += 1
+  }
+}

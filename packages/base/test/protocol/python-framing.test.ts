@@ -1,0 +1,85 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { PythonFraming } from '../../src/protocol/python-framing.ts'
+
+const minFillerBytes = 100
+
+/** Sends frames of these lengths, one list per write; gives the frames of each write with fillers. */
+function frameWrites(writes: readonly (readonly number[])[]): number[][] {
+  const framing = new PythonFraming()
+  return writes.map((frames, index) =>
+    frames.flatMap((frameBytes) => {
+      const monoMs = index + 1
+      const filler = framing.fillerBytes({ frameBytes, minFillerBytes, monoMs })
+      if (filler > 0) framing.onSent(filler)
+      framing.onSent(frameBytes)
+      return filler > 0 ? [filler, frameBytes] : [frameBytes]
+    }),
+  )
+}
+
+/**
+ * py2p's reader as it was observed: pieces of at most 1,024 bytes; four bytes left behind a finished
+ * frame are fatal. `drained[i]` tells whether it had read everything when write i began.
+ */
+function pythonSurvives(
+  writes: readonly (readonly number[])[],
+  drained: readonly boolean[],
+): boolean {
+  const bursts: number[][] = []
+  writes.forEach((frames, index) => {
+    if (index === 0 || drained[index]) bursts.push([...frames])
+    else bursts[bursts.length - 1]?.push(...frames)
+  })
+  for (const frames of bursts) {
+    const total = frames.reduce((sum, length) => sum + length, 0)
+    let frameEnd = 0
+    for (const length of frames) {
+      frameEnd += length
+      const readEnd = Math.min(Math.ceil(frameEnd / 1024) * 1024, total)
+      if (readEnd - frameEnd === 4) return false
+    }
+  }
+  return true
+}
+
+describe('PythonFraming', () => {
+  test('the model of the reader knows the trap', () => {
+    expect(pythonSurvives([[1020, 50]], [true])).toBe(false)
+    expect(pythonSurvives([[1019, 50]], [true])).toBe(true)
+    expect(pythonSurvives([[1020], [50]], [true, false])).toBe(false)
+  })
+
+  test('leaves a stream alone that is clear of the trap', () => {
+    expect(frameWrites([[100, 200], [300]])).toEqual([[100, 200], [300]])
+  })
+
+  test('shifts a frame that would end 1,020 bytes behind the start of a write', () => {
+    expect(frameWrites([[1020]])).toEqual([[100, 1020]])
+    expect(frameWrites([[500], [520]])).toEqual([[500], [100, 520]])
+  })
+
+  test('no stream of writes trips the reader, wherever it had drained its socket', () => {
+    const write = fc.array(fc.integer({ min: 60, max: 3000 }), { minLength: 1, maxLength: 20 })
+    fc.assert(
+      fc.property(
+        fc.array(write, { minLength: 1, maxLength: 12 }),
+        fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }),
+        (writes, drained) => {
+          expect(pythonSurvives(frameWrites(writes), drained)).toBe(true)
+        },
+      ),
+    )
+  })
+
+  test('remembers a bounded number of write starts, so that there is always a way out', () => {
+    const framing = new PythonFraming()
+    for (let monoMs = 1; monoMs <= 5_000; monoMs += 1) {
+      const filler = framing.fillerBytes({ frameBytes: 61, minFillerBytes, monoMs })
+      expect(filler).toBeLessThan(minFillerBytes + 1_024)
+      if (filler > 0) framing.onSent(filler)
+      expect(framing.isSafe(61, monoMs)).toBe(true)
+      framing.onSent(61)
+    }
+  })
+})

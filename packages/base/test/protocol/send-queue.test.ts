@@ -1,0 +1,84 @@
+import { describe, expect, test } from '@jest/globals'
+import type { SendPriority } from '../../src/protocol/link.ts'
+import { SendQueue } from '../../src/protocol/send-queue.ts'
+
+const limits = {
+  maxQueuedBytes: 100,
+  maxOwnQueuedBytes: 300,
+  fullQueueGraceMs: 2_000,
+  stalledLinkTimeoutMs: 30_000,
+}
+const frame = (fill: number, length = 40): Uint8Array => new Uint8Array(length).fill(fill)
+
+function drain(queue: SendQueue): number[] {
+  const fills: number[] = []
+  for (let bytes = queue.take(); bytes !== undefined; bytes = queue.take()) fills.push(...bytes)
+  return [...new Set(fills)]
+}
+
+describe('SendQueue', () => {
+  test('gathers waiting frames into one write, in order', () => {
+    const queue = new SendQueue(limits)
+    queue.push(frame(1), 'own', 0)
+    queue.push(frame(2), 'relay', 0)
+    expect(queue.take()).toEqual(Uint8Array.of(...frame(1), ...frame(2)))
+    expect(queue.take()).toBeUndefined()
+    expect(queue.queuedBytes).toBe(80)
+    queue.onWritten(1)
+    expect(queue.queuedBytes).toBe(0)
+  })
+
+  test('takes what fits exactly and drops a relayed frame that is one byte too many', () => {
+    const queue = new SendQueue(limits)
+    expect(queue.push(frame(1, 100), 'own', 0)).toBe('queued')
+    expect(queue.push(frame(2, 1), 'relay', 0)).toBe('dropped')
+    expect(queue.counters).toEqual({ droppedAnnouncements: 0, droppedRelays: 1 })
+  })
+
+  test('drops announcements before relayed payload, and the oldest first', () => {
+    const queue = new SendQueue(limits)
+    queue.push(frame(1), 'relay', 0)
+    queue.push(frame(2), 'announce', 0)
+    expect(queue.push(frame(3), 'own', 0)).toBe('queued')
+    expect(queue.push(frame(4), 'own', 0)).toBe('queued')
+    expect(queue.counters).toEqual({ droppedAnnouncements: 1, droppedRelays: 1 })
+    expect(drain(queue)).toEqual([3, 4])
+  })
+
+  test('an announcement never displaces relayed payload', () => {
+    const queue = new SendQueue(limits)
+    queue.push(frame(1), 'relay', 0)
+    queue.push(frame(2), 'relay', 0)
+    expect(queue.push(frame(3), 'announce', 0)).toBe('dropped')
+    expect(drain(queue)).toEqual([1, 2])
+  })
+
+  test.each<SendPriority>(['own', 'control'])(
+    'lets %s frames exceed the limit on a link that moves, and asks to cut one that does not',
+    (priority) => {
+      const queue = new SendQueue(limits)
+      for (const fill of [1, 2, 3]) queue.push(frame(fill), priority, 0)
+      expect(queue.queuedBytes).toBe(120)
+      expect(queue.push(frame(4), priority, 1_999)).toBe('queued')
+      expect(queue.push(frame(5), priority, 2_000)).toBe('overflow')
+    },
+  )
+
+  test('asks to cut a link above the upper limit even while it moves', () => {
+    const queue = new SendQueue(limits)
+    expect(queue.push(frame(1, 300), 'own', 0)).toBe('queued')
+    expect(queue.push(frame(2, 1), 'own', 0)).toBe('overflow')
+  })
+
+  test('counts as stalled when nothing moved for the stated time while bytes wait', () => {
+    const queue = new SendQueue(limits)
+    expect(queue.nextDeadline()).toBe(Infinity)
+    queue.push(frame(1), 'own', 1_000)
+    queue.take()
+    expect(queue.nextDeadline()).toBe(31_000)
+    expect(queue.isStalled(30_999)).toBe(false)
+    expect(queue.isStalled(31_000)).toBe(true)
+    queue.onWritten(31_000)
+    expect(queue.isStalled(99_000)).toBe(false)
+  })
+})
