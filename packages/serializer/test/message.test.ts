@@ -1,6 +1,28 @@
 import { expect, test } from '@jest/globals'
-import * as serializer from '@p2p/serializer'
+import { createMessage, decodeFrame, encodeFrame, flags, fromHex, toHex } from '@p2p/serializer'
 
-test('the package loads', () => {
-  expect(serializer).toBeDefined()
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+
+test('a message is framed byte for byte as py2p frames it', () => {
+  const message = createMessage({
+    type: flags.broadcast,
+    sender: text('sender'),
+    time: 1_500_000_000,
+    payload: [flags.broadcast, text('hello')],
+  })
+  expect(toHex(encodeFrame(message))).toBe(
+    '00000037035e5dc28686f5f61e66900c58ef84c97be803af0a80d7cd7d74edd9bc91f292' +
+      '9500c40673656e646572ce59682f0000c40568656c6c6f',
+  )
+})
+
+test('a frame of js2p is read with its text sender', () => {
+  const frame = fromHex(
+    '00000036ae1367ce81401074427f1d3441550bb79db4f6857557faf4b2f758e3f32686df' +
+      '9500a673656e646572ce59682f0000c40568656c6c6f',
+  )
+  const message = decodeFrame(frame)
+  expect(message).toMatchObject({ type: 0, sender: 'sender', time: 1_500_000_000 })
+  expect(message.payload).toEqual([0, text('hello')])
+  expect(message.tail).toHaveLength(0)
 })

@@ -1,0 +1,36 @@
+/**
+ * What one frame may cost. Everything here is checked before memory is taken.
+ *
+ * Each is an option of the function it concerns; the defaults stand in design.md §8.
+ */
+export interface Limits {
+  /** Bytes of one frame without its four length bytes; default 16 MiB. */
+  readonly maxFrameBytes: number
+  /** Bytes of one block after inflating; default 32 MiB. */
+  readonly maxInflatedBytes: number
+  /** Inflated bytes per compressed byte; default 1,100. Deflate itself ends at 1,032. */
+  readonly maxInflationRatio: number
+  /** Arrays and maps inside each other; default 64, at most 512. */
+  readonly maxDepth: number
+}
+
+/** The limits that hold when nothing else is said. */
+export const defaultLimits: Limits = {
+  maxFrameBytes: 16 * 1024 * 1024,
+  maxInflatedBytes: 32 * 1024 * 1024,
+  maxInflationRatio: 1_100,
+  maxDepth: 64,
+}
+
+/** Nesting a caller may ask for at most: keeps recursion far from the end of any JavaScript stack. */
+export const largestMaxDepth = 512
+
+/** Fills what is missing with the defaults. */
+export function resolveLimits(limits: Partial<Limits> | undefined): Limits {
+  if (limits === undefined) return defaultLimits
+  const resolved = { ...defaultLimits, ...limits }
+  if (!(resolved.maxDepth >= 0 && resolved.maxDepth <= largestMaxDepth)) {
+    throw new RangeError(`maxDepth ${resolved.maxDepth} is outside 0…${largestMaxDepth}`)
+  }
+  return resolved
+}
