@@ -58,12 +58,15 @@ export function encodeFrame(
   frame.set(body, frameHeaderBytes + checksumBytes)
   if (options.method !== undefined) {
     const block = compressBlock(frame.subarray(frameHeaderBytes), options.method)
-    if (block.length < plainBytes) {
-      const smaller = new Uint8Array(frameHeaderBytes + block.length)
-      smaller.set(block, frameHeaderBytes)
-      return withLength(smaller)
-    }
+    if (block.length < plainBytes) return plainFrame(block)
   }
+  return withLength(frame)
+}
+
+/** A frame around a block that is ready. */
+export function plainFrame(block: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(frameHeaderBytes + block.length)
+  frame.set(block, frameHeaderBytes)
   return withLength(frame)
 }
 
@@ -89,36 +92,51 @@ export function decodeFrame(frame: Uint8Array, options: DecodeFrameOptions = {})
  *   `P2P_INFLATED_TOO_LARGE`
  */
 export function openFrame(frame: Uint8Array, options: DecodeFrameOptions = {}): SealedBody {
-  const limits = resolveLimits(options.limits)
+  const block = frameBlock(frame, options)
+  for (const reading of blockReadings(block, options)) {
+    if (reading instanceof DecodeError) throw reading
+    const opened = openPlain(reading)
+    if (opened !== undefined) return opened
+  }
+  throw new DecodeError('P2P_CHECKSUM_MISMATCH', 'no reading of the block has a right checksum', {
+    got: block.length,
+  })
+}
+
+/** The block of a whole frame, after its length has been checked. */
+export function frameBlock(frame: Uint8Array, options: DecodeFrameOptions): Uint8Array {
+  const { maxFrameBytes } = resolveLimits(options.limits)
   const length =
     frame.length < frameHeaderBytes ? -1 : new DataView(frame.buffer, frame.byteOffset).getUint32(0)
-  if (length > limits.maxFrameBytes) throw frameTooLarge(length, limits.maxFrameBytes)
+  if (length > maxFrameBytes) throw frameTooLarge(length, maxFrameBytes)
   if (length !== frame.length - frameHeaderBytes) {
     throw new DecodeError('P2P_FRAME_LENGTH', 'the length in front is not that of the frame', {
       expected: length,
       got: frame.length - frameHeaderBytes,
     })
   }
-  return openBlock(frame.subarray(frameHeaderBytes), options.methods ?? decodableMethods, limits)
+  return frame.subarray(frameHeaderBytes)
 }
 
-function openBlock(block: Uint8Array, methods: readonly number[], limits: Limits): SealedBody {
-  const plain = openPlain(block)
-  if (plain !== undefined) return plain
+/**
+ * What a block may mean: itself, then what each method makes of it whose mark it carries. The caller
+ * takes the first that proves right; an error comes last, when a method went beyond the limits.
+ */
+export function* blockReadings(
+  block: Uint8Array,
+  options: DecodeFrameOptions,
+): Generator<Uint8Array | DecodeError, void> {
+  yield block
+  const limits = resolveLimits(options.limits)
   const maxBytes = Math.min(limits.maxInflatedBytes, block.length * limits.maxInflationRatio)
   let tooLarge = false
-  for (const method of methods) {
+  for (const method of options.methods ?? decodableMethods) {
     if (!mayBeMethod(block, method)) continue
     const result = inflateBlock(block, method, maxBytes)
     if (result.type === 'too-large') tooLarge = true
-    if (result.type !== 'inflated') continue
-    const opened = openPlain(result.bytes)
-    if (opened !== undefined) return opened
+    if (result.type === 'inflated') yield result.bytes
   }
-  if (tooLarge) throw inflatedTooLarge(maxBytes, block.length)
-  throw new DecodeError('P2P_CHECKSUM_MISMATCH', `no reading of the block has a right checksum`, {
-    got: block.length,
-  })
+  if (tooLarge) yield inflatedTooLarge(maxBytes, block.length)
 }
 
 function openPlain(block: Uint8Array): SealedBody | undefined {
