@@ -1,0 +1,95 @@
+/**
+ * What happened, twice: as one hash over everything, and as the last lines of each node.
+ *
+ * The hash covers every input that any machine was given (time, node, kind, link, bytes) and the
+ * kind of every effect that came back, in order. Two runs with the same hash did the same.
+ */
+import { createHash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
+
+const bufferBytes = 65_536
+const headBytes = 20
+
+/** SHA-256 over the ordered events of a run. */
+export class TraceHash {
+  readonly #hash: Hash = createHash('sha256')
+  readonly #buffer = new Uint8Array(bufferBytes)
+  readonly #view = new DataView(this.#buffer.buffer)
+  #used = 0
+  /** Events recorded so far. */
+  count = 0
+
+  /**
+   * ```
+   * offset  size  field
+   * 0       8     milliseconds, float64
+   * 8       4     node number
+   * 12      4     link or dial number, or 0
+   * 16      4     length of the text and the bytes that follow
+   * ```
+   */
+  record(atMs: number, node: number, number: number, kind: string, bytes?: Uint8Array): void {
+    const size = kind.length + (bytes?.length ?? 0)
+    if (this.#used + headBytes + kind.length > bufferBytes) this.#flush()
+    const at = this.#used
+    this.#view.setFloat64(at, atMs)
+    this.#view.setUint32(at + 8, node)
+    this.#view.setUint32(at + 12, number)
+    this.#view.setUint32(at + 16, size)
+    for (let index = 0; index < kind.length; index += 1) {
+      this.#buffer[at + headBytes + index] = kind.charCodeAt(index)
+    }
+    this.#used = at + headBytes + kind.length
+    if (bytes !== undefined) this.#append(bytes)
+    this.count += 1
+  }
+
+  /** The hash of everything so far, as 64 hexadecimal digits; recording may go on. */
+  digest(): string {
+    this.#flush()
+    return this.#hash.copy().digest('hex')
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (this.#used + bytes.length > bufferBytes) this.#flush()
+    if (bytes.length > bufferBytes) {
+      this.#hash.update(bytes)
+      return
+    }
+    this.#buffer.set(bytes, this.#used)
+    this.#used += bytes.length
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#buffer.subarray(0, this.#used))
+    this.#used = 0
+  }
+}
+
+/** One line of a transcript: an input (`in`) or an effect (`out`) of one node. */
+export interface TranscriptEntry {
+  readonly atMs: number
+  readonly direction: 'in' | 'out'
+  readonly event: { readonly type: string }
+}
+
+/** The last events of one node, oldest first. */
+export class Transcript {
+  readonly #length: number
+  readonly #entries: TranscriptEntry[] = []
+  #next = 0
+
+  constructor(length: number) {
+    this.#length = length
+  }
+
+  add(entry: TranscriptEntry): void {
+    if (this.#length === 0) return
+    this.#entries[this.#next] = entry
+    this.#next = (this.#next + 1) % this.#length
+  }
+
+  entries(): readonly TranscriptEntry[] {
+    return [...this.#entries.slice(this.#next), ...this.#entries.slice(0, this.#next)]
+  }
+}
