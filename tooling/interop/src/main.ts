@@ -1,1 +1,103 @@
-export {}
+/**
+ * `npm run interop`: our node and the original programs, live, in every combination.
+ *
+ *   npm run interop -- [--json] [--baseline] [--only NAME]
+ *
+ * Each program runs in a process of its own and is driven by JSON lines. A table goes to stderr,
+ * rows as JSON lines to stdout with --json, and everything to reports/interop.json. The status is 1
+ * when a row with one of our nodes fails.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { PythonUnavailableError, ensureForeign, ensurePython } from '@p2p/foreign'
+import { Checks } from './checks.ts'
+import type { Side } from './checks.ts'
+import { knownFailure } from './known.ts'
+import type { ProgramName, Programs } from './lab.ts'
+import type { NodeProgram } from './node-process.ts'
+import { js2pProgram, p2pProgram, py2pProgram } from './programs.ts'
+import { formatRow, summarize } from './report.ts'
+import { runMethods, runPair, runWrongSubnet } from './scenarios/pair.ts'
+import { runTrio } from './scenarios/trio.ts'
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+/** Pairs of programs, ours first. The foreign ones among themselves check the drivers. */
+const ourPairs: readonly (readonly [ProgramName, ProgramName])[] = [
+  ['p2p', 'p2p'],
+  ['p2p', 'js2p'],
+  ['p2p', 'py2p'],
+]
+const foreignPairs: readonly (readonly [ProgramName, ProgramName])[] = [
+  ['js2p', 'js2p'],
+  ['py2p', 'py2p'],
+  ['js2p', 'py2p'],
+]
+
+/** Everything that can be started here; py2p is missing without Python. */
+async function findPrograms(): Promise<Programs> {
+  const programs = new Map<ProgramName, NodeProgram>([['p2p', p2pProgram()]])
+  programs.set('js2p', js2pProgram(await ensureForeign()))
+  try {
+    programs.set('py2p', py2pProgram(await ensurePython()))
+  } catch (error) {
+    if (!(error instanceof PythonUnavailableError)) throw error
+    say(`[p2p] rows with py2p are skipped: ${error.message}`)
+  }
+  return programs
+}
+
+async function runMesh(programs: Programs, side: Side, checks: Checks): Promise<void> {
+  if (!programs.has(side.a as ProgramName) || !programs.has(side.b as ProgramName)) {
+    checks.skip(side, 'all', 'Python is not available')
+    return
+  }
+  const scenarios = new Map([
+    ['pair', runPair],
+    ['compression methods', runMethods],
+    ['wrong subnet', runWrongSubnet],
+  ])
+  if (side.dialler === 'a') scenarios.set('three nodes', runTrio)
+  for (const [name, scenario] of scenarios)
+    await checks.check(side, `${name}: all processes end`, async () => {
+      await scenario(programs, side, checks)
+      return 'by themselves, with status 0'
+    })
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      baseline: { type: 'boolean', default: false },
+      only: { type: 'string' },
+    },
+  })
+  const started = performance.now()
+  const programs = await findPrograms()
+  const checks = new Checks((row) => {
+    say(formatRow(row))
+    if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`)
+  }, knownFailure)
+  const pairs = values.baseline ? foreignPairs : [...ourPairs, ...foreignPairs]
+  for (const [a, b] of pairs)
+    for (const dialler of ['a', 'b'] as const) {
+      if (a === b && dialler === 'b') continue
+      if (values.only !== undefined && a !== values.only && b !== values.only) continue
+      await runMesh(programs, { network: 'mesh', a, b, dialler }, checks)
+    }
+  const summary = summarize(checks.rows, Math.round(performance.now() - started) / 1000)
+  const report = fileURLToPath(new URL('../../../reports/interop.json', import.meta.url))
+  mkdirSync(dirname(report), { recursive: true })
+  writeFileSync(report, `${JSON.stringify({ summary, rows: checks.rows }, null, 1)}\n`)
+  const { passed, failed, known, skipped, seconds } = summary
+  say(
+    `${passed} passed, ${failed} failed, ${known} known failures of others, ${skipped} skipped in ${seconds} s; reports/interop.json`,
+  )
+  if (values.json) process.stdout.write(`${JSON.stringify({ summary })}\n`)
+  process.exitCode = summary.ok ? 0 : 1
+}
+
+await main()

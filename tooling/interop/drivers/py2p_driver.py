@@ -1,0 +1,422 @@
+"""Drives one py2p 0.7.870 node by JSON lines: commands on stdin, answers and events on stdout.
+
+Operations: listen connect disconnect send whisper sendto reply request_peers set del get pop delta
+keys items join unjoin status peers ping close exit. It ends when stdin does, and in any case after
+its life limit (first argument, seconds). What py2p prints goes to stderr.
+
+py2p runs its own network thread, so the table of peers is watched by a dict that reports changes:
+py2p itself tells neither that a handshake arrived nor that a peer is gone.
+"""
+import collections
+import collections.abc
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+
+from tagged_values import arguments_of, from_tagged, to_tagged
+
+# Names that old py2p and umsgpack expect and Python 3.10 moved away.
+for name in ("Hashable", "Mapping", "MutableMapping", "Sequence", "Iterable", "Callable"):
+    if not hasattr(collections, name):
+        setattr(collections, name, getattr(collections.abc, name))
+
+output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)
+
+import py2p  # noqa: E402
+from py2p import base, chord, flags, mesh, messages, sync  # noqa: E402
+
+write_lock = threading.Lock()
+last_sent = threading.local()
+
+
+def write(line):
+    with write_lock:
+        output.write(json.dumps(line, separators=(",", ":")) + "\n")
+        output.flush()
+
+
+def event(name, **fields):
+    write(dict(ev=name, at=time.time(), **fields))
+
+
+def text_of(identity):
+    if isinstance(identity, (bytes, bytearray)):
+        return bytes(identity).decode("utf-8", "replace")
+    return None if identity is None else str(identity)
+
+
+def url_of(address):
+    if not address or address[0] is None or address[1] is None:
+        return None
+    return "tcp://{}:{}".format(text_of(address[0]), int(address[1]))
+
+
+class DriverError(Exception):
+    def __init__(self, code, message):
+        super(DriverError, self).__init__(message)
+        self.code = code
+
+
+class WatchedTable(dict):
+    """A routing table that reports who joins (handshake read) and who leaves."""
+
+    def __init__(self):
+        super(WatchedTable, self).__init__()
+        self.changed = threading.Condition()
+        self.joined = {}
+
+    def update(self, *args, **kwargs):
+        super(WatchedTable, self).update(*args, **kwargs)
+        for identity, connection in list(self.items()):
+            # A peer dialled under a known id is entered before its handshake; it has no address yet.
+            if connection.addr is None or connection in self.joined:
+                continue
+            with self.changed:
+                self.joined[connection] = text_of(identity)
+                self.changed.notify_all()
+            event("peer_join", id=text_of(identity), address=url_of(connection.addr))
+
+    def pop(self, identity, *default):
+        connection = super(WatchedTable, self).pop(identity, *default)
+        with self.changed:
+            known = self.joined.pop(connection, None)
+            self.changed.notify_all()
+        if known is not None:
+            event("peer_leave", id=known, reason="link closed")
+        return connection
+
+
+class Driver(object):
+    def __init__(self):
+        self.node = None
+        self.kind = None
+        self.received = collections.OrderedDict()  # message id in hex -> message; the newest 1,000
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def listen(self, command):
+        self.kind = command.get("kind", "mesh")
+        addresses = command.get("listen") or []
+        if isinstance(addresses, str):
+            addresses = [addresses]
+        host, port = command.get("host", "127.0.0.1"), int(command.get("port", 0))
+        if addresses:
+            host, port = split_address(addresses[0])
+        port = port or free_port(host)
+        if command.get("compression") is not None:
+            wanted = command["compression"]
+            messages.compression[:] = [m for m in messages.compression if m in wanted]
+        protocol = base.Protocol(
+            command.get("subnet", self.kind), command.get("encryption", "Plaintext")
+        )
+        out_addr = tuple(command["out_addr"]) if command.get("out_addr") else None
+        sockets = {"mesh": mesh.MeshSocket, "sync": sync.SyncSocket, "chord": chord.ChordSocket}
+        if self.kind not in sockets:
+            raise DriverError("P2P_UNSUPPORTED_KIND", "py2p has no kind " + str(self.kind))
+        extra = {"leasing": bool(command.get("leasing", True))} if self.kind == "sync" else {}
+        node = sockets[self.kind](host, port, protocol, out_addr, **extra)
+        node.routing_table = WatchedTable()
+        self.node = node
+        node.on("connect", lambda *_: event("connect"))
+        node.on("message", lambda *_: self.take_messages())
+        node.on("update", self.on_update)
+        node.on("delete", lambda _, key: event("delete", key=to_tagged(key)))
+        node.on("add", lambda _, key: event("add", key=to_tagged(key)))
+        return {
+            "id": text_of(node.id),
+            "port": port,
+            "addresses": [url_of((host, port))],
+            "protocol": text_of(node.protocol.id),
+            "compression": list(messages.compression),
+            "version": "py2p " + py2p.__version__,
+        }
+
+    def close(self, _):
+        node, self.node = self.node, None
+        if node is not None:
+            node.close()
+        return {"handles": 0}
+
+    # -- peers --------------------------------------------------------------------------------
+
+    def connect(self, command):
+        table = self.need_node().routing_table
+        if command.get("address"):
+            host, port = split_address(command["address"])
+        else:
+            host, port = command["host"], int(command["port"])
+        deadline = time.monotonic() + command.get("timeoutMs", 5000) / 1000
+        where = "{}:{}".format(host, port)
+        try:
+            self.node.connect(host, port)
+        except ConnectionRefusedError as error:
+            raise DriverError("P2P_CONNECTION_REFUSED", str(error))
+        except OSError as error:
+            raise DriverError("P2P_DIAL_FAILED", str(error))
+        with table.changed:
+            while True:
+                for connection, identity in table.joined.items():
+                    if reaches(connection, host, port):
+                        return {"peer": identity}
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise DriverError("P2P_HANDSHAKE_TIMEOUT", "no handshake from " + where)
+                table.changed.wait(left)
+
+    def disconnect(self, command):
+        self.node.disconnect(self.find_peer(command["peer"]))
+        return {}
+
+    def peers(self, _):
+        node = self.need_node()
+        identities = [text_of(identity) for identity in node.routing_table.keys()]
+        return {"peers": identities, "awaiting": len(node.awaiting_ids)}
+
+    def status(self, _):
+        node = self.need_node()
+        peers = [
+            {
+                "id": text_of(identity),
+                "address": url_of(connection.addr),
+                "outgoing": bool(connection.outgoing),
+                "old": True,
+            }
+            for identity, connection in list(node.routing_table.items())
+        ]
+        return {"status": node.status, "peers": peers, "report": {}}
+
+    # -- messages -----------------------------------------------------------------------------
+
+    def send(self, command):
+        last_sent.message = None
+        self.need_node().send(*arguments_of(command.get("args")))
+        return sent_id()
+
+    def whisper(self, command):
+        last_sent.message = None
+        connection = self.find_peer(command["peer"])
+        connection.send(flags.whisper, flags.whisper, *arguments_of(command.get("args")))
+        return sent_id()
+
+    def reply(self, command):
+        wanted = command.get("to") or next(reversed(self.received), None)
+        message = self.received.get(wanted)
+        if message is None:
+            raise DriverError("P2P_UNKNOWN_MESSAGE", "no message to reply to")
+        message.reply(*arguments_of(command.get("args")))
+        return {}
+
+    def request_peers(self, _):
+        self.need_node().request_peers()
+        return {}
+
+    def take_messages(self):
+        while True:
+            message = self.node.recv()
+            if message is None:
+                return
+            identity = message.id.hex()
+            self.received[identity] = message
+            while len(self.received) > 1000:
+                self.received.popitem(last=False)
+            event(
+                "message",
+                id=identity,
+                sender=to_tagged(message.sender),
+                time=to_tagged(message.time),
+                packets=to_tagged(message.packets),
+            )
+
+    # -- dictionary and hash table ------------------------------------------------------------
+
+    def set(self, command):
+        self.need_node().set(from_tagged(command["key"]), from_tagged(command["value"]))
+        return {}
+
+    def delete(self, command):
+        del self.need_node()[from_tagged(command["key"])]
+        return {}
+
+    def get(self, command):
+        key, fallback = from_tagged(command["key"]), from_tagged(command.get("fallback"))
+        if self.kind == "chord":
+            wait = command.get("wait", 10)
+            return {"value": to_tagged(self.need_node().getSync(key, fallback, wait))}
+        return {"value": to_tagged(self.need_node().get(key, fallback))}
+
+    def pop(self, command):
+        key, fallback = from_tagged(command["key"]), from_tagged(command.get("fallback"))
+        return {"value": to_tagged(self.need_node().pop(key, fallback))}
+
+    def delta(self, command):
+        key, delta = from_tagged(command["key"]), from_tagged(command["delta"])
+        result = self.need_node().apply_delta(key, delta)
+        return {"value": to_tagged(result.get())} if self.kind == "chord" else {}
+
+    def keys(self, _):
+        return {"keys": [to_tagged(key) for key in list(self.need_node().keys())]}
+
+    def items(self, _):
+        node = self.need_node()
+        if self.kind == "chord":
+            pairs = [(key, node.getSync(key)) for key in list(node.keys())]
+            return {"items": [[to_tagged(key), to_tagged(value)] for key, value in pairs]}
+        meta = [
+            [to_tagged(key), to_tagged(entry.owner), to_tagged(entry.timestamp)]
+            for key, entry in list(node.metadata.items())
+        ]
+        pairs = [[to_tagged(key), to_tagged(value)] for key, value in list(node.data.items())]
+        return {"items": pairs, "meta": meta}
+
+    def on_update(self, _, key, value, meta):
+        event(
+            "update",
+            key=to_tagged(key),
+            value=to_tagged(value),
+            owner=to_tagged(meta.owner),
+            timestamp=to_tagged(meta.timestamp),
+        )
+
+    def join(self, _):
+        self.need_node().join()
+        return {}
+
+    def unjoin(self, _):
+        self.need_node().unjoin()
+        return {}
+
+    # -- plumbing -----------------------------------------------------------------------------
+
+    def ping(self, _):
+        return {}
+
+    def need_node(self):
+        if self.node is None:
+            raise DriverError("P2P_NOT_LISTENING", "the first command must be listen")
+        return self.node
+
+    def find_peer(self, identity):
+        for known, connection in list(self.need_node().routing_table.items()):
+            if text_of(known) == identity:
+                return connection
+        raise DriverError("P2P_NOT_CONNECTED", "no neighbour " + str(identity))
+
+
+def record_sent(send):
+    def recording(self, *args, **kwargs):
+        message = send(self, *args, **kwargs)
+        if message:
+            last_sent.message = message
+        return message
+
+    return recording
+
+
+mesh.MeshConnection.send = record_sent(mesh.MeshConnection.send)
+
+
+def sent_id():
+    message = getattr(last_sent, "message", None)
+    return {"id": message.id.hex() if message else None}
+
+
+def split_address(address):
+    scheme, _, rest = address.partition("://")
+    if scheme != "tcp":
+        raise DriverError("P2P_UNSUPPORTED_ADDRESS", "py2p cannot use " + address)
+    host, _, port = rest.rpartition(":")
+    return host, int(port)
+
+
+def free_port(host):
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+def reaches(connection, host, port):
+    """Whether the link goes to this address: dialled there, or from a peer that listens there."""
+    if connection.addr and text_of(connection.addr[0]) == host and connection.addr[1] == port:
+        return True
+    try:
+        return connection.outgoing and connection.sock.getpeername()[:2] == (host, port)
+    except OSError:
+        return False
+
+
+OPERATIONS = {
+    "listen": Driver.listen,
+    "connect": Driver.connect,
+    "disconnect": Driver.disconnect,
+    "send": Driver.send,
+    "whisper": Driver.whisper,
+    "reply": Driver.reply,
+    "request_peers": Driver.request_peers,
+    "set": Driver.set,
+    "del": Driver.delete,
+    "get": Driver.get,
+    "pop": Driver.pop,
+    "delta": Driver.delta,
+    "keys": Driver.keys,
+    "items": Driver.items,
+    "join": Driver.join,
+    "unjoin": Driver.unjoin,
+    "status": Driver.status,
+    "peers": Driver.peers,
+    "ping": Driver.ping,
+    "close": Driver.close,
+}
+# Operations that may wait for the network; each runs in a thread of its own.
+WAITING = ("connect", "get", "pop", "delta", "items")
+
+
+def answer(driver, command):
+    started = time.monotonic()
+    operation = command.get("op")
+    line = {"re": command.get("seq"), "op": operation}
+    try:
+        if operation not in OPERATIONS:
+            raise DriverError("P2P_UNKNOWN_COMMAND", "py2p's driver has no op " + str(operation))
+        fields = OPERATIONS[operation](driver, command)
+        line.update(ok=True, ms=round((time.monotonic() - started) * 1000, 3), **fields)
+    except DriverError as error:
+        line.update(ok=False, code=error.code, error=str(error))
+    except Exception as error:  # whatever py2p raises is an answer too
+        traceback.print_exc()
+        line.update(ok=False, code="P2P_PEER_RAISED", error=repr(error))
+    write(line)
+
+
+def main():
+    life_seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 120
+    limit = threading.Timer(life_seconds, os._exit, (3,))
+    limit.daemon = True
+    limit.start()
+    driver = Driver()
+    for text in sys.stdin:
+        try:
+            command = json.loads(text)
+            if not isinstance(command, dict):
+                raise ValueError("a command is a JSON object")
+        except ValueError as error:
+            write({"ok": False, "code": "P2P_BAD_COMMAND", "error": str(error)})
+            continue
+        if command.get("op") == "exit":
+            write({"re": command.get("seq"), "op": "exit", "ok": True, "ms": 0})
+            break
+        if command.get("op") in WAITING:
+            threading.Thread(target=answer, args=(driver, command), daemon=True).start()
+        else:
+            answer(driver, command)
+    output.flush()
+    # py2p's destructors would try to close twice; the sockets end with the process.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
