@@ -13,13 +13,88 @@ export interface DeliberateDifference {
   readonly source: string
 }
 
-export type DifferenceName = 'js2p-numbers-are-not-narrowed'
+export type DifferenceName =
+  | 'message-header-types'
+  | 'packs-as-py2p'
+  | 'reads-as-py2p'
+  | 'refuses-as-py2p'
+  | 'any-known-method'
+  | 'checksum-decides'
+  | 'nesting-limit'
+  | 'size-limit'
+  | 'root-must-be-an-array'
+  | 'method-numbers-only'
+  | 'python-equality'
 
 export const deliberateDifferences: Readonly<Record<DifferenceName, DeliberateDifference>> = {
-  'js2p-numbers-are-not-narrowed': {
-    references: 'js2p writes integers outside int32 as float64 and float 1.0 as an integer',
-    rule: 'numbers keep their kind: integers of 64 bits exactly, floats as float64',
-    reason: 'a relay or a stored value must not change, and py2p keeps them apart',
+  'message-header-types': {
+    references: 'any value is taken as type, sender and time; handlers raise, or ignore it',
+    rule: 'a message has an integer type and time and a text or bytes sender; others are refused by code',
+    reason: 'nothing can be done with such a message, and py2p drops the link over a text time',
+    source: 'wire 1.1, 4.2',
+  },
+  'packs-as-py2p': {
+    references:
+      'js2p writes integers outside int32 as float64, 1.0 as an integer, map keys as text',
+    rule: 'we write the bytes of py2p: every number and key keeps its type',
+    reason: 'a value must arrive as it was sent; js2p reads these bytes too',
+    source: 'wire 2.1',
+  },
+  'reads-as-py2p': {
+    references:
+      'js2p loses types when reading: 5.0 becomes 5, keys become text, large integers round',
+    rule: 'we read the values py2p reads',
+    reason: 'a value must arrive as it was sent',
     source: 'wire 2.1, 2.2',
+  },
+  'refuses-as-py2p': {
+    references:
+      'js2p accepts text that is not UTF-8, equal map keys, unknown extensions; py2p does not',
+    rule: 'we refuse what py2p refuses',
+    reason: 'what a Python neighbour drops its link over must not be delivered or relayed by us',
+    source: 'wire 2.2',
+  },
+  'any-known-method': {
+    references: 'a block compressed with a method that was not agreed is refused',
+    rule: 'any method we know is read, whatever was agreed',
+    reason: 'both ends change their lists while frames are under way; the checksum decides',
+    source: 'wire 6.4 rule 3',
+  },
+  'checksum-decides': {
+    references: 'py2p refuses a compressed stream whose trailer is cut; js2p does not',
+    rule: 'a block whose SHA-256 is right is taken',
+    reason: 'the digest proves the content, the trailer of the compressor adds nothing',
+    source: 'wire 6.4 rule 3',
+  },
+  'nesting-limit': {
+    references: 'py2p takes 100 levels of nesting, js2p 512',
+    rule: '64 levels by default',
+    reason: 'a bound that no real message meets and that no stack can run out under',
+    source: 'design 8',
+  },
+  'size-limit': {
+    references: 'no limit on what a frame inflates to',
+    rule: '32 MiB and 1,100 times its size by default',
+    reason: 'a small frame must not cost much memory',
+    source: 'design 8, wire 6.4 rule 4',
+  },
+  'root-must-be-an-array': {
+    references:
+      'text and bytes are indexed as if they were arrays, and the message decodes to nonsense',
+    rule: 'a body that is no array is refused',
+    reason: 'such a message means nothing',
+    source: 'wire 2.2',
+  },
+  'method-numbers-only': {
+    references: 'py2p takes the characters of a text, or any value, as method names',
+    rule: 'a list of methods is an array; what is no number in it names no method',
+    reason: 'methods are numbers',
+    source: 'wire 2.3, 3',
+  },
+  'python-equality': {
+    references: 'in Python true equals 1, and 1.0 equals 1',
+    rule: 'a flag or method that is a boolean is none; a float with a whole value is that integer',
+    reason: 'js2p agrees with us on booleans, py2p on floats; neither sends them',
+    source: 'wire 2.1',
   },
 }

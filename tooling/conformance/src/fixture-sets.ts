@@ -1,8 +1,21 @@
 /** The sets the runner knows. The first that describes a file takes it. */
 import type { FixtureSet } from './fixture-set.ts'
 import { unbuiltSet } from './fixture-set.ts'
+import { ids } from './sets/ids.ts'
+import { malformed } from './sets/malformed.ts'
+import { messages } from './sets/messages.ts'
+import { messagesDecode } from './sets/messages-decode.ts'
+import { messagesJs2p, messagesJs2pFrames } from './sets/messages-js2p.ts'
+import { negotiation } from './sets/negotiation.ts'
 
 export const fixtureSets: readonly FixtureSet[] = [
+  messages,
+  messagesJs2p,
+  messagesJs2pFrames,
+  messagesDecode,
+  ids,
+  negotiation,
+  malformed,
   unbuiltSet(
     'p2py',
     'the p2py network (@p2p/p2py-compat) is not built',

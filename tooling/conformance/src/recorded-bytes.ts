@@ -14,12 +14,12 @@ const part = z.union([
 ])
 
 /** Bytes, or what is known of bytes that were not recorded whole. */
-export const recordedBytes = z.union([hexText, digest])
-export type RecordedBytes = z.infer<typeof recordedBytes>
+export type RecordedBytes = string | z.infer<typeof digest>
+export const recordedBytes: z.ZodType<RecordedBytes> = z.union([hexText, digest])
 
 /** Bytes that can always be built: hex or a list of parts. */
-export const composedBytes = z.union([hexText, z.array(part)])
-export type ComposedBytes = z.infer<typeof composedBytes>
+export type ComposedBytes = string | z.infer<typeof part>[]
+export const composedBytes: z.ZodType<ComposedBytes> = z.union([hexText, z.array(part)])
 
 export function bytesFromHex(hex: string): Uint8Array {
   return new Uint8Array(Buffer.from(hex, 'hex'))

@@ -1,0 +1,60 @@
+/**
+ * Compression lists: what two lists have in common, and which method a sender chooses. Handling of
+ * renegotiate, resend and unreadable frames needs a link: see `negotiation-link.ts`.
+ */
+import assert from 'node:assert/strict'
+import { intersect, negotiate } from '@p2p/serializer'
+import * as z from 'zod'
+import { caseChecks, differs, skipped } from '../fixture-set.ts'
+import type { FixtureSet, Verdict } from '../fixture-set.ts'
+
+const entry = z.union([z.number(), z.string(), z.boolean()])
+const methods = z.array(z.number())
+
+const negotiationCase = z.discriminatedUnion('kind', [
+  z.object({
+    name: z.string(),
+    kind: z.literal('intersect'),
+    lists: z.array(z.array(entry)),
+    py2p: z.array(entry),
+  }),
+  z.object({
+    name: z.string(),
+    kind: z.literal('used'),
+    local: methods,
+    remote: methods,
+    py2p: z.number().nullable(),
+  }),
+  z.object({ name: z.string(), kind: z.literal('renegotiate') }),
+  z.object({ name: z.string(), kind: z.literal('unreadable') }),
+])
+
+export const negotiation: FixtureSet = {
+  name: 'negotiation',
+  describes: (file) => file.name === 'negotiation',
+  checks: (file) =>
+    caseChecks(file, negotiationCase, (fixture) => [
+      { name: fixture.name, run: () => checkNegotiation(fixture) },
+    ]),
+}
+
+function checkNegotiation(fixture: z.infer<typeof negotiationCase>): Verdict | undefined {
+  switch (fixture.kind) {
+    case 'intersect': {
+      const [first = [], ...others] = fixture.lists
+      const common = intersect(first, ...others)
+      if (fixture.lists.flat().some((method) => typeof method === 'boolean')) {
+        assert.ok(common.every((method) => others.every((list) => list.includes(method))))
+        return differs('python-equality')
+      }
+      assert.deepEqual(common, fixture.py2p)
+      return undefined
+    }
+    case 'used':
+      assert.equal(negotiate(fixture.local, fixture.remote) ?? null, fixture.py2p)
+      return undefined
+    case 'renegotiate':
+    case 'unreadable':
+      return skipped('the connection machine (@p2p/base) is not built')
+  }
+}
