@@ -28,11 +28,12 @@ export function encodeBase58Integer(integer: bigint | Uint8Array): string {
 }
 
 /**
- * The integer behind a base58 text of 1 to 1,024 characters. DecodeError `P2P_BASE58_INVALID` for
- * anything else, where py2p raises and js2p computes nonsense.
+ * The integer behind a base58 text of up to 1,024 characters; the empty text is 0, as it is to the
+ * originals. DecodeError `P2P_BASE58_INVALID` for anything else, where py2p raises and js2p computes
+ * nonsense.
  */
 export function decodeBase58Integer(text: string): bigint {
-  if (text.length === 0 || text.length > 1_024) {
+  if (text.length > 1_024) {
     throw new DecodeError('P2P_BASE58_INVALID', `base58 text of ${text.length} characters`, {
       got: text.length,
     })
