@@ -6,20 +6,37 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 
+/** What is known of bytes that were not recorded whole. `head` and `tail` are hex. */
+export interface BytesDigest {
+  readonly length: number
+  readonly sha256: string
+  readonly head: string
+  readonly tail: string
+}
+export type RecordedBytes = string | BytesDigest
+
+/** A piece of composed bytes, in hex. */
+export type BytesPart =
+  { readonly hex: string } | { readonly repeat: string; readonly count: number }
+/** Bytes that can always be built. */
+export type ComposedBytes = string | readonly BytesPart[]
+
 const hexText = z.string().regex(/^(?:[0-9a-f]{2})*$/)
-const digest = z.object({ length: z.number(), sha256: hexText, head: hexText, tail: hexText })
-const part = z.union([
-  z.object({ hex: hexText }),
-  z.object({ repeat: hexText, count: z.number().int().nonnegative() }),
+
+export const recordedBytes: z.ZodType<RecordedBytes> = z.union([
+  hexText,
+  z.object({ length: z.number(), sha256: hexText, head: hexText, tail: hexText }),
 ])
 
-/** Bytes, or what is known of bytes that were not recorded whole. */
-export type RecordedBytes = string | z.infer<typeof digest>
-export const recordedBytes: z.ZodType<RecordedBytes> = z.union([hexText, digest])
-
-/** Bytes that can always be built: hex or a list of parts. */
-export type ComposedBytes = string | z.infer<typeof part>[]
-export const composedBytes: z.ZodType<ComposedBytes> = z.union([hexText, z.array(part)])
+export const composedBytes: z.ZodType<ComposedBytes> = z.union([
+  hexText,
+  z.array(
+    z.union([
+      z.object({ hex: hexText }),
+      z.object({ repeat: hexText, count: z.number().int().nonnegative() }),
+    ]),
+  ),
+])
 
 export function bytesFromHex(hex: string): Uint8Array {
   return new Uint8Array(Buffer.from(hex, 'hex'))
