@@ -1,0 +1,124 @@
+/**
+ * Frames of p2py: the decimal length of a pickle in ten characters, then the pickle.
+ *
+ *  offset  size  field
+ *  0       10    length in decimal, ASCII, left-aligned, padded with spaces
+ *  10      …     pickle
+ *
+ * p2py reads a header with one `recv` and a body with one `recv`, so what it gets has to arrive in one
+ * piece: `encodeFrame` makes one array, the driver writes it at once, and `advisedFrameBytes` says
+ * how much is known to pass. We ourselves take any chunking.
+ *
+ * Source: spec p2py, 1; p2py 0.23 p2p.py, Connection.receive_message.
+ * @compat p2py skips a header that it cannot read and goes on with the next ten bytes. Nothing
+ * sensible can follow, so here it is an error and the link is closed (test: frame.test.ts).
+ */
+import { P2pError } from '@p2p/base'
+
+const headerBytes = 10
+
+/** Largest frame that p2py's single `recv` was seen to take in one piece (spec p2py, 1). */
+export const advisedFrameBytes = 32 * 1024
+
+/** Default of `maxFrameBytes`: the same as for frames of protocol 0.7. */
+export const defaultMaxFrameBytes = 16 * 1024 * 1024
+
+/** Header and pickle in one array. Throws RangeError when the length does not fit into ten digits. */
+export function encodeFrame(pickle: Uint8Array): Uint8Array {
+  const header = String(pickle.length).padEnd(headerBytes, ' ')
+  if (header.length > headerBytes) throw new RangeError(`pickle of ${pickle.length} bytes`)
+  const frame = new Uint8Array(headerBytes + pickle.length)
+  for (let index = 0; index < headerBytes; index += 1) frame[index] = header.charCodeAt(index)
+  frame.set(pickle, headerBytes)
+  return frame
+}
+
+/** Cuts a byte stream into pickles. Holds at most one frame and one chunk. */
+export class FrameSplitter {
+  readonly #maxFrameBytes: number
+  #chunks: Uint8Array[] = []
+  #bufferedBytes = 0
+  /** Length of the pickle that is being read; undefined while its header is. */
+  #pickleBytes: number | undefined
+
+  constructor(options: { readonly maxFrameBytes?: number } = {}) {
+    this.#maxFrameBytes = options.maxFrameBytes ?? defaultMaxFrameBytes
+  }
+
+  /** Bytes of a frame that has not been completed. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes
+  }
+
+  /**
+   * The pickles that are whole now, in order. The chunk may be kept; the pickles are copies or views
+   * of chunks.
+   *
+   * Throws P2pError P2P_FRAME_HEADER or P2P_FRAME_TOO_LARGE; the splitter is of no use afterwards.
+   */
+  push(chunk: Uint8Array): Uint8Array[] {
+    if (chunk.length > 0) this.#chunks.push(chunk)
+    this.#bufferedBytes += chunk.length
+    const pickles: Uint8Array[] = []
+    for (;;) {
+      if (this.#pickleBytes === undefined) {
+        if (this.#bufferedBytes < headerBytes) return pickles
+        this.#pickleBytes = this.#checkedLength(this.#take(headerBytes))
+      }
+      if (this.#bufferedBytes < this.#pickleBytes) return pickles
+      pickles.push(this.#take(this.#pickleBytes))
+      this.#pickleBytes = undefined
+    }
+  }
+
+  /** To be called when the stream has ended: an error when it ended inside a frame. */
+  end(): P2pError | undefined {
+    if (this.#bufferedBytes === 0 && this.#pickleBytes === undefined) return undefined
+    return new P2pError('P2P_FRAME_TRUNCATED', 'stream ended inside a frame', {
+      facts: { got: this.#bufferedBytes },
+    })
+  }
+
+  #checkedLength(header: Uint8Array): number {
+    const text = String.fromCharCode(...header)
+    const match = /^[ \t]*\+?([0-9]+)[ \t]*$/.exec(text)
+    const length = Number(match?.[1] ?? 0)
+    if (length === 0) {
+      throw new P2pError('P2P_FRAME_HEADER', 'frame header is not a positive decimal length')
+    }
+    if (length > this.#maxFrameBytes) {
+      throw new P2pError(
+        'P2P_FRAME_TOO_LARGE',
+        `frame of ${length} bytes exceeds maxFrameBytes ${this.#maxFrameBytes}`,
+        { facts: { limit: this.#maxFrameBytes, got: length } },
+      )
+    }
+    return length
+  }
+
+  #take(count: number): Uint8Array {
+    this.#bufferedBytes -= count
+    const first = this.#chunks[0]
+    if (first !== undefined && first.length >= count) {
+      if (first.length === count) this.#chunks.shift()
+      else this.#chunks[0] = first.subarray(count)
+      return first.subarray(0, count)
+    }
+    const taken = new Uint8Array(count)
+    let length = 0
+    let used = 0
+    for (const chunk of this.#chunks) {
+      const part = chunk.subarray(0, count - length)
+      taken.set(part, length)
+      length += part.length
+      if (part.length < chunk.length) {
+        this.#chunks[used] = chunk.subarray(part.length)
+        break
+      }
+      used += 1
+      if (length === count) break
+    }
+    this.#chunks.splice(0, used)
+    return taken
+  }
+}
