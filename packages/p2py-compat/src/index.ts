@@ -1,2 +1,7 @@
-// @p2p/p2py-compat is not built yet: this package exports nothing.
-export {}
+export { defaultPickleLimits } from './pickle/limits.ts'
+export type { PickleLimits } from './pickle/limits.ts'
+export { decodePickle } from './pickle/reader.ts'
+export { PyByteArray, PyFloat, PyFrozenSet, PyRequest, PyTuple } from './pickle/values.ts'
+export type { PyValue } from './pickle/values.ts'
+export { encodePickle } from './pickle/writer.ts'
+export { advisedFrameBytes, decodeFrame, encodeFrame, FrameSplitter } from './protocol/frame.ts'

@@ -24,10 +24,7 @@ interface Visit {
 }
 
 /** Throws P2P_PICKLE_CYCLE, P2P_PICKLE_LIMIT or P2P_PICKLE_GLOBAL. */
-export function assertPlainTree(
-  root: unknown,
-  limits: PickleLimits,
-): asserts root is PyValue {
+export function assertPlainTree(root: unknown, limits: PickleLimits): asserts root is PyValue {
   const finished = new Map<object, Extent>()
   const open = new Set<object>()
   const visits: Visit[] = []

@@ -50,7 +50,8 @@ export class PickleOutput {
   /** Called after each value: a frame that is long enough ends here. */
   endValue(): void {
     const isLong =
-      this.#frameStart >= 0 && this.#length - this.#frameStart - frameHeaderBytes >= frameTargetBytes
+      this.#frameStart >= 0 &&
+      this.#length - this.#frameStart - frameHeaderBytes >= frameTargetBytes
     if (isLong) this.#closeFrame()
   }
 

@@ -37,6 +37,8 @@ class PickleWriter {
   /** Memo numbers of classes and functions, by `module.name`; a text may look the same. */
   readonly #globals = new Map<string, number>()
   #memoCount = 0
+  /** Containers that are being written. */
+  readonly #open = new Set<PyValue>()
 
   run(value: PyValue): Uint8Array {
     this.#output.writeUnframed([opcodes.PROTO, writtenProtocol])
@@ -47,14 +49,18 @@ class PickleWriter {
 
   #save(value: PyValue, depth: number): void {
     if (depth > defaultPickleLimits.maxDepth) {
-      throw new RangeError(
-        `a value nests deeper than ${defaultPickleLimits.maxDepth} levels, or contains itself`,
-      )
+      throw new RangeError(`a value nests deeper than ${defaultPickleLimits.maxDepth} levels`)
     }
     if (!this.#saveScalar(value)) {
+      if (this.#open.has(value)) throw new RangeError('a value contains itself')
       const known = this.#memo.get(value)
-      if (known === undefined) this.#saveObject(value, depth)
-      else this.#writeGet(known)
+      if (known === undefined) {
+        this.#open.add(value)
+        this.#saveObject(value, depth)
+        this.#open.delete(value)
+      } else {
+        this.#writeGet(known)
+      }
     }
     this.#output.endValue()
   }

@@ -33,6 +33,27 @@ export function encodeFrame(pickle: Uint8Array): Uint8Array {
   return frame
 }
 
+/**
+ * The pickle of exactly one whole frame.
+ *
+ * Throws P2pError P2P_FRAME_HEADER, P2P_FRAME_TOO_LARGE or P2P_FRAME_TRUNCATED (also for no bytes at
+ * all, and for more than one frame).
+ */
+export function decodeFrame(
+  frame: Uint8Array,
+  options: { readonly maxFrameBytes?: number } = {},
+): Uint8Array {
+  const splitter = new FrameSplitter(options)
+  const pickles = splitter.push(frame)
+  const [pickle] = pickles
+  const left = splitter.end()
+  if (left !== undefined) throw left
+  if (pickle === undefined || pickles.length > 1) {
+    throw new P2pError('P2P_FRAME_TRUNCATED', `${pickles.length} frames where one was expected`)
+  }
+  return pickle
+}
+
 /** Cuts a byte stream into pickles. Holds at most one frame and one chunk. */
 export class FrameSplitter {
   readonly #maxFrameBytes: number
