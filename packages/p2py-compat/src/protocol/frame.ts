@@ -18,10 +18,10 @@ import { P2pError } from '@p2p/base'
 const headerBytes = 10
 
 /** Largest frame that p2py's single `recv` was seen to take in one piece (spec p2py, 1). */
-export const advisedFrameBytes = 32 * 1024
+export const advisedFrameBytes: number = 32 * 1024
 
 /** Default of `maxFrameBytes`: the same as for frames of protocol 0.7. */
-export const defaultMaxFrameBytes = 16 * 1024 * 1024
+export const defaultMaxFrameBytes: number = 16 * 1024 * 1024
 
 /** Header and pickle in one array. Throws RangeError when the length does not fit into ten digits. */
 export function encodeFrame(pickle: Uint8Array): Uint8Array {
