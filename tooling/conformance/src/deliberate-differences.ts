@@ -25,6 +25,7 @@ export type DifferenceName =
   | 'root-must-be-an-array'
   | 'method-numbers-only'
   | 'python-equality'
+  | 'carried-id'
 
 export const deliberateDifferences: Readonly<Record<DifferenceName, DeliberateDifference>> = {
   'message-header-types': {
@@ -96,5 +97,11 @@ export const deliberateDifferences: Readonly<Record<DifferenceName, DeliberateDi
     rule: 'a flag or method that is a boolean is none; a float with a whole value is that integer',
     reason: 'js2p agrees with us on booleans, py2p on floats; neither sends them',
     source: 'wire 2.1',
+  },
+  'carried-id': {
+    references: '0.2 and 0.3 do not look at the id in a message and report one they compute',
+    rule: 'we report the id that stands in the message, and that it is not the digest',
+    reason: 'a reader of archives can tell a damaged message from a sound one',
+    source: 'wire 11.2',
   },
 }

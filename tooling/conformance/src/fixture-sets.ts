@@ -2,6 +2,8 @@
 import type { FixtureSet } from './fixture-set.ts'
 import { unbuiltSet } from './fixture-set.ts'
 import { ids } from './sets/ids.ts'
+import { legacyIds, legacyMalformed, legacyMessages, legacyParse } from './sets/legacy.ts'
+import { legacyTranscripts } from './sets/legacy-transcripts.ts'
 import { malformed } from './sets/malformed.ts'
 import { messages } from './sets/messages.ts'
 import { messagesDecode } from './sets/messages-decode.ts'
@@ -16,6 +18,11 @@ export const fixtureSets: readonly FixtureSet[] = [
   ids,
   negotiation,
   malformed,
+  legacyMessages,
+  legacyParse,
+  legacyMalformed,
+  legacyIds,
+  legacyTranscripts,
   unbuiltSet(
     'p2py',
     'the p2py network (@p2p/p2py-compat) is not built',

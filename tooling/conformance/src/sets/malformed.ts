@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { deflateSync, gzipSync } from 'node:zlib'
 import { decodeFrame, encodeFrame, FrameSplitter, openFrame } from '@p2p/serializer'
 import * as z from 'zod'
+import { withinBounds } from '../bounds.ts'
 import { caseChecks, differs, skipped } from '../fixture-set.ts'
 import type { FixtureSet, Verdict } from '../fixture-set.ts'
 import { foreignMethod } from '../foreign-method.ts'
@@ -30,11 +31,6 @@ const malformedCase = z
   })
   .refine((entry) => entry.frame !== undefined || entry.packed !== undefined || entry.frame_rule)
 type MalformedCase = z.infer<typeof malformedCase>
-
-/** More processor time than any one input may cost, whatever the machine is doing besides. */
-const maxCpuMs = 5_000
-/** More memory than any one input may add to the process: three times what it may inflate to. */
-const maxAddedBytes = 96 * 1024 * 1024
 
 export const malformed: FixtureSet = {
   name: 'malformed',
@@ -154,16 +150,4 @@ function feedInPieces(bytes: Uint8Array): void {
     })
     if (streamEnded !== undefined) return
   }
-}
-
-/** Runs `read` and fails when it took more processor time or memory than bad input may cost. */
-function withinBounds<Result>(read: () => Result): Result {
-  const memoryBefore = process.resourceUsage().maxRSS
-  const cpuBefore = process.cpuUsage()
-  const result = read()
-  const { user, system } = process.cpuUsage(cpuBefore)
-  const addedBytes = (process.resourceUsage().maxRSS - memoryBefore) * 1024
-  assert.ok(user + system < maxCpuMs * 1000, `took ${(user + system) / 1000} ms of processor time`)
-  assert.ok(addedBytes < maxAddedBytes, `took ${addedBytes} bytes of memory`)
-  return result
 }
