@@ -9,6 +9,7 @@ import { messages } from './sets/messages.ts'
 import { messagesDecode } from './sets/messages-decode.ts'
 import { messagesJs2p, messagesJs2pFrames } from './sets/messages-js2p.ts'
 import { negotiation } from './sets/negotiation.ts'
+import { transcripts } from './sets/transcripts.ts'
 
 export const fixtureSets: readonly FixtureSet[] = [
   messages,
@@ -23,23 +24,16 @@ export const fixtureSets: readonly FixtureSet[] = [
   legacyMalformed,
   legacyIds,
   legacyTranscripts,
+  transcripts,
   unbuiltSet(
     'p2py',
     'the p2py network (@p2p/p2py-compat) is not built',
     (file) => file.folder === 'p2py',
   ),
-  unbuiltSet(
-    'sync',
-    'the dictionary (@p2p/sync) is not built',
-    (file) => file.name.startsWith('sync-') && file.folder !== 'transcripts',
+  unbuiltSet('sync', 'the dictionary (@p2p/sync) is not built', (file) =>
+    /^sync-(lease|steps)$/.test(file.name),
   ),
-  unbuiltSet('sync transcripts', 'the dictionary (@p2p/sync) is not built', (file) =>
-    file.name.startsWith('sync-'),
+  unbuiltSet('chord', 'the hash table (@p2p/chord) is not built', (file) =>
+    /^chord(-steps)?$/.test(file.name),
   ),
-  unbuiltSet(
-    'chord',
-    'the hash table (@p2p/chord) is not built',
-    (file) => file.name === 'chord' || file.name.startsWith('chord-'),
-  ),
-  unbuiltSet('everything else', 'this set is not built', () => true),
 ]

@@ -46,6 +46,10 @@ const entry: z.ZodType<TranscriptEntry> = z.union([
   z
     .object({ ...link, hex: recordedBytes, decoded: z.unknown() })
     .transform((fields) => ({ ...fields, kind: 'frame' as const })),
+  // A frame too long to be recorded stands under another name, as its digest.
+  z
+    .object({ ...link, frame: recordedBytes, decoded: z.unknown() })
+    .transform(({ frame, ...fields }) => ({ ...fields, hex: frame, kind: 'frame' as const })),
   z
     .object({ ...link, event: z.string() })
     .transform((fields) => ({ ...fields, kind: 'event' as const })),
