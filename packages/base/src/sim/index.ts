@@ -12,3 +12,11 @@ export { percentile } from './counters.ts'
 export type { SimCounters } from './counters.ts'
 export { scriptedPeer } from './scripted-peer.ts'
 export type { PeerScript, ScriptedPeerHands, ScriptedPeerStart } from './scripted-peer.ts'
+export { Py2pModel } from './old-peers/py2p-model.ts'
+export { Js2pModel } from './old-peers/js2p-model.ts'
+export type {
+  DropCause,
+  OldPeerCommand,
+  OldPeerEvent,
+  OldPeerOptions,
+} from './old-peers/old-peer-contract.ts'
