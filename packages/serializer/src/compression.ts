@@ -41,7 +41,8 @@ export function compressBlock(block: Uint8Array, method: number): Uint8Array {
 
 /** True when the first bytes are those of the method; snappy has no mark and may always be meant. */
 export function mayBeMethod(block: Uint8Array, method: number): boolean {
-  const [first = 0, second = 0] = block
+  const first = block[0] ?? 0
+  const second = block[1] ?? 0
   switch (method) {
     case compressionMethods.zlib:
       return (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0

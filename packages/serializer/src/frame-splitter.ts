@@ -6,9 +6,10 @@
  * make us hold memory it has not sent.
  */
 import type { DecodeError } from './errors.ts'
-import { frameHeaderBytes, frameTooLarge } from './frame.ts'
+import { frameTooLarge } from './frame.ts'
 import { resolveLimits } from './limits.ts'
 import type { Limits } from './limits.ts'
+import { frameHeaderBytes } from './message.ts'
 
 export class FrameSplitter {
   readonly #maxFrameBytes: number

@@ -12,8 +12,7 @@
  * The frame does not say how the block is compressed. The originals try what the sender announced; we
  * look at the first bytes and let the checksum decide. Source: spec/wire.md §1 and §6.
  */
-import { sha256 } from '#digest'
-import { bytesEqual } from './bytes.ts'
+import { matchesSha256 } from '#digest'
 import {
   compressBlock,
   decodableMethods,
@@ -24,13 +23,14 @@ import {
 import { DecodeError, EncodeError } from './errors.ts'
 import { resolveLimits } from './limits.ts'
 import type { Limits } from './limits.ts'
-import { decodeMessage } from './message.ts'
+import {
+  checksumBytes,
+  FramedMessage,
+  frameHeaderBytes,
+  frameLength,
+  readSealed,
+} from './message.ts'
 import type { SealedBody, WireMessage } from './message.ts'
-
-/** Bytes of the length in front of each frame. */
-export const frameHeaderBytes = 4
-/** Bytes of the checksum in front of each body. */
-export const checksumBytes = 32
 
 export interface DecodeFrameOptions {
   /** Compression methods to try, in this order; default zlib, gzip, snappy. */
@@ -39,27 +39,30 @@ export interface DecodeFrameOptions {
 }
 
 /**
- * The frame of a message, compressed with `method` when that makes it smaller. The array may be
- * shared between links; do not write into it.
+ * The frame of a message, compressed with `method` when that makes it smaller. Uncompressed, it is the
+ * same array at each call, for all links, and for a relayed message the one that came in: do not write
+ * into it.
  *
  * @throws EncodeError `P2P_ENCODE_TOO_LARGE`, `P2P_ENCODE_METHOD`
  */
 export function encodeFrame(
   message: SealedBody,
-  options: { readonly method?: number | undefined } = {},
+  options?: { readonly method?: number | undefined },
 ): Uint8Array {
-  const { body, id } = message
-  const plainBytes = checksumBytes + body.length
-  if (plainBytes > 0xffff_ffff) {
+  const plain = (message instanceof FramedMessage && message.plainFrame) || joinFrame(message)
+  if (options?.method === undefined) return plain
+  const block = compressBlock(plain.subarray(frameHeaderBytes), options.method)
+  return block.length < plain.length - frameHeaderBytes ? plainFrame(block) : plain
+}
+
+function joinFrame({ body, id }: SealedBody): Uint8Array {
+  if (id.length !== checksumBytes) throw new RangeError('an id has 32 bytes')
+  if (checksumBytes + body.length > 0xffff_ffff) {
     throw new EncodeError('P2P_ENCODE_TOO_LARGE', 'a frame holds less than 4 GiB')
   }
-  const frame = new Uint8Array(frameHeaderBytes + plainBytes)
+  const frame = new Uint8Array(frameHeaderBytes + checksumBytes + body.length)
   frame.set(id, frameHeaderBytes)
   frame.set(body, frameHeaderBytes + checksumBytes)
-  if (options.method !== undefined) {
-    const block = compressBlock(frame.subarray(frameHeaderBytes), options.method)
-    if (block.length < plainBytes) return plainFrame(block)
-  }
   return withLength(frame)
 }
 
@@ -76,13 +79,22 @@ function withLength(frame: Uint8Array): Uint8Array {
 }
 
 /**
- * The message in one whole frame. Its bytes are views of `frame` when that was not compressed.
+ * The message in one whole frame: length taken off, inflated if needed, checksum verified, decoded.
+ * Byte strings in it are views of `frame` when that was not compressed.
  *
- * @throws DecodeError those of `openFrame` and `decodeMessage`
+ * @throws DecodeError those of `openFrame`, and those of `messageFromBody` for what stands inside
  */
 export function decodeFrame(frame: Uint8Array, options: DecodeFrameOptions = {}): WireMessage {
   const limits = resolveLimits(options.limits)
-  return decodeMessage(openFrame(frame, options), { maxDepth: limits.maxDepth })
+  checkLength(frame, limits.maxFrameBytes)
+  const message = readSealed(frame, frameHeaderBytes, limits)
+  if (message !== undefined) return message
+  const block = frame.subarray(frameHeaderBytes)
+  for (const reading of inflatedReadings(block, options.methods, limits)) {
+    const inflated = readSealed(reading, 0, limits)
+    if (inflated !== undefined) return inflated
+  }
+  throw checksumMismatch(block)
 }
 
 /**
@@ -94,56 +106,67 @@ export function decodeFrame(frame: Uint8Array, options: DecodeFrameOptions = {})
 export function openFrame(frame: Uint8Array, options: DecodeFrameOptions = {}): SealedBody {
   const block = frameBlock(frame, options)
   for (const reading of blockReadings(block, options)) {
-    if (reading instanceof DecodeError) throw reading
-    const opened = openPlain(reading)
-    if (opened !== undefined) return opened
+    const body = reading.subarray(checksumBytes)
+    if (body.length > 0 && matchesSha256(body, reading, 0)) {
+      return { body, id: reading.subarray(0, checksumBytes) }
+    }
   }
-  throw new DecodeError('P2P_CHECKSUM_MISMATCH', 'no reading of the block has a right checksum', {
+  throw checksumMismatch(block)
+}
+
+function checksumMismatch(block: Uint8Array): DecodeError {
+  return new DecodeError('P2P_CHECKSUM_MISMATCH', 'no reading of the block has a right checksum', {
     got: block.length,
   })
 }
 
 /** The block of a whole frame, after its length has been checked. */
 export function frameBlock(frame: Uint8Array, options: DecodeFrameOptions): Uint8Array {
-  const { maxFrameBytes } = resolveLimits(options.limits)
-  const length =
-    frame.length < frameHeaderBytes ? -1 : new DataView(frame.buffer, frame.byteOffset).getUint32(0)
-  if (length > maxFrameBytes) throw frameTooLarge(length, maxFrameBytes)
-  if (length !== frame.length - frameHeaderBytes) {
-    throw new DecodeError('P2P_FRAME_LENGTH', 'the length in front is not that of the frame', {
-      expected: length,
-      got: frame.length - frameHeaderBytes,
-    })
-  }
+  checkLength(frame, resolveLimits(options.limits).maxFrameBytes)
   return frame.subarray(frameHeaderBytes)
+}
+
+function checkLength(frame: Uint8Array, maxFrameBytes: number): void {
+  const announced = frame.length < frameHeaderBytes ? 0 : frameLength(frame, 0)
+  const got = frame.length - frameHeaderBytes
+  if (announced > maxFrameBytes) throw frameTooLarge(announced, maxFrameBytes)
+  if (got < 0 || announced !== got) {
+    throw new DecodeError(
+      'P2P_FRAME_LENGTH',
+      `length ${announced} in front of ${Math.max(got, 0)} bytes`,
+      { expected: announced, got },
+    )
+  }
 }
 
 /**
  * What a block may mean: itself, then what each method makes of it whose mark it carries. The caller
- * takes the first that proves right; an error comes last, when a method went beyond the limits.
+ * takes the first that proves right.
+ *
+ * @throws DecodeError `P2P_INFLATED_TOO_LARGE` at the end, when a method went beyond the limits
  */
 export function* blockReadings(
   block: Uint8Array,
   options: DecodeFrameOptions,
-): Generator<Uint8Array | DecodeError, void> {
+): Generator<Uint8Array, void> {
   yield block
-  const limits = resolveLimits(options.limits)
+  yield* inflatedReadings(block, options.methods, resolveLimits(options.limits))
+}
+
+function* inflatedReadings(
+  block: Uint8Array,
+  methods: readonly number[] = decodableMethods,
+  limits: Limits,
+): Generator<Uint8Array, void> {
   const maxBytes = Math.min(limits.maxInflatedBytes, block.length * limits.maxInflationRatio)
   let tooLarge = false
-  for (const method of options.methods ?? decodableMethods) {
+  for (const method of methods) {
     if (!mayBeMethod(block, method)) continue
     const result = inflateBlock(block, method, maxBytes)
     if (result.type === 'too-large') tooLarge = true
     if (result.type === 'inflated') yield result.bytes
   }
-  if (tooLarge) yield inflatedTooLarge(maxBytes, block.length)
-}
-
-function openPlain(block: Uint8Array): SealedBody | undefined {
-  if (block.length <= checksumBytes) return undefined
-  const body = block.subarray(checksumBytes)
-  const id = block.subarray(0, checksumBytes)
-  return bytesEqual(sha256(body), id) ? { body, id } : undefined
+  if (tooLarge) throw inflatedTooLarge(maxBytes, block.length)
 }
 
 /** The error for a frame whose length is beyond the limit. */

@@ -10,12 +10,18 @@ export { DecodeError, EncodeError } from './errors.ts'
 export type { DecodeErrorCode, EncodeErrorCode, ErrorFacts } from './errors.ts'
 export { compressionMethods, flags } from './flags.ts'
 export { FrameSplitter } from './frame-splitter.ts'
-export { checksumBytes, decodeFrame, encodeFrame, frameHeaderBytes, openFrame } from './frame.ts'
+export { decodeFrame, encodeFrame, openFrame } from './frame.ts'
 export type { DecodeFrameOptions } from './frame.ts'
 export { idText, networkId, nodeId, protocolVersion, sameId } from './ids.ts'
 export { defaultLimits } from './limits.ts'
 export type { Limits } from './limits.ts'
-export { createMessage, decodeMessage, messageFromBody, wholeNumber } from './message.ts'
+export {
+  checksumBytes,
+  createMessage,
+  frameHeaderBytes,
+  messageFromBody,
+  wholeNumber,
+} from './message.ts'
 export type { SealedBody, WireMessage } from './message.ts'
 export { decodeValue } from './msgpack/decode.ts'
 export type { DecodeOptions } from './msgpack/decode.ts'

@@ -12,6 +12,11 @@ export interface Limits {
   readonly maxInflationRatio: number
   /** Arrays and maps inside each other; default 64, at most 512. */
   readonly maxDepth: number
+  /**
+   * Values in one message, counting every element, key and entry; default 262,144. A byte can be an empty
+   * array or map, which JavaScript keeps in a hundred.
+   */
+  readonly maxValues: number
 }
 
 /** The limits that hold when nothing else is said. */
@@ -20,6 +25,7 @@ export const defaultLimits: Limits = {
   maxInflatedBytes: 32 * 1024 * 1024,
   maxInflationRatio: 1_100,
   maxDepth: 64,
+  maxValues: 262_144,
 }
 
 /** Nesting a caller may ask for at most: keeps recursion far from the end of any JavaScript stack. */
@@ -29,6 +35,9 @@ export const largestMaxDepth = 512
 export function resolveLimits(limits: Partial<Limits> | undefined): Limits {
   if (limits === undefined) return defaultLimits
   const resolved = { ...defaultLimits, ...limits }
+  for (const [name, limit] of Object.entries(resolved)) {
+    if (!(limit >= 0)) throw new RangeError(`${name} ${limit} is no limit`)
+  }
   if (!(resolved.maxDepth >= 0 && resolved.maxDepth <= largestMaxDepth)) {
     throw new RangeError(`maxDepth ${resolved.maxDepth} is outside 0…${largestMaxDepth}`)
   }

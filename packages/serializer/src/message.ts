@@ -7,13 +7,20 @@
  * The bytes decide: a relay passes `body` on as it came, because the same values can be written in
  * several ways and each has another id. Source: spec/wire.md §1.1, §5, §9.
  */
-import { sha256 } from '#digest'
-import { concatBytes } from './bytes.ts'
+import { matchesSha256, writeSha256 } from '#digest'
 import { DecodeError, EncodeError } from './errors.ts'
-import { Decoder } from './msgpack/decode.ts'
-import { Encoder } from './msgpack/encode.ts'
+import { resolveLimits } from './limits.ts'
+import type { Limits } from './limits.ts'
+import { writeWith } from './msgpack/encode.ts'
+import { Reader } from './msgpack/reader.ts'
 import { Float } from './value.ts'
 import type { Value } from './value.ts'
+
+/** Bytes of the length in front of each frame. */
+export const frameHeaderBytes = 4
+/** Bytes of the checksum in front of each body. */
+export const checksumBytes = 32
+const bodyOffset = frameHeaderBytes + checksumBytes
 
 /** A decoded or composed protocol message; `body` and `id` are what travels and what identifies it. */
 export interface WireMessage {
@@ -56,55 +63,156 @@ export function createMessage(fields: {
   readonly payload: readonly Value[]
   readonly tail?: Uint8Array
 }): WireMessage {
-  const { type, sender, time, payload } = fields
+  const { type, sender, time, payload, tail } = fields
   if (!Number.isSafeInteger(type) || !Number.isSafeInteger(time)) {
     throw new EncodeError('P2P_ENCODE_TYPE', 'type and time of a message are integers')
   }
-  if (typeof sender !== 'string' && !(sender instanceof Uint8Array)) {
-    throw new EncodeError('P2P_ENCODE_TYPE', 'the sender of a message is text or bytes')
+  let tailOffset = 0
+  const frame = writeWith((writer) => {
+    writer.begin(bodyOffset)
+    writer.arrayHeader(3 + payload.length)
+    writer.integer(type)
+    if (typeof sender === 'string') writer.text(sender)
+    else if (sender instanceof Uint8Array) writer.bytes(sender)
+    else throw new EncodeError('P2P_ENCODE_TYPE', 'the sender of a message is text or bytes')
+    writer.integer(time)
+    writer.elements(payload)
+    tailOffset = writer.length
+    if (tail !== undefined) writer.raw(tail)
+    return writer.finish()
+  })
+  return sealFrame(frame, { type, sender, time, payload }, tailOffset)
+}
+
+/** Fills in the length and the checksum, for which the first 36 bytes of `frame` were left free. */
+function sealFrame(frame: Uint8Array, fields: Fields, tailOffset: number): WireMessage {
+  const blockBytes = frame.length - frameHeaderBytes
+  if (blockBytes > 0xffff_ffff) {
+    throw new EncodeError('P2P_ENCODE_TOO_LARGE', 'a frame holds less than 4 GiB')
   }
-  const packed = new Encoder().encode([[type, sender, time, ...payload]])
-  const tail = fields.tail ?? new Uint8Array(0)
-  const body = tail.length === 0 ? packed : concatBytes(packed, tail)
-  return { type, sender, time, payload, body, id: sha256(body), tail }
+  frame[0] = blockBytes >>> 24
+  frame[1] = blockBytes >>> 16
+  frame[2] = blockBytes >>> 8
+  frame[3] = blockBytes
+  const body = frame.subarray(bodyOffset)
+  writeSha256(body, frame, frameHeaderBytes)
+  return new FramedMessage(fields, body, frame, frameHeaderBytes, tailOffset - bodyOffset)
+}
+
+/** The length that stands at `offset`, where at least four bytes are left. */
+export function frameLength(bytes: Uint8Array, offset: number): number {
+  const high = ((bytes[offset] as number) << 24) | ((bytes[offset + 1] as number) << 16)
+  return (high | ((bytes[offset + 2] as number) << 8) | (bytes[offset + 3] as number)) >>> 0
+}
+
+interface Fields {
+  readonly type: number
+  readonly sender: string | Uint8Array
+  readonly time: number
+  readonly payload: readonly Value[]
 }
 
 /**
- * Reads the message in a body, whose id is taken as given (see `openFrame`).
+ * A message whose checksum stands in front of its body in one array, as on the wire. When that array is
+ * a whole frame, relaying it costs nothing.
+ */
+export class FramedMessage implements WireMessage {
+  readonly type: number
+  readonly sender: string | Uint8Array
+  readonly time: number
+  readonly payload: readonly Value[]
+  readonly body: Uint8Array
+  readonly #block: Uint8Array
+  readonly #checksumOffset: number
+  readonly #tailOffset: number
+
+  constructor(
+    fields: Fields,
+    body: Uint8Array,
+    block: Uint8Array,
+    checksumOffset: number,
+    tailOffset: number,
+  ) {
+    this.type = fields.type
+    this.sender = fields.sender
+    this.time = fields.time
+    this.payload = fields.payload
+    this.body = body
+    this.#block = block
+    this.#checksumOffset = checksumOffset
+    this.#tailOffset = tailOffset
+  }
+
+  get id(): Uint8Array {
+    return this.#block.subarray(this.#checksumOffset, this.#checksumOffset + checksumBytes)
+  }
+
+  get tail(): Uint8Array {
+    return this.body.subarray(this.#tailOffset)
+  }
+
+  /** The uncompressed frame, if this message was written as one or came in one. */
+  get plainFrame(): Uint8Array | undefined {
+    return this.#checksumOffset === frameHeaderBytes ? this.#block : undefined
+  }
+}
+
+/**
+ * Reads the message whose checksum stands at `checksumOffset` in `block`, its body behind that;
+ * undefined when the checksum is wrong.
+ */
+export function readSealed(
+  block: Uint8Array,
+  checksumOffset: number,
+  limits: Limits,
+): WireMessage | undefined {
+  if (block.length <= checksumOffset + checksumBytes) return undefined
+  const body = block.subarray(checksumOffset + checksumBytes)
+  if (!matchesSha256(body, block, checksumOffset)) return undefined
+  const reader = new Reader(body, 0, limits, true)
+  const fields = readFields(reader)
+  return new FramedMessage(fields, body, block, checksumOffset, reader.offset)
+}
+
+function readFields(reader: Reader): Fields {
+  const count = reader.arrayHeader()
+  if (count === undefined || count < 3) {
+    throw new DecodeError('P2P_MESSAGE_HEADER', 'a message is an array of at least three values', {
+      got: count ?? 0,
+    })
+  }
+  const type = reader.value()
+  const sender = reader.value()
+  const time = reader.value()
+  const payload = reader.values(count - 3)
+  const wholeType = wholeNumber(type)
+  const wholeTime = wholeNumber(time)
+  if (wholeType === undefined || wholeTime === undefined || !isIdValue(sender)) {
+    throw new DecodeError(
+      'P2P_MESSAGE_HEADER',
+      'a message starts with an integer, an id and an integer',
+    )
+  }
+  return { type: wholeType, sender, time: wholeTime, payload }
+}
+
+/**
+ * Hashes a body of unknown origin and reads the message in it.
  *
  * @throws DecodeError `P2P_MESSAGE_HEADER` when the body is no array, has fewer than three elements, or
  *   type and time are not integers (a float with a whole value is one) or the sender neither text nor
  *   bytes; the originals ignore most of these and keep the link. `P2P_MSGPACK_…` for bytes that
  *   are not msgpack, for which they close it.
  */
-export function decodeMessage(
-  sealed: SealedBody,
-  options: { readonly maxDepth?: number } = {},
-): WireMessage {
-  const { body, id } = sealed
-  const decoder = new Decoder(body, options)
-  const count = decoder.readArrayHeader()
-  const values: Value[] = []
-  for (let i = 0; i < count; i++) values.push(decoder.read())
-  const [type, sender, time, ...payload] = values
-  const header = { type: wholeNumber(type), sender, time: wholeNumber(time) }
-  if (header.type === undefined || header.time === undefined || !isIdValue(header.sender)) {
-    throw new DecodeError(
-      'P2P_MESSAGE_HEADER',
-      'a message starts with an integer, an id and an integer',
-      { elements: count },
-    )
-  }
-  const tail = body.subarray(decoder.offset)
-  return { type: header.type, sender: header.sender, time: header.time, payload, body, id, tail }
-}
-
-/** Hashes a body of unknown origin and reads the message in it. Errors as `decodeMessage`. */
 export function messageFromBody(
   body: Uint8Array,
-  options: { readonly maxDepth?: number } = {},
+  options: { readonly limits?: Partial<Limits> } = {},
 ): WireMessage {
-  return decodeMessage({ body, id: sha256(body) }, options)
+  const frame = new Uint8Array(bodyOffset + body.length)
+  frame.set(body, bodyOffset)
+  const reader = new Reader(body, 0, resolveLimits(options.limits), true)
+  const fields = readFields(reader)
+  return sealFrame(frame, fields, bodyOffset + reader.offset)
 }
 
 /**
@@ -116,6 +224,6 @@ export function wholeNumber(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined
 }
 
-function isIdValue(value: Value | undefined): value is string | Uint8Array {
+function isIdValue(value: Value): value is string | Uint8Array {
   return typeof value === 'string' || value instanceof Uint8Array
 }

@@ -9,21 +9,37 @@ export function isWellFormed(text: string): boolean {
   return !loneSurrogate.test(text)
 }
 
-/** UTF-8 bytes of well-formed text (half surrogate pairs become U+FFFD: check first). */
+/** UTF-8 bytes of well-formed text; half surrogate pairs become U+FFFD. */
 export function utf8Encode(text: string): Uint8Array {
   return encoder.encode(text)
 }
 
 /** The text, or undefined when the bytes are not UTF-8. */
 export function utf8Decode(bytes: Uint8Array): string | undefined {
+  return readUtf8Strictly(bytes, 0, bytes.length)
+}
+
+/** Text of the bytes from `start` to `end`; undefined when they are not UTF-8. */
+export function readUtf8Strictly(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): string | undefined {
   try {
-    return decoder.decode(bytes)
+    return decoder.decode(bytes.subarray(start, end))
   } catch {
     return undefined
   }
 }
 
-/** Writes well-formed text at the start of `target`, which has three bytes per UTF-16 unit; returns the byte count. */
-export function utf8Write(text: string, target: Uint8Array): number {
-  return encoder.encodeInto(text, target).written
+/**
+ * Writes as much of well-formed text as fits before `end`; `read` counts UTF-16 units, `written` bytes.
+ */
+export function writeUtf8(
+  text: string,
+  target: Uint8Array,
+  start: number,
+  end: number,
+): { read: number; written: number } {
+  return encoder.encodeInto(text, target.subarray(start, end))
 }

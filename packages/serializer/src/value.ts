@@ -75,17 +75,15 @@ export class Extension {
  */
 const wireOrder: unique symbol = Symbol('order of the keys on the wire')
 
-/** A null-prototype object with these entries, whose order `orderedKeys` can tell. */
-export function recordFrom(entries: readonly (readonly [string, Value])[]): {
-  readonly [key: string]: Value
-} {
-  const record = Object.create(null) as { [key: string]: Value; [wireOrder]?: readonly string[] }
-  for (const [key, value] of entries) record[key] = value
+/** Remembers the order of the keys of a decoded object, if JavaScript moved them. */
+export function keepOrder(
+  record: { readonly [key: string]: Value },
+  order: readonly string[],
+): void {
   const keys = Object.keys(record)
-  if (entries.some(([key], index) => key !== keys[index])) {
-    Object.defineProperty(record, wireOrder, { value: entries.map(([key]) => key) })
+  if (order.some((key, index) => key !== keys[index])) {
+    Object.defineProperty(record, wireOrder, { value: order })
   }
-  return record
 }
 
 /** The keys in the order in which they were decoded; in the object's own order when it was changed. */

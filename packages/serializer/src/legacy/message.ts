@@ -88,7 +88,6 @@ export function decodeLegacyFrame(
 ): LegacyMessage {
   let firstError: DecodeError | undefined
   for (const reading of blockReadings(frameBlock(frame, options), options)) {
-    if (reading instanceof DecodeError) throw reading
     try {
       return readBlock(reading, options.version)
     } catch (error) {
