@@ -1,0 +1,62 @@
+/**
+ * The five hash tables. Each key is stored once in every table, at the place that the table's hash
+ * gives it, so no single node holds all copies and a reader can ask for a majority.
+ *
+ *  table    integer on the wire        bits
+ *  sha1     SHA-1(key) × 2^224         384
+ *  sha224   SHA-224(key) × 2^160       384
+ *  sha256   SHA-256(key) × 2^128       384
+ *  sha384   SHA-384(key)               384
+ *  sha512   SHA-512(key)               512, not reduced
+ *
+ * The integer travels as base58 text and is also the name of the slot: the originals file SHA-512
+ * entries under the full number, so it is reduced for distances only.
+ *
+ * Source: spec/chord.md §2; fixtures `chord.json`, kind `hashes`.
+ */
+import {
+  bytesToInteger,
+  encodeBase58Integer,
+  sha1,
+  sha224,
+  sha256,
+  sha384,
+  sha512,
+} from '@p2p/serializer'
+import { ringBits, toPosition } from './ring.ts'
+import type { Position } from './ring.ts'
+
+export const hashTables = ['sha1', 'sha224', 'sha256', 'sha384', 'sha512'] as const
+export type HashTable = (typeof hashTables)[number]
+
+const digests: Readonly<Record<HashTable, (key: Uint8Array) => Uint8Array>> = {
+  sha1,
+  sha224,
+  sha256,
+  sha384,
+  sha512,
+}
+
+/** One of the five places of a key. */
+export interface Slot {
+  readonly table: HashTable
+  /** Base58 text of the full integer: what the wire carries and what the slot is filed under. */
+  readonly slotText: string
+  /** The place on the ring that decides who owns the slot. */
+  readonly position: Position
+}
+
+/** The five places of a key, in the order of `hashTables`. */
+export function slotsOf(key: Uint8Array): readonly Slot[] {
+  return hashTables.map((table) => {
+    const digest = digests[table](key)
+    const missingBits = Math.max(0, ringBits - digest.length * 8)
+    const integer = bytesToInteger(digest) << BigInt(missingBits)
+    return { table, slotText: encodeBase58Integer(integer), position: toPosition(integer) }
+  })
+}
+
+/** Narrows a table name that a peer sent; undefined for any other name. */
+export function hashTableNamed(name: string): HashTable | undefined {
+  return hashTables.find((table) => table === name)
+}

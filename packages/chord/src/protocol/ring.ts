@@ -1,0 +1,51 @@
+/**
+ * Arithmetic on the ring of identifiers.
+ *
+ * A node stands at its id, read as a base58 integer; a key stands where its hashes say
+ * (`hash-tables.ts`). The ring has 2^384 places and distances are measured clockwise, towards larger
+ * numbers. A key belongs to the storing node at or nearest *behind* it, not to the one ahead of it as
+ * in the MIT paper; so what a node owns begins at the node itself.
+ *
+ * Source: spec/chord.md §1 and §3; py2p and js2p agree.
+ */
+import { decodeBase58Integer } from '@p2p/serializer'
+
+export const ringBits = 384
+export const ringSize: bigint = 1n << BigInt(ringBits)
+
+const ringMask = ringSize - 1n
+
+/** A place on the ring: 0 … 2^384−1. */
+export type Position = bigint
+
+/** Takes any integer onto the ring, as SHA-512 positions need. */
+export function toPosition(integer: bigint): Position {
+  return integer & ringMask
+}
+
+/** How far `to` lies clockwise of `from`: 0 when they are the same place. */
+export function clockwiseDistance({
+  from,
+  to,
+}: {
+  readonly from: Position
+  readonly to: Position
+}): bigint {
+  return (to - from) & ringMask
+}
+
+/** Text of the longest id that is read: a 512-bit integer has 88 digits. */
+const maxIdTextLength = 88
+
+/**
+ * Where a node with this id stands. Undefined when the id is no base58 integer: such a node can be
+ * talked to, but it has no place in the table.
+ */
+export function nodePosition(id: string): Position | undefined {
+  if (id.length === 0 || id.length > maxIdTextLength) return undefined
+  try {
+    return toPosition(decodeBase58Integer(id))
+  } catch {
+    return undefined
+  }
+}
