@@ -1,0 +1,56 @@
+/**
+ * Byte strings as map keys: a text with one character (0…255) for each byte.
+ *
+ * Keys and owners of the dictionary are byte strings; py2p writes them as bin, js2p as str, and both
+ * mean the same bytes. A Map needs them in one form. For ASCII, which nearly all of them are, this
+ * form is the text itself, so nothing is converted on the usual path; comparing two of them compares
+ * their bytes.
+ */
+import { utf8Decode, utf8Encode } from '@p2p/serializer'
+
+declare const byteText: unique symbol
+
+/** A text whose characters are the bytes of a byte string. */
+export type ByteText = string & { readonly [byteText]: true }
+
+const beyondAscii = /[^\0-\x7f]/
+
+/** Characters per call of String.fromCharCode, which takes its arguments from the stack. */
+const chunkLength = 4096
+
+/** The UTF-8 bytes of a text. */
+export function textToByteText(text: string): ByteText {
+  return beyondAscii.test(text) ? bytesToByteText(utf8Encode(text)) : (text as ByteText)
+}
+
+export function bytesToByteText(bytes: Uint8Array): ByteText {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += chunkLength) {
+    text += String.fromCharCode(...bytes.subarray(at, at + chunkLength))
+  }
+  return text as ByteText
+}
+
+export function byteTextToBytes(text: ByteText): Uint8Array {
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+  return bytes
+}
+
+/** The text behind UTF-8 bytes; the bytes themselves when they are not UTF-8. */
+export function byteTextToText(text: ByteText): string | Uint8Array {
+  if (!beyondAscii.test(text)) return text
+  const bytes = byteTextToBytes(text)
+  return utf8Decode(bytes) ?? bytes
+}
+
+/** Whatever stands for a byte string in a message or in a call; undefined for anything else. */
+export function toByteText(value: unknown): ByteText | undefined {
+  if (typeof value === 'string') return textToByteText(value)
+  return value instanceof Uint8Array ? bytesToByteText(value) : undefined
+}
+
+/** Order of the bytes, shorter first when one begins with the other. */
+export function compareByteText(a: ByteText, b: ByteText): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,70 @@
+/**
+ * Deltas: the fields of one mapping written over those of another, one level deep.
+ *
+ * Works on bytes: the fields keep the form in which they were written, and no field that is not
+ * touched is decoded. The result holds the old fields in their order, then the new ones, as Python's
+ * `dict.update` does. Source: spec/sync.md §4, "Applying".
+ */
+import { concatBytes, decodeValue, encodeValue } from '@p2p/serializer'
+import { bytesToByteText } from './byte-text.ts'
+import { readMapSpan, skipValue } from './msgpack-span.ts'
+
+/** The msgpack mapping without fields. */
+export const emptyMapping: Uint8Array = Uint8Array.of(0x80)
+
+/** True when these bytes are a msgpack mapping (of which only the head is looked at). */
+export function isMapping(bytes: Uint8Array): boolean {
+  return readMapSpan(bytes, 0) !== undefined
+}
+
+/** Fields by name: the canonical bytes of the key as text, so that equal keys are one field. */
+export type Fields = Map<string, { readonly key: Uint8Array; readonly value: Uint8Array }>
+
+/** The fields of a mapping, in order; empty for anything that is no mapping. */
+export function readFields(mapping: Uint8Array): Fields {
+  const fields: Fields = new Map()
+  const span = readMapSpan(mapping, 0)
+  let offset = span?.start ?? 0
+  for (let i = 0; span !== undefined && i < span.count; i++) {
+    const keyEnd = skipValue(mapping, offset)
+    const end = keyEnd < 0 ? -1 : skipValue(mapping, keyEnd)
+    if (end < 0) break
+    const key = mapping.subarray(offset, keyEnd)
+    fields.set(fieldName(key), { key, value: mapping.subarray(keyEnd, end) })
+    offset = end
+  }
+  return fields
+}
+
+/** An integer may be written in several widths; py2p closes the link on a key that is there twice. */
+function fieldName(key: Uint8Array): string {
+  const tag = key[0] ?? 0
+  const isShortText = tag >= 0xa0 && tag < 0xc0
+  return bytesToByteText(isShortText ? key : encodeValue(decodeValue(key)))
+}
+
+/** The mapping with these fields. */
+export function writeFields(fields: Fields): Uint8Array {
+  const parts = [mappingHeader(fields.size)]
+  for (const { key, value } of fields.values()) parts.push(key, value)
+  return concatBytes(...parts)
+}
+
+function mappingHeader(count: number): Uint8Array {
+  if (count < 0x10) return Uint8Array.of(0x80 | count)
+  if (count < 0x1_0000) return Uint8Array.of(0xde, count >>> 8, count & 0xff)
+  return Uint8Array.of(
+    0xdf,
+    count >>> 24,
+    (count >>> 16) & 0xff,
+    (count >>> 8) & 0xff,
+    count & 0xff,
+  )
+}
+
+/** `base` with the fields of `delta` written over it. Both are mappings. */
+export function applyDelta(base: Uint8Array, delta: Uint8Array): Uint8Array {
+  const fields = readFields(base)
+  for (const [name, field] of readFields(delta)) fields.set(name, field)
+  return writeFields(fields)
+}

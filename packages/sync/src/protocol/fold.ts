@@ -1,0 +1,114 @@
+/**
+ * Keeps the known writes of a key few, without changing what they amount to.
+ *
+ * Two measures. The *normal form* drops writes that say nothing any more: without leases everything
+ * before the last set or delete; with leases, of one owner's writes within one lease's time, all but
+ * the first (where the lease began), the last delete (where the key was free), and the last with the
+ * deltas on top of it. It is made of minima and maxima, so it does not
+ * matter in which order, or in how many steps, a set of writes was learned.
+ *
+ * *Folding* replaces what is older than two leases by one base write, which then comes first and
+ * is not questioned. Where the bases of two nodes differ, the later one in order stays. The cut stands
+ * on whole leases of UTC time, so that nodes with nearly the same clock fold at nearly the same time.
+ *
+ * Source: design.md §6, "Sync"; merging by minima and maxima: Shapiro et al., "Conflict-free
+ * Replicated Data Types", 2011, state-based objects.
+ */
+import { readFields } from './delta.ts'
+import { replay } from './replay.ts'
+import type { Rule } from './replay.ts'
+import { knowledgeOf, maxSeenOwners, seenOf } from './write.ts'
+import type { Write } from './write.ts'
+
+/** What is known of one key. */
+export interface WriteLog {
+  /** In their order, each once; never empty. */
+  readonly writes: readonly Write[]
+  /** True when the first write is a base: what came before it is folded into it. */
+  readonly folded: boolean
+}
+
+/** Writes stamped before this are folded; UTC seconds. Never anything without leases. */
+export function foldCut(utcSeconds: number, rule: Rule): number {
+  if (!rule.leasing) return Number.NEGATIVE_INFINITY
+  return (Math.floor(utcSeconds / rule.leaseSeconds) - 2) * rule.leaseSeconds
+}
+
+/** The same log with everything stamped before `cut` in one base. */
+export function fold(log: WriteLog, cut: number, rule: Rule): WriteLog {
+  const first = log.writes[0]
+  if (first === undefined || first.time >= cut) return log
+  const end = log.writes.findIndex((write) => write.time >= cut)
+  const old = end < 0 ? log.writes : log.writes.slice(0, end)
+  if (old.length === 1) return log.folded ? log : { writes: log.writes, folded: true }
+  const recent = end < 0 ? [] : log.writes.slice(end)
+  return { writes: [baseOf(old, rule), ...recent], folded: true }
+}
+
+function baseOf(old: readonly Write[], rule: Rule): Write {
+  const { holder, value, parts } = replay(old, rule)
+  // The first write of a log is always accepted, so there is a holder.
+  if (holder === undefined) throw new Error('a log without an accepted write')
+  // What the authors of the parts knew, and no more: a write that was merely refused here may still be
+  // the state of another node, which has to notice when this base replaces it.
+  const knew = knowledgeOf(parts, holder.owner)
+  if (parts.length === 1) return holder
+  const holds = parts.filter((part) => part.owner !== holder.owner).map(seenOf)
+  return {
+    ...holder,
+    kind: 'set',
+    value: value ?? holder.value,
+    knew,
+    holds: holds.slice(-maxSeenOwners),
+  }
+}
+
+/** The log without the writes that no longer matter. */
+export function normalForm(log: WriteLog, rule: Rule): WriteLog {
+  if (log.writes.length < 2) return log
+  const kept = rule.leasing ? keepPerLease(log, rule.leaseSeconds) : keepLatest(log.writes)
+  return kept.length === log.writes.length ? log : { writes: kept, folded: log.folded }
+}
+
+function keepLatest(writes: readonly Write[]): readonly Write[] {
+  const kept = new Set<Write>()
+  keepLastAndDeltas(writes, kept)
+  return writes.filter((write) => kept.has(write))
+}
+
+function keepPerLease({ writes, folded }: WriteLog, leaseSeconds: number): readonly Write[] {
+  if (writes.length === 2) return writes
+  const groups = new Map<string, Write[]>()
+  for (const write of folded ? writes.slice(1) : writes) {
+    const name = `${Math.floor(write.time / leaseSeconds)} ${write.owner}`
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [write])
+    else group.push(write)
+  }
+  const kept = new Set<Write>(folded ? writes.slice(0, 1) : [])
+  for (const group of groups.values()) {
+    const first = group[0]
+    if (first !== undefined) kept.add(first)
+    const lastDelete = group.findLast((write) => write.kind === 'delete')
+    if (lastDelete !== undefined) kept.add(lastDelete)
+    keepLastAndDeltas(group, kept)
+  }
+  return writes.filter((write) => kept.has(write))
+}
+
+/** The last set or delete, and of the deltas after it those with a field that no later one writes. */
+function keepLastAndDeltas(writes: readonly Write[], kept: Set<Write>): void {
+  const written = new Set<string>()
+  for (let i = writes.length - 1; i >= 0; i--) {
+    const write = writes[i]
+    if (write === undefined) continue
+    if (write.kind !== 'delta') {
+      kept.add(write)
+      return
+    }
+    const before = written.size
+    for (const name of readFields(write.value).keys()) written.add(name)
+    // The latest delta stays even when it says nothing: it renewed the lease.
+    if (written.size > before || i === writes.length - 1) kept.add(write)
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The state of a key as a pure function of the set of writes that are known of it.
+ *
+ * The writes are gone through in their order. A write takes the key when it is free (never written, or
+ * deleted), when its own author holds it, or when it is stamped more than a lease after the holder's
+ * last accepted write; otherwise it is refused. Without leases every write is accepted in turn, which
+ * is last-writer-wins. No clock of this node enters, nor the order of arrival: two nodes that know the
+ * same writes agree, whatever they went through.
+ *
+ * A rule on pairs ("the lease beats the newer one") could not do this: writes at 0, 3,000 and 4,000
+ * seconds by three owners would beat each other in a circle.
+ *
+ * Source: design.md §6; the acceptance rule it replaces: spec/sync.md §4.
+ */
+import { applyDelta, emptyMapping, isMapping, readFields } from './delta.ts'
+import { covers } from './write.ts'
+import type { Write } from './write.ts'
+
+export interface Rule {
+  /** False is last-writer-wins. Nodes with different settings never meet: it is part of the subnet. */
+  readonly leasing: boolean
+  /** How long a write keeps the key for its author, in seconds; 3,600 in every 0.7 network. */
+  readonly leaseSeconds: number
+}
+
+export interface KeyState {
+  /** The last accepted write: who holds the key and since when. Undefined when there is none. */
+  readonly holder: Write | undefined
+  /** The msgpack value; undefined when the key is absent or deleted. */
+  readonly value: Uint8Array | undefined
+  /** The writes the value is made of: one set or delete, or none, and the deltas after it. */
+  readonly parts: readonly Write[]
+}
+
+export const absent: KeyState = { holder: undefined, value: undefined, parts: [] }
+
+/** @param writes in their order, each once */
+export function replay(writes: readonly Write[], rule: Rule): KeyState {
+  const first = writes[0]
+  if (writes.length === 1 && first?.kind === 'set') {
+    return { holder: first, value: first.value, parts: writes }
+  }
+  let holder: Write | undefined
+  let value: Uint8Array | undefined
+  let parts: Write[] = []
+  for (const write of writes) {
+    if (holder !== undefined && !mayTake(write, holder, rule)) continue
+    if (write.kind === 'delta') {
+      if (value !== undefined && !isMapping(value)) continue
+      if (value === undefined) parts = []
+      value = applyDelta(value ?? emptyMapping, write.value)
+      parts.push(write)
+    } else {
+      value = write.kind === 'set' ? write.value : undefined
+      parts = [write]
+    }
+    holder = write
+  }
+  return { holder, value, parts }
+}
+
+/** True when `write`, coming after `holder` in order, may replace it. */
+export function mayTake(write: Write, holder: Write, rule: Rule): boolean {
+  return (
+    !rule.leasing ||
+    holder.kind === 'delete' ||
+    holder.owner === write.owner ||
+    write.time - holder.time > rule.leaseSeconds
+  )
+}
+
+/**
+ * The writes that lost without anybody having known them: not covered by another write, and not, or
+ * not wholly, part of the state.
+ */
+export function lostWrites(writes: readonly Write[], state: KeyState): readonly Write[] {
+  return writes.filter(
+    (write) =>
+      !writes.some((other) => other !== write && covers(other, write)) &&
+      !survives(write, state.parts),
+  )
+}
+
+/** True when all that this write said is in the state. */
+function survives(write: Write, parts: readonly Write[]): boolean {
+  const at = parts.indexOf(write)
+  if (at < 0) return false
+  if (at === parts.length - 1 || write.kind === 'delete') return true
+  const fields = readFields(write.value)
+  for (const later of parts.slice(at + 1)) {
+    for (const name of readFields(later.value).keys()) if (fields.has(name)) return false
+  }
+  return true
+}
