@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals'
 import { clockwiseDistance, nodePosition, ringSize, toPosition } from '../src/protocol/ring.ts'
 import { recordedCases } from './vectors/recorded.ts'
 
-const distances = recordedCases('distance')
+/** Without those recorded on a toy ring of another size: ours has one size. */
+const distances = recordedCases('distance').filter(({ limit }) => limit === undefined)
 
 /** Some recorded operands are negative, which BigInt does not read from hexadecimal text. */
 const integer = (hex: string): bigint => (hex.startsWith('-') ? -BigInt(hex.slice(1)) : BigInt(hex))

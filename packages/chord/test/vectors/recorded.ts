@@ -11,6 +11,8 @@ interface Distance {
   readonly kind: 'distance'
   readonly a: string
   readonly b: string
+  /** Size of the ring when it is not 2^384. */
+  readonly limit?: string
   readonly distance: string
 }
 interface Ring {
