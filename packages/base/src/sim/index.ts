@@ -20,3 +20,7 @@ export type {
   OldPeerEvent,
   OldPeerOptions,
 } from './old-peers/old-peer-contract.ts'
+export { BroadcastLedger } from './broadcast-ledger.ts'
+export type { LedgerTotals } from './broadcast-ledger.ts'
+export { allFaultKinds, faultKinds, startFaults } from './random-faults.ts'
+export type { FaultKind, FaultPlan } from './random-faults.ts'

@@ -215,7 +215,9 @@ export class Js2pModel implements Machine<Input, Effect> {
         return
       case flags.broadcast:
       case flags.whisper:
-        this.#effects.push({ type: 'message', message })
+        if (link.link !== undefined) {
+          this.#effects.push({ type: 'message', message, link: link.link })
+        }
         return
       default:
     }

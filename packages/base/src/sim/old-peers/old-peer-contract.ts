@@ -17,8 +17,8 @@ export type OldPeerCommand =
   | { readonly type: 'broadcast'; readonly payload: readonly Value[] }
 
 export type OldPeerEvent =
-  /** A user message, with sub-flag 0 or 2. */
-  | { readonly type: 'message'; readonly message: WireMessage }
+  /** A user message, with sub-flag 0 or 2, and the link that brought it. */
+  | { readonly type: 'message'; readonly message: WireMessage; readonly link: LinkId }
   /** It closed a link, for a reason of its own making; `peerId` is empty before the handshake. */
   | {
       readonly type: 'dropped'

@@ -271,7 +271,7 @@ export class Py2pModel implements Machine<Input, Effect> {
         return
       case flags.broadcast:
       case flags.whisper:
-        this.#effects.push({ type: 'message', message })
+        this.#effects.push({ type: 'message', message, link: link.link })
         return
       default:
     }
