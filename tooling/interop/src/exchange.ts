@@ -42,7 +42,7 @@ async function expectArrival(
   const found = await to.waitFor(
     `"${title.v}" from ${from.name}`,
     (event) => isMessageEvent(event) && titleOf(event) === title.v,
-    timeoutMs,
+    { timeoutMs },
   )
   expectThat(isMessageEvent(found), 'not a message')
   const sender = tagToText(found.sender)

@@ -27,6 +27,12 @@ export class Lab {
     return node
   }
 
+  /** Ends this node's process without warning. */
+  async crash(node: NodeProcess): Promise<void> {
+    this.#nodes.splice(this.#nodes.indexOf(node), 1)
+    await node.kill()
+  }
+
   /** Stops every node; rejects when one had to be killed or did not end with status 0. */
   async stop(): Promise<void> {
     const nodes = this.#nodes.splice(0)

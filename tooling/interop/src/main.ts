@@ -20,6 +20,7 @@ import type { NodeProgram } from './node-process.ts'
 import { js2pProgram, p2pProgram, py2pProgram } from './programs.ts'
 import { formatRow, summarize } from './report.ts'
 import { runMethods, runPair, runWrongSubnet } from './scenarios/pair.ts'
+import { runCrash, runCrossDials, runRedials } from './scenarios/trouble.ts'
 import { runTrio } from './scenarios/trio.ts'
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
@@ -58,8 +59,14 @@ async function runMesh(programs: Programs, side: Side, checks: Checks): Promise<
     ['pair', runPair],
     ['compression methods', runMethods],
     ['wrong subnet', runWrongSubnet],
+    ['redials', runRedials],
+    ['crash', runCrash],
   ])
-  if (side.dialler === 'a') scenarios.set('three nodes', runTrio)
+  // These are the same whoever dials.
+  if (side.dialler === 'a') {
+    scenarios.set('crossing dials', runCrossDials)
+    scenarios.set('three nodes', runTrio)
+  }
   for (const [name, scenario] of scenarios)
     await checks.check(side, `${name}: all processes end`, async () => {
       await scenario(programs, side, checks)

@@ -59,8 +59,12 @@ const listenFields = z.looseObject({ id: z.string(), addresses: z.array(z.string
 const defaultTimeoutMs = 15_000
 /** How long a process may take to end after its stdin was closed, before it is killed. */
 const exitTimeoutMs = 5_000
-/** Events kept for waits that begin after the event; the oldest go first. */
-const maxEvents = 100_000
+
+export interface WaitOptions {
+  readonly timeoutMs?: number | undefined
+  /** Number of the first event that counts: the length of `events` at some earlier moment. */
+  readonly since?: number
+}
 
 interface EventWait {
   readonly matches: (event: NodeEvent) => boolean
@@ -81,6 +85,7 @@ export class NodeProcess {
   readonly #answers = new Map<number, (answer: Answer) => void>()
   readonly #waits = new Set<EventWait>()
   readonly #ended: Promise<number | null>
+  readonly #listeners: ((event: NodeEvent) => void)[] = []
   #sequence = 0
 
   constructor(program: NodeProgram) {
@@ -139,13 +144,13 @@ export class NodeProcess {
     this.#child.stdin.write(`${text}\n`)
   }
 
-  /** The first event that matches, past or future. */
+  /** The first event that matches, future or past, but not before the event number `since`. */
   async waitFor(
     what: string,
     matches: (event: NodeEvent) => boolean,
-    timeoutMs: number = defaultTimeoutMs,
+    { timeoutMs = defaultTimeoutMs, since = 0 }: WaitOptions = {},
   ): Promise<NodeEvent> {
-    const past = this.events.find(matches)
+    const past = this.events.find((event, index) => index >= since && matches(event))
     if (past !== undefined) return past
     let wait: EventWait | undefined
     const happened = new Promise<NodeEvent>((resolve) => {
@@ -159,10 +164,21 @@ export class NodeProcess {
     }
   }
 
-  /** Waits until this node has the peer. */
-  async waitForPeer(id: string, timeoutMs?: number): Promise<void> {
+  /** Waits until this node has got the peer. */
+  async waitForPeer(id: string, options?: WaitOptions): Promise<void> {
     const matches = (event: NodeEvent): boolean => event.ev === 'peer_join' && event['id'] === id
-    await this.waitFor(`peer_join of ${id.slice(0, 8)}`, matches, timeoutMs)
+    await this.waitFor(`peer_join of ${id.slice(0, 8)}`, matches, options)
+  }
+
+  /** Waits until this node has lost the peer. */
+  async waitForLeave(id: string, options?: WaitOptions): Promise<void> {
+    const matches = (event: NodeEvent): boolean => event.ev === 'peer_leave' && event['id'] === id
+    await this.waitFor(`peer_leave of ${id.slice(0, 8)}`, matches, options)
+  }
+
+  /** Calls `fn` for every event from now on. */
+  onEvent(fn: (event: NodeEvent) => void): void {
+    this.#listeners.push(fn)
   }
 
   /** Messages received so far. */
@@ -209,7 +225,7 @@ export class NodeProcess {
     const event = eventLine.safeParse(json)
     if (!event.success) return
     this.events.push(event.data)
-    if (this.events.length > maxEvents) this.events.shift()
+    for (const listener of this.#listeners) listener(event.data)
     for (const wait of this.#waits) if (wait.matches(event.data)) wait.resolve(event.data)
   }
 

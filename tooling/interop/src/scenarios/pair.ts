@@ -67,9 +67,7 @@ export async function runPair(programs: Programs, side: Side, checks: Checks): P
     })
     await checks.check(side, 'disconnect seen', async () => {
       await pair.a.request('close')
-      const leave = (event: { ev: string; id?: unknown }): boolean =>
-        event.ev === 'peer_leave' && event.id === pair.a.id
-      await pair.b.waitFor('peer_leave', leave)
+      await pair.b.waitForLeave(pair.a.id)
       return ''
     })
   })
