@@ -7,13 +7,12 @@
 import { gunzipSync, gzipSync, inflateSync, deflateSync, unzipSync } from 'node:zlib'
 import {
   bytesEqual,
+  checksumBytes,
   compressionMethods,
   concatBytes,
-  decodeMessage,
   encodeFrame,
   frameHeaderBytes,
-  checksumBytes,
-  sha256,
+  messageFromBody,
 } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 
@@ -44,9 +43,9 @@ export function decodeOldBlock(
 ): WireMessage {
   const plain = inflate(block, options)
   const id = plain.subarray(0, checksumBytes)
-  const body = plain.subarray(checksumBytes)
-  if (!bytesEqual(id, sha256(body))) throw new Error('checksum')
-  return decodeMessage({ body, id })
+  const message = messageFromBody(plain.subarray(checksumBytes))
+  if (!bytesEqual(id, message.id)) throw new Error('checksum')
+  return message
 }
 
 function inflate(
