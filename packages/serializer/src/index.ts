@@ -18,6 +18,7 @@ export type { Limits } from './limits.ts'
 export {
   checksumBytes,
   createMessage,
+  decodeMessage,
   frameHeaderBytes,
   messageFromBody,
   wholeNumber,

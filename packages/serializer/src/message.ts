@@ -7,7 +7,7 @@
  * The bytes decide: a relay passes `body` on as it came, because the same values can be written in
  * several ways and each has another id. Source: spec/wire.md §1.1, §5, §9.
  */
-import { matchesSha256, writeSha256 } from '#digest'
+import { matchesSha256, sha256, writeSha256 } from '#digest'
 import { DecodeError, EncodeError } from './errors.ts'
 import { resolveLimits } from './limits.ts'
 import type { Limits } from './limits.ts'
@@ -113,8 +113,8 @@ interface Fields {
 }
 
 /**
- * A message whose checksum stands in front of its body in one array, as on the wire. When that array is
- * a whole frame, relaying it costs nothing.
+ * A message that knows the array its checksum stands in. When that is a whole frame, relaying it costs
+ * nothing.
  */
 export class FramedMessage implements WireMessage {
   readonly type: number
@@ -197,22 +197,28 @@ function readFields(reader: Reader): Fields {
 }
 
 /**
- * Hashes a body of unknown origin and reads the message in it.
+ * Reads the message in a body whose checksum was verified (see `openFrame`).
  *
  * @throws DecodeError `P2P_MESSAGE_HEADER` when the body is no array, has fewer than three elements, or
  *   type and time are not integers (a float with a whole value is one) or the sender neither text nor
  *   bytes; the originals ignore most of these and keep the link. `P2P_MSGPACK_…` for bytes that
  *   are not msgpack, for which they close it.
  */
+export function decodeMessage(
+  { body, id }: SealedBody,
+  options: { readonly limits?: Partial<Limits> } = {},
+): WireMessage {
+  const reader = new Reader(body, 0, resolveLimits(options.limits), true)
+  const fields = readFields(reader)
+  return new FramedMessage(fields, body, id, 0, reader.offset)
+}
+
+/** Hashes a body of unknown origin and reads the message in it. Errors as `decodeMessage`. */
 export function messageFromBody(
   body: Uint8Array,
   options: { readonly limits?: Partial<Limits> } = {},
 ): WireMessage {
-  const frame = new Uint8Array(bodyOffset + body.length)
-  frame.set(body, bodyOffset)
-  const reader = new Reader(body, 0, resolveLimits(options.limits), true)
-  const fields = readFields(reader)
-  return sealFrame(frame, fields, bodyOffset + reader.offset)
+  return decodeMessage({ body, id: sha256(body) }, options)
 }
 
 /**

@@ -1,1 +1,34 @@
-export {}
+/**
+ * `npm run bench -- [suite …] [--json]`: measures our code beside others' in the same run. With --json,
+ * stdout has one line per figure; otherwise a table with ratios. Progress goes to stderr.
+ */
+import { parseArgs } from 'node:util'
+import type { Figure } from './figure.ts'
+import { suites } from './suites.ts'
+import { formatTable } from './table.ts'
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+
+const note = (text: string): void => {
+  process.stderr.write(`[bench] ${text}\n`)
+}
+
+const names = positionals.length > 0 ? positionals : [...suites.keys()]
+const figures: Figure[] = []
+for (const name of names) {
+  const load = suites.get(name)
+  if (load === undefined) {
+    note(`unknown suite "${name}"; known: ${[...suites.keys()].join(', ')}`)
+    process.exitCode = 2
+    continue
+  }
+  const suite = await load()
+  await suite.run((figure) => {
+    figures.push(figure)
+    if (values.json) process.stdout.write(`${JSON.stringify(figure)}\n`)
+  }, note)
+}
+if (!values.json) process.stdout.write(`${formatTable(figures)}\n`)

@@ -1,0 +1,59 @@
+/**
+ * Speed of small synchronous operations, side by side.
+ *
+ * All subjects of one measurement take turns in short rounds, so that whatever else the machine does
+ * hits each of them alike. Of each the fastest round counts: noise only ever adds time.
+ */
+export interface Subject {
+  readonly name: string
+  /** Does the work once. Returns something that depends on the work, so that it is not optimised away. */
+  readonly run: () => unknown
+}
+
+export interface MeasureOptions {
+  readonly rounds: number
+  readonly roundMs: number
+}
+
+/** The value that `run` returned last; kept so that the work is needed. */
+let sink: unknown
+
+/** Operations per second of each subject, by name. */
+export function measure(
+  subjects: readonly Subject[],
+  options: MeasureOptions,
+): ReadonlyMap<string, number> {
+  const best = new Map<string, number>()
+  const batches = new Map(subjects.map((subject) => [subject, warmUp(subject, options.roundMs)]))
+  for (let round = 0; round < options.rounds; round++) {
+    for (const [subject, batch] of batches) {
+      const perSecond = runRound(subject, batch)
+      best.set(subject.name, Math.max(best.get(subject.name) ?? 0, perSecond))
+    }
+  }
+  return best
+}
+
+/** Lets the compiler settle; returns how many operations fill one round. */
+function warmUp(subject: Subject, roundMs: number): number {
+  let batch = 1
+  for (;;) {
+    const perSecond = runRound(subject, batch)
+    const enough = Math.max(1, Math.round((perSecond * roundMs) / 1000))
+    if (batch >= enough / 2) return enough
+    batch = Math.min(batch * 4, enough)
+  }
+}
+
+function runRound(subject: Subject, batch: number): number {
+  const { run } = subject
+  const start = performance.now()
+  for (let i = 0; i < batch; i++) sink = run()
+  const seconds = (performance.now() - start) / 1000
+  return batch / Math.max(seconds, 1e-9)
+}
+
+/** For callers that want to be sure that the work was done. */
+export function lastResult(): unknown {
+  return sink
+}

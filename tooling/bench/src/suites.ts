@@ -1,0 +1,6 @@
+/** The suites by name. Each is loaded when it is asked for: some need programs that others do not. */
+import type { Suite } from './figure.ts'
+
+export const suites: ReadonlyMap<string, () => Promise<Suite>> = new Map([
+  ['serializer', async () => (await import('./serializer/suite.ts')).serializerSuite],
+])
