@@ -17,6 +17,7 @@ export { defaultLimits, resolveLimits } from './protocol/limits.ts'
 export type { NodeLimits } from './protocol/limits.ts'
 export { SendQueue } from './protocol/send-queue.ts'
 export type { SendOutcome, SendQueueCounters } from './protocol/send-queue.ts'
+export { Peers } from './protocol/peers.ts'
 export type {
   DialId,
   LinkEffect,
@@ -30,6 +31,7 @@ export type {
   PeerKind,
   PeersEffect,
   PeersInput,
+  PeersOptions,
   RequestId,
 } from './protocol/peers-contract.ts'
 export type { Link, LinkEvents, Listener, Transport } from './transport.ts'

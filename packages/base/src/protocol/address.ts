@@ -6,6 +6,7 @@
  * Written by hand, not with the URL class: that one is not a language feature, and it lets far more
  * through than a peer should be able to make us dial.
  */
+import { idText, wholeNumber } from '@p2p/serializer'
 import type { TransportName } from './link.ts'
 
 export interface Address {
@@ -68,16 +69,14 @@ export function addressToPair(address: Address | undefined): AddressPair {
  */
 export function pairToAddress(pair: unknown, transport: TransportName): Address | undefined {
   if (!Array.isArray(pair)) return undefined
-  const [rawHost, port] = pair as readonly unknown[]
-  const host =
-    rawHost instanceof Uint8Array ? String.fromCharCode(...rawHost.subarray(0, 254)) : rawHost
-  if (typeof host !== 'string') return undefined
+  const [rawHost, rawPort] = pair as readonly unknown[]
+  const host = idText(rawHost)
+  const port = wholeNumber(rawPort)
+  if (host === undefined) return undefined
   if (transport === 'memory') {
     return hostPattern.test(host) ? { transport, host, port: 0, path: '' } : undefined
   }
-  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    return undefined
-  }
+  if (port === undefined || port < 1 || port > 65_535) return undefined
   if (!(host.includes(':') ? ipv6Pattern : hostPattern).test(host)) return undefined
   return { transport, host, port, path: '' }
 }

@@ -60,7 +60,8 @@ export class PythonFraming {
   }
 
   /** Counts a frame (or filler) that was sent. */
-  onSent(frameBytes: number): void {
+  onSent(frameBytes: number, monoMs: number): void {
+    this.#beginWrite(monoMs)
     this.#offset = (this.#offset + frameBytes) % readBytes
   }
 

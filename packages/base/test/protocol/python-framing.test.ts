@@ -11,8 +11,8 @@ function frameWrites(writes: readonly (readonly number[])[]): number[][] {
     frames.flatMap((frameBytes) => {
       const monoMs = index + 1
       const filler = framing.fillerBytes({ frameBytes, minFillerBytes, monoMs })
-      if (filler > 0) framing.onSent(filler)
-      framing.onSent(frameBytes)
+      if (filler > 0) framing.onSent(filler, monoMs)
+      framing.onSent(frameBytes, monoMs)
       return filler > 0 ? [filler, frameBytes] : [frameBytes]
     }),
   )
@@ -77,9 +77,9 @@ describe('PythonFraming', () => {
     for (let monoMs = 1; monoMs <= 5_000; monoMs += 1) {
       const filler = framing.fillerBytes({ frameBytes: 61, minFillerBytes, monoMs })
       expect(filler).toBeLessThan(minFillerBytes + 1_024)
-      if (filler > 0) framing.onSent(filler)
+      if (filler > 0) framing.onSent(filler, monoMs)
       expect(framing.isSafe(61, monoMs)).toBe(true)
-      framing.onSent(61)
+      framing.onSent(61, monoMs)
     }
   })
 })

@@ -1,0 +1,184 @@
+/**
+ * Dials in the making and who waits for them: one attempt per address, however many callers. Each
+ * request is answered with exactly one `connected` or `connect-failed`, unless it is cancelled.
+ *
+ * An attempt lives from the request until the handshake is accepted or everything failed. Its dial
+ * id changes when it has to be dialled anew.
+ */
+import type { Deadlines } from './deadlines.ts'
+import { P2pError } from './errors.ts'
+import type { DialId, LinkId } from './link.ts'
+import type { Now } from './machine.ts'
+import { handshakeTimeoutError, idMismatchError } from './peer-errors.ts'
+import type { Peer, PeersEffect, RequestId } from './peers-contract.ts'
+
+export interface Attempt {
+  readonly address: string
+  readonly timeoutMs: number
+  /** True when it goes on although nobody waits. */
+  readonly automatic: boolean
+  /** What the automatic attempt wants. */
+  readonly expectedId: string | undefined
+  /** Who waits, each with the id it wants. */
+  readonly waiters: Map<RequestId, string | undefined>
+  dial: DialId
+  /** Set once the dial led to a link. */
+  link: LinkId | undefined
+}
+
+/** A dial that nobody needs any more: its link is to be closed. */
+export type Abandoned = Attempt
+
+export class ConnectRequests {
+  readonly #deadlines: Deadlines
+  readonly #emit: (effect: PeersEffect) => void
+  readonly #byAddress = new Map<string, Attempt>()
+  readonly #byDial = new Map<DialId, Attempt>()
+  readonly #byRequest = new Map<RequestId, Attempt>()
+  #nextDial = 1
+
+  constructor(deadlines: Deadlines, emit: (effect: PeersEffect) => void) {
+    this.#deadlines = deadlines
+    this.#emit = emit
+  }
+
+  /** Dials under way. */
+  get size(): number {
+    return this.#byDial.size
+  }
+
+  ofDial(dial: DialId | undefined): Attempt | undefined {
+    return dial === undefined ? undefined : this.#byDial.get(dial)
+  }
+
+  /** Joins the attempt at this address, or begins one. */
+  request(
+    input: {
+      readonly request: RequestId | undefined
+      readonly address: string
+      readonly expectedId: string | undefined
+      readonly timeoutMs: number
+    },
+    now: Now,
+  ): void {
+    const { request, address, expectedId, timeoutMs } = input
+    const attempt = this.#byAddress.get(address) ?? this.#begin(input)
+    if (request === undefined) return
+    attempt.waiters.set(request, expectedId)
+    this.#byRequest.set(request, attempt)
+    this.#deadlines.set(`request ${request}`, now.monoMs + timeoutMs)
+  }
+
+  /** Whoever asked does not wait any more. */
+  cancel(request: RequestId): Abandoned | undefined {
+    this.#deadlines.delete(`request ${request}`)
+    return this.#leave(request)
+  }
+
+  /** The deadline of a request came. */
+  timeOut(request: RequestId): Abandoned | undefined {
+    const attempt = this.#byRequest.get(request)
+    if (attempt === undefined) return undefined
+    const { address, link } = attempt
+    const error =
+      link === undefined
+        ? new P2pError('P2P_DIAL_TIMEOUT', `no link to ${address} within the time-out`)
+        : handshakeTimeoutError()
+    this.#emit({ type: 'connect-failed', request, error })
+    return this.#leave(request)
+  }
+
+  /** True when at least one who waits wants a peer of this id. */
+  wants(attempt: Attempt, id: string): boolean {
+    const wanted = [...attempt.waiters.values()]
+    if (attempt.automatic) wanted.push(attempt.expectedId)
+    return wanted.some((expectedId) => expectedId === undefined || expectedId === id)
+  }
+
+  succeed(attempt: Attempt, peer: Peer): void {
+    for (const [request, expectedId] of this.#end(attempt)) {
+      if (expectedId === undefined || expectedId === peer.id) {
+        this.#emit({ type: 'connected', request, peer })
+      } else {
+        const error = idMismatchError(expectedId, peer.id)
+        this.#emit({ type: 'connect-failed', request, error })
+      }
+    }
+  }
+
+  fail(attempt: Attempt, error: P2pError): void {
+    for (const [request] of this.#end(attempt)) {
+      this.#emit({ type: 'connect-failed', request, error })
+    }
+  }
+
+  /** Dials anew after a pause; the link of the earlier dial is not this attempt's any more. */
+  retryAt(attempt: Attempt, atMs: number): void {
+    this.#renumber(attempt)
+    this.#deadlines.set(`retry ${attempt.dial}`, atMs)
+  }
+
+  retry(dial: DialId): void {
+    const attempt = this.#byDial.get(dial)
+    if (attempt !== undefined) this.#emitDial(attempt)
+  }
+
+  #begin(input: {
+    readonly request: RequestId | undefined
+    readonly address: string
+    readonly expectedId: string | undefined
+    readonly timeoutMs: number
+  }): Attempt {
+    const { request, address, expectedId, timeoutMs } = input
+    const attempt: Attempt = {
+      address,
+      timeoutMs,
+      automatic: request === undefined,
+      expectedId,
+      waiters: new Map(),
+      dial: 0,
+      link: undefined,
+    }
+    this.#byAddress.set(address, attempt)
+    this.#renumber(attempt)
+    this.#emitDial(attempt)
+    return attempt
+  }
+
+  #renumber(attempt: Attempt): void {
+    this.#byDial.delete(attempt.dial)
+    attempt.dial = this.#nextDial
+    attempt.link = undefined
+    this.#nextDial += 1
+    this.#byDial.set(attempt.dial, attempt)
+  }
+
+  #emitDial(attempt: Attempt): void {
+    const { dial, address, timeoutMs } = attempt
+    this.#emit({ type: 'dial', dial, address, timeoutMs })
+  }
+
+  #leave(request: RequestId): Abandoned | undefined {
+    const attempt = this.#byRequest.get(request)
+    this.#byRequest.delete(request)
+    if (attempt === undefined) return undefined
+    attempt.waiters.delete(request)
+    if (attempt.automatic || attempt.waiters.size > 0) return undefined
+    if (attempt.link === undefined) {
+      const isWaitingToRetry = this.#deadlines.delete(`retry ${attempt.dial}`)
+      if (!isWaitingToRetry) this.#emit({ type: 'cancel-dial', dial: attempt.dial })
+    }
+    this.#end(attempt)
+    return attempt
+  }
+
+  #end(attempt: Attempt): readonly (readonly [RequestId, string | undefined])[] {
+    this.#byAddress.delete(attempt.address)
+    this.#byDial.delete(attempt.dial)
+    for (const request of attempt.waiters.keys()) {
+      this.#byRequest.delete(request)
+      this.#deadlines.delete(`request ${request}`)
+    }
+    return [...attempt.waiters]
+  }
+}

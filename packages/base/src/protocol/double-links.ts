@@ -1,0 +1,49 @@
+/**
+ * Two links to one peer id: which of them stays.
+ *
+ * Nodes of ours ask on the established link whether the peer opened the other one too (hello.ts,
+ * `claim`). If so, both ends must drop the same link: the one dialled by the smaller id stays; of two
+ * in the same direction the one whose dialler drew the smaller nonce. If not, somebody else claims
+ * the id and is refused: the first live link wins.
+ *
+ * Old peers cannot be asked; that the established link still answers has to do. Where both ends
+ * dialled at about the same time, an old peer forgets or closes either link (spec/mesh.md, 3.4), so
+ * both are given up and dialled again after a random pause.
+ */
+import type { Connection } from './connection.ts'
+import { nonceText } from './hello.ts'
+
+/** How long after its opening an established link may still be half of a crossing pair. */
+export const crossingWindowMs = 10_000
+
+/** The one of two links to the same peer of ours that both ends will keep. */
+export function survivorOf(
+  ownId: string,
+  pair: { readonly incumbent: Connection; readonly newcomer: Connection },
+): Connection {
+  const { incumbent, newcomer } = pair
+  if (incumbent.outgoing !== newcomer.outgoing) {
+    const peerId = newcomer.handshake?.id ?? ''
+    return newcomer.outgoing === isSmallerId(ownId, peerId) ? newcomer : incumbent
+  }
+  return diallerNonce(newcomer) < diallerNonce(incumbent) ? newcomer : incumbent
+}
+
+/** True when an old peer and we dialled each other at about the same time. */
+export function isCrossing(
+  pair: { readonly incumbent: Connection; readonly newcomer: Connection },
+  monoMs: number,
+): boolean {
+  const { incumbent, newcomer } = pair
+  const isYoung = monoMs - incumbent.openedMs < crossingWindowMs
+  return isYoung && incumbent.outgoing !== newcomer.outgoing
+}
+
+/** Order of ids as numbers: base58 without leading zeros sorts by length, then by its characters. */
+export function isSmallerId(a: string, b: string): boolean {
+  return a.length === b.length ? a < b : a.length < b.length
+}
+
+function diallerNonce(connection: Connection): string {
+  return connection.outgoing ? nonceText(connection.nonce) : (connection.hello?.nonce ?? '')
+}

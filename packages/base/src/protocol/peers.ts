@@ -1,0 +1,595 @@
+/**
+ * Every link of a node, from the dial to the end: the machine behind peers-contract.ts.
+ *
+ *   link-open ─ our handshake goes out ─▶ awaiting handshake ─▶ (our kind: awaiting hello) ─▶ open
+ *                                              │                        │
+ *                 wrong network, own id, time-out, garbage      id already open: contest (below)
+ *
+ * Both ends send their handshake at once; nothing else is sent before the peer's has come. A peer
+ * with the marker is open once its hello came, or when it turns out not to send one. Messages go up
+ * only from open peers.
+ *
+ * Contest: a second link under the id of an open peer waits until it is known which one stays; the
+ * rules are in double-links.ts. What it sends meanwhile is kept and handed up if it wins. When both
+ * links are genuine and the newcomer stays, the peer stays open, and the old link is still read for a
+ * moment, so nothing in flight is lost.
+ *
+ * Every connect request ends in exactly one `connected` or `connect-failed`, except a cancelled one.
+ *
+ * Longer than other files, because every step of a link's life changes the same few tables; what can be
+ * decided without them has its own file (contests, connect-requests, accept-gate, heartbeats, …).
+ *
+ * Source: spec/mesh.md 3, spec/observed.md 4.9-4.20, spec/capabilities.md 3; the limits are ours.
+ */
+import { createMessage, flags } from '@p2p/serializer'
+import type { WireMessage } from '@p2p/serializer'
+import { AcceptGate } from './accept-gate.ts'
+import { formatAddress, parseAddress } from './address.ts'
+import { ConnectRequests } from './connect-requests.ts'
+import type { Abandoned } from './connect-requests.ts'
+import { Connection } from './connection.ts'
+import type { Arrival } from './connection.ts'
+import { Contests } from './contests.ts'
+import type { Contest } from './contests.ts'
+import { Deadlines } from './deadlines.ts'
+import { isCrossing, survivorOf } from './double-links.ts'
+import { P2pError } from './errors.ts'
+import { FrameCache } from './frame-cache.ts'
+import { FrameWatch, overReceiveBudget } from './frame-watch.ts'
+import { Heartbeats } from './heartbeats.ts'
+import { nonceBytes, nonceText } from './hello.ts'
+import type { Control } from './hello.ts'
+import type { NodeLimits } from './limits.ts'
+import type { LinkId, LinkInput } from './link.ts'
+import type { Machine, Now } from './machine.ts'
+import { OwnIdentities } from './own-identities.ts'
+import type { OpenPeer } from './open-peer.ts'
+import {
+  brokenDialError,
+  duplicateLinkError,
+  handshakeTimeoutError,
+  idMismatchError,
+  selfError,
+  silentPeerError,
+  wrongNetworkError,
+} from './peer-errors.ts'
+import { PeerTable } from './peer-table.ts'
+import type { Peer, PeersEffect, PeersInput, PeersOptions } from './peers-contract.ts'
+
+/** A node of ours sends its hello together with its first answer; whoever takes longer is none. */
+const helloTimeoutMs = 2_000
+/** How long a link that lost against its twin is still read. */
+const lingerMs = 2_000
+export class Peers implements Machine<PeersInput, PeersEffect> {
+  readonly id: string
+  readonly #options: PeersOptions
+  readonly #limits: NodeLimits
+  readonly #own: OwnIdentities
+  readonly #deadlines = new Deadlines()
+  readonly #frames = new FrameCache()
+  readonly #gate: AcceptGate
+  readonly #requests: ConnectRequests
+  readonly #contests: Contests
+  readonly #connections = new Map<LinkId, Connection>()
+  readonly #table = new PeerTable()
+  readonly #heartbeats: Heartbeats
+  readonly #frameWatch: FrameWatch
+  #effects: PeersEffect[] = []
+  #now: Now = { monoMs: 0, utcSeconds: 0 }
+
+  constructor(options: PeersOptions) {
+    this.#options = options
+    this.id = options.id
+    this.#limits = options.limits
+    this.#own = new OwnIdentities(options)
+    this.#heartbeats = new Heartbeats(this.#deadlines, options.limits)
+    this.#frameWatch = new FrameWatch(this.#deadlines, options.limits)
+    this.#gate = new AcceptGate(options.limits)
+    this.#contests = new Contests(this.#deadlines)
+    this.#requests = new ConnectRequests(this.#deadlines, (effect) => this.#emit(effect))
+  }
+
+  /** Open peers by id. */
+  get peers(): ReadonlyMap<string, Peer> {
+    return this.#table.byId
+  }
+
+  /** The own id as it goes on the wire, for whoever composes messages. */
+  get wireId(): string | Uint8Array {
+    return this.#own.wireId
+  }
+
+  /** Where others can dial this node. */
+  get ownAddresses(): readonly string[] {
+    return this.#own.addresses
+  }
+
+  nextDeadline(): number {
+    return this.#deadlines.next()
+  }
+
+  handle(input: PeersInput, now: Now): readonly PeersEffect[] {
+    this.#effects = []
+    this.#now = now
+    switch (input.type) {
+      case 'listening':
+        this.#own.setAddresses(input.addresses)
+        break
+      case 'connect':
+        this.#onConnect(input)
+        break
+      case 'cancel-connect':
+        this.#closeAbandoned(this.#requests.cancel(input.request))
+        break
+      case 'disconnect':
+        this.#onDisconnect(input.peer, input.reason)
+        break
+      case 'send-message':
+        this.#onSendMessage(input)
+        break
+      default:
+        this.#onLinkInput(input)
+    }
+    return this.#effects
+  }
+
+  #onLinkInput(input: LinkInput): void {
+    switch (input.type) {
+      case 'link-open':
+        this.#onLinkOpen(input)
+        break
+      case 'link-bytes':
+        this.#onLinkBytes(input.link, input.bytes)
+        break
+      case 'link-closed': {
+        const connection = this.#connections.get(input.link)
+        if (connection !== undefined) this.#drop(connection, input.reason)
+        break
+      }
+      case 'dial-failed': {
+        const attempt = this.#requests.ofDial(input.dial)
+        if (attempt !== undefined) this.#requests.fail(attempt, input.error)
+        break
+      }
+      case 'deadline':
+        this.#onDeadline()
+    }
+  }
+
+  #onConnect(input: Extract<PeersInput, { type: 'connect' }>): void {
+    const { request, expectedId } = input
+    const parsed = parseAddress(input.address)
+    const address = parsed === undefined ? undefined : formatAddress(parsed)
+    let error: P2pError | undefined
+    if (address === undefined) {
+      error = new P2pError('P2P_BAD_ADDRESS', `"${input.address}" is no address`)
+    } else if (this.#own.addresses.includes(address)) error = selfError(address)
+    else {
+      const peer = this.#table.at(address, expectedId)
+      if (peer === undefined) {
+        this.#requests.request({ ...input, address }, this.#now)
+        return
+      }
+      if (expectedId === undefined || expectedId === peer.id) {
+        if (request !== undefined) this.#emit({ type: 'connected', request, peer })
+        return
+      }
+      error = idMismatchError(expectedId, peer.id)
+    }
+    if (request !== undefined) this.#emit({ type: 'connect-failed', request, error })
+  }
+
+  #closeAbandoned(attempt: Abandoned | undefined): void {
+    const link = attempt?.link
+    const connection = link === undefined ? undefined : this.#connections.get(link)
+    if (connection === undefined) return
+    this.#close(connection, new P2pError('P2P_CANCELLED', 'nobody waits for this link any more'))
+  }
+
+  /** Every link to this peer ends, also one that waits for its place. */
+  #onDisconnect(id: string, reason: P2pError): void {
+    for (const connection of [...this.#connections.values()].reverse()) {
+      if (connection.handshake?.id === id) this.#close(connection, reason)
+    }
+  }
+
+  #onLinkOpen(input: Extract<LinkInput, { type: 'link-open' }>): void {
+    const { link, transport, remote, dial } = input
+    const { monoMs } = this.#now
+    const attempt = this.#requests.ofDial(dial)
+    let refusal: P2pError | undefined
+    if (dial === undefined) refusal = this.#refuseIncoming(link, remote)
+    else if (attempt === undefined) {
+      refusal = new P2pError('P2P_CANCELLED', 'the dial was cancelled')
+    }
+    if (refusal !== undefined) {
+      this.#emit({ type: 'close', link, reason: refusal })
+      return
+    }
+    if (attempt !== undefined) attempt.link = link
+    const connection = new Connection({
+      link,
+      transport,
+      remote,
+      dial,
+      own: this.#own.of(transport),
+      nonce: this.#options.randomBytes(nonceBytes),
+      limits: this.#limits,
+      frames: this.#frames,
+      openedMs: monoMs,
+    })
+    this.#connections.set(link, connection)
+    this.#deadlines.set(`handshake ${link}`, monoMs + this.#limits.handshakeTimeoutMs)
+    this.#sendFrames(connection, [connection.handshakeFrame(this.#now)])
+  }
+
+  #refuseIncoming(link: LinkId, remote: string): P2pError | undefined {
+    const { maxPeers } = this.#limits
+    if (this.#table.byId.size >= maxPeers) {
+      return new P2pError('P2P_TOO_MANY_LINKS', `incoming link exceeds maxPeers ${maxPeers}`)
+    }
+    const refusal = this.#gate.enter(link, remote, this.#now.monoMs)
+    this.#deadlines.set('trim', this.#gate.nextTrimMs())
+    return refusal
+  }
+
+  #onLinkBytes(link: LinkId, bytes: Uint8Array): void {
+    const connection = this.#connections.get(link)
+    if (connection === undefined) return
+    for (const arrival of connection.receive(bytes, this.#now)) {
+      this.#onArrival(connection, arrival)
+      if (!this.#connections.has(link)) return
+    }
+    this.#settleContestByLife(connection)
+    if (connection.receivingBytes === 0) return
+    this.#frameWatch.observe(connection)
+    const { maxReceivingBytes } = this.#limits
+    const victim = overReceiveBudget(this.#connections.values(), maxReceivingBytes)
+    if (victim !== undefined) this.#close(victim.connection, victim.reason)
+  }
+
+  #onArrival(connection: Connection, arrival: Arrival): void {
+    switch (arrival.type) {
+      case 'handshake':
+        this.#onHandshake(connection)
+        break
+      case 'hello':
+        if (this.#deadlines.delete(`hello ${connection.link}`)) this.#admit(connection)
+        break
+      case 'refresh': {
+        const peer = this.#table.ofLink(connection.link)
+        if (peer !== undefined) this.#emit({ type: 'peer-updated', peer })
+        break
+      }
+      case 'control':
+        this.#onControl(connection, arrival.control)
+        break
+      case 'answer':
+        this.#sendFrames(connection, arrival.frames)
+        break
+      case 'message':
+        this.#onMessage(connection, arrival.message)
+        break
+      case 'failed':
+        this.#close(connection, arrival.error)
+    }
+  }
+
+  #onHandshake(connection: Connection): void {
+    const { link, handshake } = connection
+    this.#deadlines.delete(`handshake ${link}`)
+    if (handshake === undefined) return
+    if (handshake.id === this.id) {
+      this.#close(connection, selfError(connection.remote))
+      return
+    }
+    const expected = this.#own.of(connection.transport).networkId
+    if (handshake.networkId !== expected) {
+      this.#close(connection, wrongNetworkError(expected, handshake.networkId))
+      return
+    }
+    const attempt = this.#requests.ofDial(connection.dial)
+    if (attempt !== undefined && !this.#requests.wants(attempt, handshake.id)) {
+      const [wanted] = attempt.waiters.values()
+      this.#close(connection, idMismatchError(wanted ?? attempt.expectedId, handshake.id))
+      return
+    }
+    this.#gate.leave(link)
+    if (!connection.awaitsHello) {
+      this.#admit(connection)
+      return
+    }
+    this.#sendFrames(connection, [connection.helloFrame(this.#now)])
+    this.#deadlines.set(`hello ${link}`, this.#now.monoMs + helloTimeoutMs)
+  }
+
+  /** Handshake and hello are done: the peer opens, unless its id is open already. */
+  #admit(connection: Connection): void {
+    const id = connection.handshake?.id ?? ''
+    const incumbent = this.#table.byId.get(id)
+    if (incumbent === undefined) this.#open(connection, id)
+    else if (this.#contests.ofId(id) !== undefined) this.#close(connection, duplicateLinkError())
+    else this.#contest(incumbent, connection)
+  }
+
+  #open(connection: Connection, id: string): void {
+    const peer = this.#table.add(id, connection)
+    this.#emit({ type: 'peer-open', peer })
+    this.#resolveAttempt(connection, peer)
+    this.#heartbeats.start(connection, this.#now.monoMs)
+    for (const message of connection.takeEarlyMessages()) {
+      this.#emit({ type: 'peer-message', peer, message })
+    }
+  }
+
+  #resolveAttempt(connection: Connection, peer: OpenPeer): void {
+    const attempt = this.#requests.ofDial(connection.dial)
+    if (attempt !== undefined) this.#requests.succeed(attempt, peer)
+  }
+
+  #onMessage(connection: Connection, message: WireMessage): void {
+    const { link } = connection
+    // A message instead of the hello: the marker was not meant, so this is an old peer.
+    if (this.#deadlines.delete(`hello ${link}`)) {
+      this.#admit(connection)
+      if (!this.#connections.has(link)) return
+    }
+    const peer = this.#table.ofLink(link)
+    if (peer !== undefined) {
+      this.#emit({ type: 'peer-message', peer, message })
+      return
+    }
+    this.#contests.keep(connection, message)
+  }
+
+  #onSendMessage(input: Extract<PeersInput, { type: 'send-message' }>): void {
+    const { message, priority } = input
+    const connection = this.#table.byId.get(input.peer)?.connection
+    if (connection === undefined) return
+    const isAnswer = priority === 'control'
+    if (isAnswer && !connection.chargeReply(message.body.length, this.#now)) return
+    for (const bytes of connection.encode(message, this.#now)) {
+      this.#emit({ type: 'send', link: connection.link, bytes, priority })
+    }
+  }
+
+  #sendFrames(connection: Connection, frames: readonly Uint8Array[]): void {
+    for (const bytes of frames) {
+      this.#emit({ type: 'send', link: connection.link, bytes, priority: 'control' })
+    }
+  }
+
+  #contest(peer: OpenPeer, newcomer: Connection): void {
+    const { monoMs } = this.#now
+    const incumbent = peer.connection
+    const bothAreOurs = incumbent.supports('claim') && newcomer.supports('claim')
+    if (!incumbent.supports('claim') && isCrossing({ incumbent, newcomer }, monoMs)) {
+      this.#giveUpBoth(incumbent, newcomer)
+      return
+    }
+    this.#contests.begin(peer, newcomer, monoMs + this.#limits.heartbeatTimeoutMs)
+    if (bothAreOurs && newcomer.hello !== undefined) {
+      const nonce = Uint8Array.from(newcomer.hello.nonce, (letter) => letter.charCodeAt(0))
+      this.#sendFrames(incumbent, [incumbent.controlFrame({ verb: 'claim', nonce }, this.#now)])
+      return
+    }
+    if (incumbent.supports('heartbeat')) {
+      this.#ping(incumbent)
+      return
+    }
+    // Both originals answer a request for peers, if it is bytes (spec/mesh.md, 5.2): a sign of life.
+    const message = createMessage({
+      type: flags.whisper,
+      sender: this.#own.wireId,
+      time: Math.floor(this.#now.utcSeconds),
+      payload: [flags.request, Uint8Array.of(0x2a)],
+    })
+    this.#sendFrames(incumbent, incumbent.encode(message, this.#now))
+  }
+
+  /** Something came over the established link of a peer that cannot be asked: it is alive and stays. */
+  #settleContestByLife(connection: Connection): void {
+    const contest = this.#contests.ofIncumbent(connection)
+    if (contest === undefined) return
+    if (connection.supports('claim') && contest.newcomer.supports('claim')) return
+    this.#endContest(contest, 'incumbent')
+  }
+
+  #onControl(connection: Connection, control: Control): void {
+    const answer = (verb: Control['verb']): void => {
+      const frame = connection.controlFrame({ verb, nonce: control.nonce }, this.#now)
+      this.#sendFrames(connection, [frame])
+    }
+    const id = connection.handshake?.id
+    switch (control.verb) {
+      case 'ping':
+        answer('pong')
+        break
+      case 'pong':
+        break
+      case 'claim':
+        answer(this.#hasOwnLink(id, control.nonce) ? 'claimed' : 'unclaimed')
+        break
+      case 'claimed':
+      case 'unclaimed': {
+        const contest = this.#contests.ofIncumbent(connection)
+        if (contest?.newcomer.hello?.nonce !== nonceText(control.nonce)) return
+        if (control.verb === 'unclaimed') this.#endContest(contest, 'incumbent')
+        else this.#endContest(contest, 'both-genuine')
+      }
+    }
+  }
+
+  #hasOwnLink(peerId: string | undefined, nonce: Uint8Array): boolean {
+    const wanted = nonceText(nonce)
+    for (const connection of this.#connections.values()) {
+      const isTo = connection.handshake === undefined || connection.handshake.id === peerId
+      if (isTo && nonceText(connection.nonce) === wanted) return true
+    }
+    return false
+  }
+
+  #endContest(contest: Contest, outcome: 'incumbent' | 'newcomer' | 'both-genuine'): void {
+    const { peer, newcomer } = contest
+    const incumbent = peer.connection
+    this.#contests.end(contest)
+    if (outcome === 'incumbent') {
+      this.#resolveAttempt(newcomer, peer)
+      this.#close(newcomer, duplicateLinkError())
+      return
+    }
+    if (outcome === 'newcomer') {
+      this.#close(incumbent, silentPeerError())
+      this.#open(newcomer, peer.id)
+    } else {
+      this.#resolveAttempt(newcomer, peer)
+      const survivor = survivorOf(this.id, { incumbent, newcomer })
+      const loser = survivor === newcomer ? incumbent : newcomer
+      peer.connection = survivor
+      this.#table.join(peer, newcomer.link)
+      this.#heartbeats.start(survivor, this.#now.monoMs)
+      this.#heartbeats.stop(loser.link)
+      this.#deadlines.set(`linger ${loser.link}`, this.#now.monoMs + lingerMs)
+    }
+    this.#handUpKept(contest)
+  }
+
+  /** An old peer and we dialled each other: its rule may kill either link, so a fresh one is needed. */
+  #giveUpBoth(incumbent: Connection, newcomer: Connection): void {
+    const attempt = this.#requests.ofDial(newcomer.dial ?? incumbent.dial)
+    const reason = new P2pError(
+      'P2P_CROSSED_LINKS',
+      'an old peer and this node dialled each other at the same time; dialling again',
+    )
+    if (attempt !== undefined) {
+      const [random = 0] = this.#options.randomBytes(1)
+      this.#requests.retryAt(attempt, this.#now.monoMs + 500 + 4 * random)
+    }
+    this.#close(incumbent, reason)
+    this.#close(newcomer, reason)
+  }
+
+  #onBeat(connection: Connection): void {
+    const action = this.#heartbeats.onDue(connection, this.#now.monoMs)
+    if (action === 'give-up') this.#close(connection, silentPeerError())
+    if (action === 'ping') this.#ping(connection)
+  }
+
+  #ping(connection: Connection): void {
+    const nonce = new Uint8Array(nonceBytes)
+    this.#sendFrames(connection, [connection.controlFrame({ verb: 'ping', nonce }, this.#now)])
+  }
+
+  #onDeadline(): void {
+    const { monoMs } = this.#now
+    for (
+      let name = this.#deadlines.takeDue(monoMs);
+      name !== undefined;
+      name = this.#deadlines.takeDue(monoMs)
+    ) {
+      const [kind = '', subject = ''] = name.split(' ')
+      this.#onDue(kind, subject)
+    }
+  }
+
+  #onDue(kind: string, subject: string): void {
+    switch (kind) {
+      case 'request':
+        this.#closeAbandoned(this.#requests.timeOut(Number(subject)))
+        return
+      case 'retry':
+        this.#requests.retry(Number(subject))
+        return
+      case 'contest': {
+        const contest = this.#contests.ofId(subject)
+        if (contest !== undefined) this.#endContest(contest, 'newcomer')
+        return
+      }
+      case 'trim':
+        this.#trim()
+        return
+      default: {
+        const connection = this.#connections.get(Number(subject))
+        if (connection !== undefined) this.#onLinkDue(kind, connection)
+      }
+    }
+  }
+
+  #onLinkDue(kind: string, connection: Connection): void {
+    switch (kind) {
+      case 'handshake':
+        this.#close(connection, handshakeTimeoutError())
+        return
+      case 'hello':
+        this.#admit(connection)
+        return
+      case 'beat':
+        this.#onBeat(connection)
+        return
+      case 'linger':
+        this.#close(connection, duplicateLinkError())
+        return
+      case 'frame':
+        this.#closeFor(connection, this.#frameWatch.onDue(connection, this.#now.monoMs))
+    }
+  }
+
+  #trim(): void {
+    for (const { link, reason } of this.#gate.trim(this.#now.monoMs)) {
+      const connection = this.#connections.get(link)
+      if (connection !== undefined) this.#close(connection, reason)
+    }
+    this.#deadlines.set('trim', this.#gate.nextTrimMs())
+  }
+
+  // The end of a link
+
+  #closeFor(connection: Connection, reason: P2pError | undefined): void {
+    if (reason !== undefined) this.#close(connection, reason)
+  }
+
+  #close(connection: Connection, reason: P2pError): void {
+    this.#emit({ type: 'close', link: connection.link, reason })
+    this.#drop(connection, reason)
+  }
+
+  /** Forgets a link, tells who depended on it. */
+  #drop(connection: Connection, reason: P2pError): void {
+    const { link } = connection
+    this.#connections.delete(link)
+    this.#gate.leave(link)
+    this.#heartbeats.stop(link)
+    for (const kind of ['handshake', 'hello', 'linger', 'frame']) {
+      this.#deadlines.delete(`${kind} ${link}`)
+    }
+    const asIncumbent = this.#contests.ofIncumbent(connection)
+    const peer = this.#table.removeLink(connection)
+    const attempt = this.#requests.ofDial(connection.dial)
+    if (attempt !== undefined) {
+      const sawHandshake = connection.handshake !== undefined
+      this.#requests.fail(attempt, brokenDialError(reason, sawHandshake))
+    }
+    const asNewcomer = this.#contests.ofNewcomer(connection)
+    if (asNewcomer !== undefined) this.#contests.end(asNewcomer)
+    if (peer === undefined) return
+    this.#emit({ type: 'peer-closed', peer, reason })
+    if (asIncumbent !== undefined) this.#inherit(asIncumbent)
+  }
+
+  /** The established link is gone while its place was contested: the newcomer gets it. */
+  #inherit(contest: Contest): void {
+    this.#contests.end(contest)
+    this.#open(contest.newcomer, contest.peer.id)
+    this.#handUpKept(contest)
+  }
+
+  #handUpKept(contest: Contest): void {
+    const peer = this.#table.byId.get(contest.peer.id)
+    if (peer === undefined) return
+    for (const message of contest.kept) this.#emit({ type: 'peer-message', peer, message })
+  }
+
+  #emit(effect: PeersEffect): void {
+    this.#effects.push(effect)
+  }
+}
