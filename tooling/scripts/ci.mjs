@@ -1,0 +1,67 @@
+// What CI runs (.ci/run): every root command as a newcomer would call it, each a stage. Prints a table
+// of stages with their times, and as the very last line how many checks passed and failed: the tests
+// and checks a stage counts itself, or the stage as one where it counts nothing.
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runStages, stageTable } from './stages.mjs'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', CI: '1' }
+
+/** Lines in which jest and our own commands report counts. */
+const jestTests = /^(?:.*?:test: )?Tests: +(.*)$/
+const ownCounts = /^(?<passed>\d+) passed, (?<failed>\d+) failed/
+
+const npm = (name, ...args) => ({
+  name,
+  program: process.platform === 'win32' ? 'npm.cmd' : 'npm',
+  args: ['run', '--silent', ...args],
+  show: (output) => output.split('\n').filter((line) => jestTests.test(line) || isSummary(line)),
+})
+const isSummary = (line) =>
+  ownCounts.test(line) || /^(stage |skipped \d|passed with a del)/.test(line)
+
+/** A command counts as built once its main file does more than export nothing. */
+const isBuilt = (folder) =>
+  readFileSync(join(root, 'tooling', folder, 'src', 'main.ts'), 'utf8').trim() !== 'export {}'
+
+const stages = [
+  npm('test', 'test'),
+  npm('verify', 'verify', '--', '--every-node'),
+  npm('conformance', 'conformance'),
+  ...(isBuilt('interop') ? [npm('interop', 'interop')] : []),
+  ...(isBuilt('simulate')
+    ? [npm('simulation', 'sim', '--', '--type', 'mesh', '--nodes', '200', '--seeds', '3', '--json')]
+    : []),
+  ...(isBuilt('fuzz') ? [npm('fuzz', 'fuzz', '--', '--runs', '2000', '--json')] : []),
+]
+
+/** Tests and checks that a stage reports; a stage that reports none counts as one. */
+function countsOf({ ok, output }) {
+  let passed = 0
+  let failed = 0
+  for (const line of output.split('\n')) {
+    const jest = jestTests.exec(line)
+    if (jest !== null) {
+      passed += Number(/(\d+) passed/.exec(jest[1])?.[1] ?? 0)
+      failed += Number(/(\d+) failed/.exec(jest[1])?.[1] ?? 0)
+      continue
+    }
+    const own = ownCounts.exec(line)
+    if (own === null) continue
+    passed += Number(own.groups.passed)
+    failed += Number(own.groups.failed)
+  }
+  if (!ok && failed === 0) failed = 1
+  return passed + failed === 0 ? { passed: 1, failed: 0 } : { passed, failed }
+}
+
+const say = (text) => process.stdout.write(`${text}\n`)
+const results = await runStages(stages, { cwd: root, env, say })
+say('')
+for (const line of stageTable(results)) say(line)
+const counts = results.map(countsOf)
+const sum = (key) => counts.reduce((total, entry) => total + entry[key], 0)
+process.exitCode = results.every(({ ok }) => ok) ? 0 : 1
+say(`${sum('passed')} passed, ${sum('failed')} failed`)

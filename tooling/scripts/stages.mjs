@@ -1,0 +1,60 @@
+// Runs commands one after the other, shows what a stage printed only when it failed, says now and
+// then that a long one is still running, and ends with a table of times.
+import { spawn } from 'node:child_process'
+
+const stillRunningMs = 30_000
+
+/**
+ * @param stages list of { name, program, args, show? }; `show` picks the lines of the output that are
+ *   worth showing although all went well
+ * @returns one { name, ok, seconds, output } per stage, in order
+ */
+export async function runStages(stages, { cwd, env = process.env, say }) {
+  const results = []
+  for (const stage of stages) {
+    say(`▸ ${stage.name}`)
+    const started = performance.now()
+    const { ok, output } = await capture(stage, { cwd, env, say })
+    const seconds = (performance.now() - started) / 1000
+    if (!ok) say(output.trimEnd())
+    const shown = ok && stage.show !== undefined ? stage.show(output) : []
+    for (const line of shown) say(`  ${line}`)
+    say(`${ok ? '✓' : '✗'} ${stage.name} (${seconds.toFixed(1)} s)`)
+    results.push({ name: stage.name, ok, seconds, output })
+  }
+  return results
+}
+
+/** The table of stages as lines of text. */
+export function stageTable(results) {
+  const width = Math.max(...results.map(({ name }) => name.length), 'stage'.length)
+  const row = (name, state, seconds) => `${name.padEnd(width)}  ${state.padEnd(6)}  ${seconds}`
+  const total = results.reduce((sum, { seconds }) => sum + seconds, 0)
+  return [
+    row('stage', 'result', 'seconds'),
+    ...results.map(({ name, ok, seconds }) =>
+      row(name, ok ? 'passed' : 'FAILED', seconds.toFixed(1).padStart(7)),
+    ),
+    row('all', results.every(({ ok }) => ok) ? 'passed' : 'FAILED', total.toFixed(1).padStart(7)),
+  ]
+}
+
+function capture({ name, program, args }, { cwd, env, say }) {
+  return new Promise((resolve) => {
+    const chunks = []
+    const started = performance.now()
+    const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.on('data', (chunk) => chunks.push(chunk))
+    child.stderr.on('data', (chunk) => chunks.push(chunk))
+    const timer = setInterval(() => {
+      const seconds = Math.round((performance.now() - started) / 1000)
+      say(`  … ${name} still running, ${seconds} s`)
+    }, stillRunningMs)
+    const finish = (ok, more = '') => {
+      clearInterval(timer)
+      resolve({ ok, output: Buffer.concat(chunks).toString('utf8') + more })
+    }
+    child.on('error', (error) => finish(false, `could not start: ${error.message}`))
+    child.on('close', (code) => finish(code === 0))
+  })
+}
