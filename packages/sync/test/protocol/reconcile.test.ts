@@ -1,0 +1,176 @@
+import { encodeFrame, createMessage, encodeValue } from '@p2p/serializer'
+import { expect, test } from '@jest/globals'
+import { textToByteText } from '../../src/protocol/byte-text.ts'
+import type { ByteText } from '../../src/protocol/byte-text.ts'
+import { ItemIndex } from '../../src/protocol/item-index.ts'
+import { leaseSeconds } from '../../src/protocol/lease.ts'
+import { Comparison } from '../../src/protocol/reconcile.ts'
+import { Replica } from '../../src/protocol/replica.ts'
+import { defaultReplicaLimits } from '../../src/protocol/replica-limits.ts'
+import { decodeTurn, encodeTurn } from '../../src/protocol/turn.ts'
+import type { Turn } from '../../src/protocol/turn.ts'
+import type { Write } from '../../src/protocol/write.ts'
+import { Random } from '../random.ts'
+
+const now = 1_500_000_000
+const owner = 'A'.repeat(65)
+
+function write(value: number, by = owner): Write {
+  return {
+    kind: 'set',
+    owner: textToByteText(by),
+    time: now,
+    sequence: 0,
+    value: encodeValue(value),
+    knew: [],
+  }
+}
+
+class Side {
+  readonly replica = new Replica({ leasing: true, leaseSeconds }, defaultReplicaLimits)
+  readonly index = new ItemIndex(this.replica)
+  comparison: Comparison | undefined
+
+  set(key: string, one: Write): void {
+    this.replica.merge(textToByteText(key), one, 'live', now)
+  }
+
+  open(random: Random): Turn {
+    this.comparison = new Comparison(1, randomKey(random), this.index.snapshot())
+    return this.comparison.open()
+  }
+
+  answer(turn: Turn): Turn | undefined {
+    this.comparison ??= new Comparison(1, turn.key!, this.index.snapshot())
+    const { turn: reply, records } = this.comparison.answer(turn)
+    for (const { key, isBase, write: one } of records ?? []) {
+      this.replica.merge(key, one, isBase ? 'base' : 'record', now)
+    }
+    return reply
+  }
+
+  content(): ReadonlyMap<ByteText, string> {
+    return new Map(
+      [...this.replica.keys()].map((key) => [key, this.replica.state(key).value!.join()] as const),
+    )
+  }
+}
+
+function randomKey(random: Random): [number, number, number, number] {
+  const word = (): number => random.below(0x1_0000_0000)
+  return [word(), word(), word(), word()]
+}
+
+/** Runs one comparison over real frames; returns what it cost. */
+function compare(a: Side, b: Side, seed = 1): { messages: number; bytes: number } {
+  a.comparison = b.comparison = undefined
+  let turn: Turn | undefined = a.open(new Random(seed))
+  let [messages, bytes] = [0, 0]
+  let to = b
+  while (turn !== undefined) {
+    const payload = [0x7041, ...encodeTurn(turn)]
+    bytes += encodeFrame(createMessage({ type: 2, sender: owner, time: now, payload })).length
+    messages++
+    turn = to.answer(decodeTurn(payload.slice(1))!)
+    to = to === a ? b : a
+  }
+  return { messages, bytes }
+}
+
+function twoSides(count: number, differences: number): [Side, Side] {
+  const [a, b] = [new Side(), new Side()]
+  for (let i = 0; i < count; i++) {
+    const one = write(i)
+    if (i >= differences || i % 2 === 0) a.set(`key ${i}`, one)
+    if (i >= differences || i % 2 === 1) b.set(`key ${i}`, one)
+  }
+  return [a, b]
+}
+
+test('equal replicas of 100,000 keys find out in two messages of less than 1 KiB in all', () => {
+  const [a, b] = twoSides(100_000, 0)
+  const { messages, bytes } = compare(a, b)
+  expect(messages).toBe(2)
+  expect(bytes).toBeLessThanOrEqual(1_024)
+})
+
+test('100 differences in 100,000 keys are settled in 3 round trips and 128 KiB', () => {
+  const [a, b] = twoSides(100_000, 100)
+  const { messages, bytes } = compare(a, b)
+  expect(a.content()).toEqual(b.content())
+  expect(a.replica.size).toBe(100_000)
+  expect(messages).toBeLessThanOrEqual(6)
+  expect(bytes).toBeLessThanOrEqual(128 * 1_024)
+  if (process.env['SHOW'] !== undefined)
+    process.stderr.write(`${messages} messages, ${bytes} bytes\n`)
+})
+
+test.each([
+  [0, 0],
+  [1, 0],
+  [1, 1],
+  [2, 2],
+  [300, 300],
+  [5_000, 1],
+  [5_000, 4_999],
+])(
+  'any two replicas are equal afterwards: %i keys, %i of them on one side only',
+  (count, differences) => {
+    const [a, b] = twoSides(count, differences)
+    compare(a, b)
+    expect([...a.content()].sort()).toEqual([...b.content()].sort())
+    expect(a.replica.size).toBe(count)
+    expect(compare(a, b, 2).messages).toBe(2)
+  },
+)
+
+test('an empty node gets everything, in turns of bounded size', () => {
+  const [full, empty] = [new Side(), new Side()]
+  for (let i = 0; i < 40; i++) {
+    full.set(`key ${i}`, { ...write(0), value: encodeValue(new Uint8Array(40_000).fill(i)) })
+  }
+  const { messages } = compare(empty, full)
+  expect(empty.content()).toEqual(full.content())
+  expect(messages).toBeGreaterThan(8)
+})
+
+test('changed, deleted and conflicting keys are exchanged like new ones', () => {
+  const [a, b] = twoSides(1_000, 0)
+  a.set('key 1', { ...write(-1), time: now + 5 })
+  b.set('key 2', { ...write(0), kind: 'delete', value: new Uint8Array(0), time: now + 5 })
+  a.set('new', write(1, 'A'))
+  b.set('new', write(2, 'B'))
+  compare(a, b)
+  expect(a.content()).toEqual(b.content())
+  expect(a.replica.state(textToByteText('key 2')).value).toBeUndefined()
+  expect(b.replica.state(textToByteText('new')).value).toEqual(encodeValue(1))
+})
+
+test('bytes that are no turn are refused, and any turn is survived', () => {
+  const random = new Random(7)
+  const [a] = twoSides(1_000, 0)
+  for (let i = 0; i < 500; i++) {
+    const bytes = (): Uint8Array => random.bytes(random.below(60))
+    const turn = decodeTurn([
+      i,
+      random.bytes(16),
+      bytes(),
+      bytes(),
+      random.bytes(8),
+      bytes(),
+      false,
+    ])
+    if (turn === undefined) continue
+    a.comparison = undefined
+    a.answer(turn)
+  }
+  expect(a.replica.size).toBe(1_000)
+  for (const broken of [
+    [],
+    [1],
+    [1, null, 1, 1, 1, 1, 1],
+    [null, null, null, null, null, null, true],
+  ]) {
+    expect(decodeTurn(broken)).toBeUndefined()
+  }
+})
