@@ -22,6 +22,8 @@ interface Entry {
   readonly floodMs: ReadonlyMap<HostedNode, number>
   /** Links that the delivered copy had crossed. */
   readonly hops: Map<HostedNode, number>
+  /** It must reach everybody. */
+  isOwed: boolean
 }
 
 export interface LedgerTotals {
@@ -44,7 +46,6 @@ export class BroadcastLedger {
   readonly #sim: Simulator
   readonly #entries = new Map<string, Entry>()
   readonly #measuresFlooding: boolean
-  #delivered = 0
   #duplicates = 0
   #duplicateDetail: string | undefined
   /** Nodes that take part; default all of the simulation at the time of sending. */
@@ -73,7 +74,7 @@ export class BroadcastLedger {
   readonly reachesAll: Invariant = {
     name: 'broadcast-reaches-all',
     atRest: () => {
-      for (const entry of this.#entries.values()) {
+      for (const entry of this.#owed()) {
         const [missing] = this.#missing(entry)
         if (missing === undefined) continue
         const count = this.#missing(entry).length
@@ -96,17 +97,21 @@ export class BroadcastLedger {
       deliveredIn: new Map([[sender, sender.restarts]]),
       floodMs: this.#measuresFlooding ? floodFrom(sender, this.#sim) : new Map(),
       hops: new Map([[sender, 0]]),
+      isOwed: true,
     })
   }
 
-  /** Forgets a broadcast that counts for nothing any more, such as one sent while links were broken. */
-  forget(key: string): void {
-    this.#entries.delete(key)
+  /**
+   * The messages sent so far need not reach everybody any more, for instance because links were
+   * broken; that nobody may get them twice still holds. They leave the figures, too.
+   */
+  excuseAll(): void {
+    for (const entry of this.#entries.values()) entry.isOwed = false
   }
 
   /**
    * @param link the link that brought the copy; with it hops can be counted
-   * @returns false for a message that was never sent, or was forgotten
+   * @returns false for a message that was never sent
    */
   delivered(key: string, node: HostedNode, link?: LinkId): boolean {
     const entry = this.#entries.get(key)
@@ -119,45 +124,46 @@ export class BroadcastLedger {
     }
     entry.deliveredIn.set(node, node.restarts)
     if (!entry.deliveredMs.has(node)) entry.deliveredMs.set(node, this.#sim.nowMs)
-    this.#delivered += 1
     return true
   }
 
+  /** Figures of all messages that are owed to everybody; duplicates of all messages. */
   totals(): LedgerTotals {
     let expected = 0
+    let delivered = 0
     let lost = 0
-    for (const entry of this.#entries.values()) {
+    const owed = this.#owed()
+    for (const entry of owed) {
       expected += entry.startsByNode.size - (entry.startsByNode.has(entry.sender) ? 1 : 0)
+      delivered += entry.deliveredMs.size
       lost += this.#missing(entry).length
     }
-    return {
-      broadcasts: this.#entries.size,
-      expected,
-      delivered: this.#delivered,
-      duplicates: this.#duplicates,
-      lost,
-    }
+    return { broadcasts: owed.length, expected, delivered, duplicates: this.#duplicates, lost }
   }
 
   /** Milliseconds from sending to each delivery. */
   deliveryTimesMs(): number[] {
-    return [...this.#entries.values()].flatMap(({ sentMs, deliveredMs }) =>
+    return this.#owed().flatMap(({ sentMs, deliveredMs }) =>
       [...deliveredMs.values()].map((atMs) => atMs - sentMs),
     )
   }
 
   /** What a perfect flood would have needed for the same deliveries. */
   floodTimesMs(): number[] {
-    return [...this.#entries.values()].flatMap(({ floodMs, deliveredMs }) =>
+    return this.#owed().flatMap(({ floodMs, deliveredMs }) =>
       [...deliveredMs.keys()].flatMap((node) => floodMs.get(node) ?? []),
     )
   }
 
   /** Links that each delivered copy had crossed, where that is known. */
   hops(): number[] {
-    return [...this.#entries.values()].flatMap(({ hops, deliveredMs }) =>
+    return this.#owed().flatMap(({ hops, deliveredMs }) =>
       [...deliveredMs.keys()].flatMap((node) => hops.get(node) ?? []),
     )
+  }
+
+  #owed(): Entry[] {
+    return [...this.#entries.values()].filter(({ isOwed }) => isOwed)
   }
 
   #countHops(entry: Entry, node: HostedNode, link: LinkId | undefined): void {

@@ -254,10 +254,13 @@ export class Simulator {
   }
 }
 
-/** Spread over many /16 networks, because address books and limits count by network. */
+/**
+ * Spread over many /16 networks, because address books and limits count by network, and clear of
+ * loopback and private ones, which get special treatment.
+ */
 function hostOf(index: number): string {
-  const first = 11 + (index % 200)
-  const rest = Math.floor(index / 200)
+  const first = 11 + (index % 110)
+  const rest = Math.floor(index / 110)
   return `${first}.${(rest * 7 + first) % 256}.${Math.floor(rest / 250) % 250}.${1 + (rest % 250)}`
 }
 

@@ -93,6 +93,17 @@ test('messages that were never announced are not counted', () => {
   expect(ledger.delivered('9', nodes[0] as FloodNode)).toBe(false)
   ledger.sent('9', nodes[0] as FloodNode)
   expect(() => ledger.sent('9', nodes[0] as FloodNode)).toThrow(RangeError)
-  ledger.forget('9')
-  expect(ledger.totals().broadcasts).toBe(0)
+})
+
+test('excused messages leave the figures, but still must not come twice', () => {
+  const { sim, ledger, nodes } = chain(2)
+  const [one, two] = nodes as [FloodNode, FloodNode]
+  sim.isolate(two)
+  ledger.sent('9', one)
+  ledger.excuseAll()
+  expect(ledger.totals()).toMatchObject({ broadcasts: 0, expected: 0, lost: 0 })
+  expect(ledger.reachesAll.atRest?.(sim)).toBeUndefined()
+  ledger.delivered('9', two)
+  ledger.delivered('9', two)
+  expect(ledger.atMostOnce.afterTurn?.(two, sim)).toContain('twice to n1')
 })
