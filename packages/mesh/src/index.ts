@@ -1,2 +1,9 @@
-// @p2p/mesh is not built yet: this package exports nothing.
-export {}
+export { MeshMachine } from './protocol/mesh.ts'
+export type { MeshMachineOptions } from './protocol/mesh.ts'
+export { defaultMeshPolicy } from './protocol/mesh-contract.ts'
+export type { MeshEffect, MeshInput, MeshPolicy } from './protocol/mesh-contract.ts'
+export { defaultMeshLimits, isMeshLimit, resolveMeshLimits } from './protocol/mesh-limits.ts'
+export type { MeshLimits } from './protocol/mesh-limits.ts'
+export { decodeTail, encodeTail, tailItems } from './protocol/message-tail.ts'
+export { messageKey } from './protocol/message-key.ts'
+export type { MessageKey } from './protocol/message-key.ts'

@@ -1,0 +1,95 @@
+/**
+ * What a mesh machine is told and what it answers.
+ *
+ * A dictionary or a hash table over the mesh holds a `MeshMachine`, forwards link inputs and its own
+ * commands to it, and maps its effects: it takes the `unclaimed` messages whose sub-flags are its own,
+ * and passes the rest up. What it wants different from a plain mesh it says in a `MeshPolicy`.
+ */
+import type { LinkEffect, LinkInput, P2pError, Peer, RequestId } from '@p2p/base'
+import type { Value, WireMessage } from '@p2p/serializer'
+
+/** How a network built on the mesh wants the mesh to behave. */
+export interface MeshPolicy {
+  /** Whether a peers list follows every handshake. False for a hash table, which sends it after its own greeting. */
+  readonly listsPeersAfterHandshake: boolean
+  /** Whether the mesh keeps up its number of links by itself. False when the layer above decides whom to dial. */
+  readonly dialsKnownPeers: boolean
+}
+
+export const defaultMeshPolicy: MeshPolicy = {
+  listsPeersAfterHandshake: true,
+  dialsKnownPeers: true,
+}
+
+export type MeshInput =
+  | LinkInput
+  /** The address URLs at which others can dial this node; replaces earlier ones. */
+  | { readonly type: 'listening'; readonly addresses: readonly string[] }
+  /** Answered with `connected` or `connect-failed`. */
+  | {
+      readonly type: 'connect'
+      readonly request: RequestId
+      readonly address: string
+      /** When given, a peer that names another id is refused. */
+      readonly expectedId?: string
+      readonly timeoutMs: number
+    }
+  /** Gives up a `connect` or `deliver`, which is then not answered. */
+  | { readonly type: 'cancel'; readonly request: RequestId }
+  | { readonly type: 'disconnect'; readonly peer: string; readonly reason: P2pError }
+  /** A message to everyone. Answered with `sent` or `send-failed`. */
+  | {
+      readonly type: 'broadcast'
+      readonly request: RequestId
+      /** Sub-flag first. */
+      readonly payload: readonly Value[]
+      /** Type of the sender id on the wire; text unless a dictionary needs bytes (spec/wire.md, 2.4). */
+      readonly senderAs?: 'text' | 'bytes'
+      /** Items for the tail (message-tail.ts). */
+      readonly tail?: ReadonlyMap<number, Uint8Array>
+    }
+  /** A whisper to one neighbour. Answered with `sent` or `send-failed`. */
+  | {
+      readonly type: 'send'
+      readonly request: RequestId
+      readonly peer: string
+      readonly payload: readonly Value[]
+      readonly senderAs?: 'text' | 'bytes'
+      readonly tail?: ReadonlyMap<number, Uint8Array>
+    }
+  /** A whisper to anybody, found and dialled when it is no neighbour. Answered with `sent` or `send-failed`. */
+  | {
+      readonly type: 'deliver'
+      readonly request: RequestId
+      readonly peer: string
+      readonly payload: readonly Value[]
+      readonly timeoutMs: number
+    }
+  /** Asks every neighbour for its peers list. */
+  | { readonly type: 'request-peers' }
+  /** Sends one neighbour the peers list that suits its kind. */
+  | { readonly type: 'list-peers'; readonly peer: string }
+
+export type MeshEffect =
+  | LinkEffect
+  | { readonly type: 'peer-join'; readonly peer: Peer }
+  | { readonly type: 'peer-leave'; readonly peer: Peer; readonly reason: P2pError }
+  /** A neighbour sent its handshake again; its address may differ. */
+  | { readonly type: 'peer-updated'; readonly peer: Peer }
+  /** A user message: sub-flag 0 or 2. */
+  | {
+      readonly type: 'message'
+      readonly message: WireMessage
+      /** The neighbour that brought it; not the sender of a broadcast. */
+      readonly from: Peer
+      /** True for a whisper, false for a broadcast. */
+      readonly isPrivate: boolean
+    }
+  /** A message that the mesh itself does not know. Broadcasts among them were relayed, and come once. */
+  | { readonly type: 'unclaimed'; readonly message: WireMessage; readonly from: Peer }
+  | { readonly type: 'connected'; readonly request: RequestId; readonly peer: Peer }
+  | { readonly type: 'connect-failed'; readonly request: RequestId; readonly error: P2pError }
+  | { readonly type: 'sent'; readonly request: RequestId; readonly message: WireMessage }
+  | { readonly type: 'send-failed'; readonly request: RequestId; readonly error: P2pError }
+  /** Somebody told us of a peer; for layers that dial themselves. */
+  | { readonly type: 'peer-heard'; readonly id: string; readonly address: string }

@@ -1,0 +1,109 @@
+/**
+ * Messages that were announced to us and have not come: whom to ask, and when.
+ *
+ * The first announcement starts a wait, because in most cases the message is on its way on an eager
+ * link. After `graftAfterMs` the first announcer is asked, after `retryAfterMs` the next, and so on.
+ * Whoever did not deliver gets a penalty; with `maxPenalty` of them its announcements are read last,
+ * so peers that announce what they never send cost one delay, not one per message.
+ *
+ * Source: research/reliability.md, 3.4 rule 3, and the waits simulated there.
+ */
+import type { MessageKey } from './message-key.ts'
+import { TimedQueue } from './timed-queue.ts'
+import type { TreeNeighbour } from './tree-dissemination.ts'
+
+const graftAfterMs = 250
+const retryAfterMs = 500
+const maxPenalty = 2
+/** Further announcers of one message are not written down. */
+const maxAnnouncers = 32
+
+interface MissingMessage {
+  readonly announcers: TreeNeighbour[]
+  readonly announcedBy: Set<TreeNeighbour>
+  /** Who was asked last and has not delivered. */
+  asked: TreeNeighbour | undefined
+}
+
+export interface Graft {
+  readonly key: MessageKey
+  readonly announcer: TreeNeighbour
+}
+
+export class MissingMessages {
+  readonly #messages = new Map<MessageKey, MissingMessage>()
+  readonly #waits = new TimedQueue<MessageKey>()
+  readonly #maxMessages: number
+
+  constructor(options: { readonly maxMessages: number }) {
+    this.#maxMessages = options.maxMessages
+  }
+
+  get count(): number {
+    return this.#messages.size
+  }
+
+  announce(key: MessageKey, announcer: TreeNeighbour, monoMs: number): void {
+    let missing = this.#messages.get(key)
+    if (missing === undefined) {
+      if (this.#messages.size >= this.#maxMessages) return
+      missing = { announcers: [], announcedBy: new Set(), asked: undefined }
+      this.#messages.set(key, missing)
+      this.#waits.add(monoMs + graftAfterMs, key)
+    }
+    if (missing.announcedBy.has(announcer) || missing.announcedBy.size >= maxAnnouncers) return
+    missing.announcedBy.add(announcer)
+    missing.announcers.push(announcer)
+  }
+
+  /** The message came: who announced it, and whether we had asked the neighbour that brought it. */
+  take(
+    key: MessageKey,
+    from: TreeNeighbour | undefined,
+  ): { readonly announcers: Iterable<TreeNeighbour>; readonly wasAskedFor: boolean } {
+    const missing = this.#messages.get(key)
+    if (missing === undefined) return { announcers: [], wasAskedFor: false }
+    this.#messages.delete(key)
+    const wasAskedFor = from !== undefined && missing.asked === from
+    if (wasAskedFor && from.penalty > 0) from.penalty -= 1
+    return { announcers: missing.announcedBy, wasAskedFor }
+  }
+
+  /** Whom to ask now. A message that nobody is left to be asked for is given up. */
+  takeDue(monoMs: number): readonly Graft[] {
+    const grafts: Graft[] = []
+    for (;;) {
+      const key = this.#waits.takeDue(monoMs)
+      if (key === undefined) return grafts
+      const missing = this.#messages.get(key)
+      if (missing === undefined) continue
+      if (missing.asked !== undefined) missing.asked.penalty += 1
+      missing.asked = takeBest(missing.announcers)
+      if (missing.asked === undefined) {
+        this.#messages.delete(key)
+      } else {
+        grafts.push({ key, announcer: missing.asked })
+        this.#waits.add(monoMs + retryAfterMs, key)
+      }
+    }
+  }
+
+  forgetAnnouncer(neighbour: TreeNeighbour): void {
+    for (const missing of this.#messages.values()) {
+      missing.announcedBy.delete(neighbour)
+      const at = missing.announcers.indexOf(neighbour)
+      if (at >= 0) missing.announcers.splice(at, 1)
+      if (missing.asked === neighbour) missing.asked = undefined
+    }
+  }
+
+  nextDeadline(): number {
+    return this.#waits.next()
+  }
+}
+
+/** Takes out the earliest announcer without a record of empty promises, or the earliest of all. */
+function takeBest(announcers: TreeNeighbour[]): TreeNeighbour | undefined {
+  const trusted = announcers.findIndex((announcer) => announcer.penalty < maxPenalty)
+  return announcers.splice(Math.max(trusted, 0), 1)[0]
+}

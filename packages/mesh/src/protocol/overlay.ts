@@ -1,0 +1,312 @@
+/**
+ * Which links a node keeps: how many, to whom, and what it does when some are gone.
+ *
+ * Theory of operation. A node keeps `outgoing` links that it dialled itself, because nobody else can
+ * choose those for it, and accepts others up to `maxPeers` in all. Below its target it dials
+ * addresses it knows, at random, at a bounded rate that is higher while it is nearly alone. It
+ * knows addresses from peers lists; those it has been connected with are *proven* and outlive the
+ * connection. The table is bounded, and so is what one source can put into it, so that nobody can
+ * fill it with addresses of his own.
+ *
+ * Two nodes that hear of each other at the same moment would dial each other at the same moment.
+ * The one with the greater id therefore waits a little longer.
+ *
+ * Old peers know no address beyond their neighbours' lists. Of the outgoing links only a few go to
+ * them while enough others are known (they cost copies), but now and then a known old address is
+ * looked at (`rescue`), since a group of old peers that was cut off cannot come back by itself.
+ *
+ * Source: research/reliability.md, 3.3 and 3.4 rules 5 and 6; limits of design.md, 8.
+ */
+import {
+  hostGroup,
+  isLoopbackHost,
+  parseAddress,
+  type Now,
+  type Peer,
+  type RandomBytes,
+} from '@p2p/base'
+import type { HeardPeer } from './peer-exchange.ts'
+
+export interface OverlayLimits {
+  /** Links that the node dials by itself. */
+  readonly targetOutgoing: number
+  /** Links in all above which it dials nobody by itself. */
+  readonly maxPeers: number
+  /** Outgoing links to old programs while others are to be had. */
+  readonly maxOldOutgoing: number
+  /** Outgoing links into one group of public hosts (/16), against somebody with many addresses. */
+  readonly maxOutgoingPerGroup: number
+  /** Addresses remembered. */
+  readonly maxKnownPeers: number
+  /** Unproven addresses remembered from one source. */
+  readonly maxKnownPerSource: number
+  readonly dialsPerSecond: number
+  /** The same, with fewer than two links. */
+  readonly dialsPerSecondWhenAlone: number
+  /** An unproven address is not dialled again within this time. */
+  readonly redialPauseMs: number
+  /** First and longest pause before a proven one is. */
+  readonly minRedialDelayMs: number
+  readonly maxRedialDelayMs: number
+  /** How often an old address is looked at. */
+  readonly rescueIntervalMs: number
+}
+
+export const defaultOverlayLimits: OverlayLimits = {
+  targetOutgoing: 8,
+  maxPeers: 32,
+  maxOldOutgoing: 2,
+  maxOutgoingPerGroup: 2,
+  maxKnownPeers: 1_024,
+  maxKnownPerSource: 256,
+  dialsPerSecond: 4,
+  dialsPerSecondWhenAlone: 16,
+  redialPauseMs: 60_000,
+  minRedialDelayMs: 500,
+  maxRedialDelayMs: 60_000,
+  rescueIntervalMs: 30_000,
+}
+
+interface KnownPeer extends HeardPeer {
+  /** Id of the peer that told us; undefined once we were connected with it. */
+  source: string | undefined
+  isOld: boolean
+  failures: number
+  /** Not dialled before this moment. */
+  notBeforeMs: number
+}
+
+/** Spread of the first dial, so that a list does not make everybody dial at once. */
+const firstDialSpreadMs = 200
+/** How much longer the greater of two ids waits. */
+const yieldMs = 400
+/** An address that failed this often, and never worked since, is forgotten. */
+const maxFailures = 8
+
+export class Overlay {
+  readonly #ownId: string
+  readonly #random: RandomBytes
+  readonly #limits: OverlayLimits
+  readonly #known = new Map<string, KnownPeer>()
+  readonly #knownPerSource = new Map<string, number>()
+  readonly #peers = new Map<string, Peer>()
+  readonly #dialling = new Map<string, KnownPeer>()
+  #nextDialMs = -Infinity
+  #nextRescueMs = -Infinity
+  /** Result of `nextDeadline`, which looks at every known peer; undefined after a change. */
+  #cachedDeadlineMs: number | undefined
+
+  constructor(options: {
+    readonly ownId: string
+    readonly random: RandomBytes
+    readonly limits?: Partial<OverlayLimits>
+  }) {
+    this.#ownId = options.ownId
+    this.#random = options.random
+    this.#limits = { ...defaultOverlayLimits, ...options.limits }
+  }
+
+  get knownCount(): number {
+    return this.#known.size
+  }
+
+  /** Addresses that we have been connected with. */
+  *proven(): Iterable<HeardPeer> {
+    for (const peer of this.#known.values()) if (peer.source === undefined) yield peer
+  }
+
+  /** Where a node was last said to be; undefined when nobody said. */
+  addressOf(id: string): string | undefined {
+    return this.#known.get(id)?.address
+  }
+
+  /** Addresses from a neighbour's list. */
+  hear(heard: readonly HeardPeer[], source: string, now: Now): void {
+    this.#cachedDeadlineMs = undefined
+    for (const { id, address } of heard) {
+      if (id === this.#ownId || this.#peers.has(id)) continue
+      const known = this.#known.get(id)
+      if (known !== undefined && known.address === address) continue
+      // Hearsay does not move an address that worked.
+      if (known?.source === undefined && known !== undefined && known.failures === 0) continue
+      const count = this.#knownPerSource.get(source) ?? 0
+      if (count >= this.#limits.maxKnownPerSource) continue
+      const yieldFor = this.#ownId > id ? yieldMs : 0
+      this.#remember({
+        id,
+        address,
+        source,
+        isOld: false,
+        failures: 0,
+        notBeforeMs: now.monoMs + this.#spread(firstDialSpreadMs) + yieldFor,
+      })
+    }
+  }
+
+  peerOpened(peer: Peer): void {
+    this.#cachedDeadlineMs = undefined
+    this.#peers.set(peer.id, peer)
+    this.#dialling.delete(peer.id)
+    if (peer.address === undefined) return
+    this.#remember({
+      id: peer.id,
+      address: peer.address,
+      source: undefined,
+      isOld: peer.kind !== 'ours',
+      failures: 0,
+      notBeforeMs: -Infinity,
+    })
+  }
+
+  peerClosed(peer: Peer, now: Now): void {
+    this.#cachedDeadlineMs = undefined
+    this.#peers.delete(peer.id)
+    const known = this.#known.get(peer.id)
+    if (known !== undefined) known.notBeforeMs = now.monoMs + this.#redialDelay(known)
+  }
+
+  /** A dial of ours came to nothing. */
+  dialFailed(id: string, now: Now): void {
+    this.#cachedDeadlineMs = undefined
+    const known = this.#dialling.get(id)
+    this.#dialling.delete(id)
+    if (known === undefined) return
+    known.failures += 1
+    const pauseMs = known.source === undefined ? 0 : this.#limits.redialPauseMs
+    known.notBeforeMs = now.monoMs + Math.max(pauseMs, this.#redialDelay(known))
+    if (known.failures >= maxFailures) this.#forget(known)
+  }
+
+  /** Whom to dial now. */
+  takeDials(now: Now): readonly HeardPeer[] {
+    if (now.monoMs < this.nextDeadline()) return []
+    this.#cachedDeadlineMs = undefined
+    const candidate = this.#candidate(now)
+    if (candidate === undefined) return []
+    const isAlone = this.#peers.size < 2
+    const { dialsPerSecond, dialsPerSecondWhenAlone } = this.#limits
+    this.#nextDialMs = now.monoMs + 1_000 / (isAlone ? dialsPerSecondWhenAlone : dialsPerSecond)
+    this.#dialling.set(candidate.id, candidate)
+    candidate.notBeforeMs = now.monoMs + this.#limits.redialPauseMs
+    return [candidate]
+  }
+
+  nextDeadline(): number {
+    this.#cachedDeadlineMs ??= this.#earliestDial()
+    return this.#cachedDeadlineMs
+  }
+
+  #earliestDial(): number {
+    if (!this.#wantsMore()) return this.#rescueDeadline()
+    let next = this.#rescueDeadline()
+    for (const known of this.#known.values()) {
+      if (this.#isFree(known) && this.#suits(known)) next = Math.min(next, known.notBeforeMs)
+    }
+    return Math.max(next, this.#nextDialMs)
+  }
+
+  #candidate(now: Now): KnownPeer | undefined {
+    const isDue = (known: KnownPeer): boolean =>
+      known.notBeforeMs <= now.monoMs && this.#isFree(known)
+    if (this.#wantsMore()) {
+      const suitable = [...this.#known.values()].filter(
+        (known) => isDue(known) && this.#suits(known),
+      )
+      const chosen = this.#pick(suitable)
+      if (chosen !== undefined) return chosen
+    }
+    if (now.monoMs < this.#rescueDeadline()) return undefined
+    this.#nextRescueMs = now.monoMs + this.#limits.rescueIntervalMs + this.#spread(5_000)
+    return this.#pick([...this.#known.values()].filter((known) => known.isOld && isDue(known)))
+  }
+
+  #rescueDeadline(): number {
+    if (this.#peers.size === 0 || this.#peers.size >= this.#limits.maxPeers) return Infinity
+    for (const known of this.#known.values()) {
+      if (known.isOld && this.#isFree(known)) return Math.max(this.#nextRescueMs, known.notBeforeMs)
+    }
+    return Infinity
+  }
+
+  #wantsMore(): boolean {
+    if (this.#peers.size + this.#dialling.size >= this.#limits.maxPeers) return false
+    return this.#outgoing().length + this.#dialling.size < this.#limits.targetOutgoing
+  }
+
+  #isFree(known: KnownPeer): boolean {
+    return !this.#peers.has(known.id) && !this.#dialling.has(known.id)
+  }
+
+  /** Whether one more link to it keeps the mixture we want. */
+  #suits(known: KnownPeer): boolean {
+    const outgoing = this.#outgoing()
+    if (known.isOld && this.#peers.size >= 2) {
+      const oldCount = outgoing.filter(({ kind }) => kind !== 'ours').length
+      if (oldCount >= this.#limits.maxOldOutgoing) return false
+    }
+    const group = publicGroup(known.address)
+    if (group === undefined) return true
+    const inGroup = outgoing.filter(({ address }) => publicGroup(address ?? '') === group).length
+    return inGroup < this.#limits.maxOutgoingPerGroup
+  }
+
+  #outgoing(): Peer[] {
+    return [...this.#peers.values()].filter(({ outgoing }) => outgoing)
+  }
+
+  #remember(known: KnownPeer): void {
+    const previous = this.#known.get(known.id)
+    if (previous !== undefined) this.#forget(previous)
+    this.#known.set(known.id, known)
+    this.#countSource(known.source, 1)
+    if (this.#known.size > this.#limits.maxKnownPeers) this.#forgetOne()
+  }
+
+  /** Makes room: the oldest hearsay goes first, then the oldest proven one that is not connected. */
+  #forgetOne(): void {
+    let oldest: KnownPeer | undefined
+    for (const known of this.#known.values()) {
+      if (known.source !== undefined) return this.#forget(known)
+      if (oldest === undefined && this.#isFree(known)) oldest = known
+    }
+    if (oldest !== undefined) this.#forget(oldest)
+  }
+
+  #forget(known: KnownPeer): void {
+    this.#known.delete(known.id)
+    this.#countSource(known.source, -1)
+  }
+
+  #countSource(source: string | undefined, change: number): void {
+    if (source === undefined) return
+    const count = (this.#knownPerSource.get(source) ?? 0) + change
+    if (count > 0) this.#knownPerSource.set(source, count)
+    else this.#knownPerSource.delete(source)
+  }
+
+  #redialDelay(known: KnownPeer): number {
+    const { minRedialDelayMs, maxRedialDelayMs } = this.#limits
+    const delayMs = Math.min(minRedialDelayMs * 2 ** known.failures, maxRedialDelayMs)
+    return delayMs / 2 + this.#spread(delayMs / 2)
+  }
+
+  #pick(candidates: readonly KnownPeer[]): KnownPeer | undefined {
+    return candidates[Math.floor(this.#spread(candidates.length))]
+  }
+
+  /** A random number from 0 up to, and not including, the bound. */
+  #spread(bound: number): number {
+    const [high = 0, low = 0] = this.#random(2)
+    return (bound * (256 * high + low)) / 65_536
+  }
+}
+
+/** The group of a public address; undefined for hosts in private networks, which share theirs by nature. */
+function publicGroup(address: string): string | undefined {
+  const parsed = parseAddress(address)
+  if (parsed === undefined || parsed.transport === 'memory') return undefined
+  const { host } = parsed
+  const isPrivate =
+    isLoopbackHost(host) || /^(10|192\.168|172\.(1[6-9]|2\d|3[01])|169\.254)\./.test(host)
+  return isPrivate || /^(fe80|f[cd])/i.test(host) ? undefined : hostGroup(host)
+}

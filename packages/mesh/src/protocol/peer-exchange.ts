@@ -1,0 +1,156 @@
+/**
+ * Peers lists: who is told about whom, and what is believed.
+ *
+ * A list is `[7, [[[host, port], id], …]]`. It names no transport: an address is for the transport
+ * of the link the list came on, so a peer is only told addresses of its own transport. What may be
+ * in a list depends on who gets it, because both originals break on lists that are well formed:
+ *
+ * - js2p drops the link over which it learns of two peers it does not know: one entry at most.
+ * - py2p that dials an entry which hangs up before its handshake floods its neighbours for ever: only
+ *   peers that we dialled ourselves at that address, or whose connection came from that very host.
+ * - Each entry has exactly two elements and an array for an address; `[nil, nil]` is never listed.
+ *
+ * Source: spec/mesh.md, 3.6, 5.1, 5.2; spec/observed.md, 2 and 4.16.
+ */
+import {
+  addressToPair,
+  isLoopbackHost,
+  pairToAddress,
+  parseAddress,
+  formatAddress,
+  type Now,
+  type Peer,
+  type RandomBytes,
+  type TransportName,
+} from '@p2p/base'
+import { flags, idText, utf8Encode, type Value } from '@p2p/serializer'
+import { shuffle } from './shuffle.ts'
+
+/** Entries in a list to one of our own nodes. */
+const maxListedPeers = 64
+/** Entries read from a list; the rest is ignored. A full py2p table is far smaller. */
+const maxReadPeers = 256
+/** A neighbour that asks for the list more often than this is not answered: py2p can ask thousands of times a second. */
+const answerPauseMs = 1_000
+/** Longest id text that is taken; the originals' ids have 66 characters. */
+const maxIdLength = 128
+
+export interface HeardPeer {
+  readonly id: string
+  /** Address URL. */
+  readonly address: string
+}
+
+/** What is known about a neighbour beyond what it says of itself. */
+interface NeighbourOrigin {
+  readonly peer: Peer
+  /** Host that the transport saw at the other end. */
+  readonly remoteHost: string | undefined
+}
+
+export class PeerExchange {
+  readonly #random: RandomBytes
+  readonly #answeredMs = new Map<string, number>()
+  #ignoredRequests = 0
+
+  constructor(random: RandomBytes) {
+    this.#random = random
+  }
+
+  /** Requests that were not answered because they came too fast. */
+  get ignoredRequests(): number {
+    return this.#ignoredRequests
+  }
+
+  /**
+   * The peers list for one neighbour. `known` are further addresses that answered lately; only our
+   * own nodes are told of them.
+   */
+  listFor(
+    recipient: Peer,
+    neighbours: Iterable<NeighbourOrigin>,
+    known: Iterable<HeardPeer>,
+  ): Value[] {
+    const heard: HeardPeer[] = []
+    for (const origin of neighbours) {
+      const { peer } = origin
+      if (peer.id === recipient.id || peer.address === undefined) continue
+      if (recipient.kind !== 'ours' && !isCertain(origin)) continue
+      heard.push({ id: peer.id, address: peer.address })
+    }
+    if (recipient.kind === 'ours') {
+      const listed = new Set(heard.map(({ id }) => id))
+      for (const entry of known) {
+        if (entry.id !== recipient.id && !listed.has(entry.id)) heard.push(entry)
+      }
+    }
+    const entries = shuffle(heard, this.#random)
+      .map((entry) => toEntry(entry, recipient))
+      .filter((entry) => entry !== undefined)
+    return [
+      flags.peers,
+      entries.slice(0, recipient.kind === 'ours' ? maxListedPeers : maxEntries(recipient)),
+    ]
+  }
+
+  /** Whether this neighbour's request for the list is to be answered now. */
+  mayAnswer(peer: Peer, now: Now): boolean {
+    const answeredMs = this.#answeredMs.get(peer.id) ?? -Infinity
+    if (now.monoMs - answeredMs < answerPauseMs) {
+      this.#ignoredRequests += 1
+      return false
+    }
+    this.#answeredMs.set(peer.id, now.monoMs)
+    return true
+  }
+
+  forget(peer: Peer): void {
+    this.#answeredMs.delete(peer.id)
+  }
+}
+
+/** The payload that asks a neighbour for its list: as bytes, since py2p knows no other form. */
+export function requestAllPayload(): Value[] {
+  return [flags.request, utf8Encode('*')]
+}
+
+/** True for a request for the peers list, in either form. */
+export function isRequestAll(payload: readonly unknown[]): boolean {
+  return payload.length === 2 && idText(payload[1]) === '*'
+}
+
+/** The peers in a list that can be used; entries that cannot be are skipped. */
+export function readPeersList(payload: readonly unknown[], transport: TransportName): HeardPeer[] {
+  const list = payload[1]
+  if (!Array.isArray(list)) return []
+  const heard: HeardPeer[] = []
+  for (const entry of list.slice(0, maxReadPeers) as unknown[]) {
+    if (!Array.isArray(entry)) continue
+    const [pair, idValue] = entry as unknown[]
+    const id = idText(idValue)
+    const address = pairToAddress(pair, transport)
+    if (id === undefined || id.length > maxIdLength || address === undefined) continue
+    heard.push({ id, address: formatAddress(address) })
+  }
+  return heard
+}
+
+function maxEntries(recipient: Peer): number {
+  return recipient.kind === 'py2p' ? maxListedPeers : 1
+}
+
+/** True when the address is more than the peer's own claim. */
+function isCertain({ peer, remoteHost }: NeighbourOrigin): boolean {
+  if (peer.outgoing) return true
+  return peer.address !== undefined && parseAddress(peer.address)?.host === remoteHost
+}
+
+/** `[[host, port], id]`, or undefined when the recipient could not dial it. */
+function toEntry(heard: HeardPeer, recipient: Peer): Value[] | undefined {
+  const address = parseAddress(heard.address)
+  if (address === undefined || address.transport !== recipient.transport) return undefined
+  const recipientHost = parseAddress(recipient.address ?? '')?.host
+  const isLocal = recipientHost === undefined || isLoopbackHost(recipientHost)
+  if (isLoopbackHost(address.host) && !isLocal) return undefined
+  return [[...addressToPair(address)], heard.id]
+}

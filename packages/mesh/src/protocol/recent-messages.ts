@@ -1,0 +1,80 @@
+/**
+ * The broadcasts of the last minute, whole: what a neighbour may still ask for, and who is known to
+ * have each. Bounded by count, bytes and age; the oldest goes first. A message that went early can
+ * no longer be handed to a neighbour that lacks it, but another neighbour may still hold it.
+ */
+import type { WireMessage } from '@p2p/serializer'
+import type { MessageKey } from './message-key.ts'
+
+export interface RecentMessage<Neighbour, Tree> {
+  readonly key: MessageKey
+  readonly message: WireMessage
+  readonly seenMs: number
+  /** Neighbours that sent it, or were sent it: none of them needs another copy. */
+  readonly holders: Set<Neighbour>
+  /** Who brought the first copy; undefined for our own. */
+  readonly first: Neighbour | undefined
+  /** The tree it travelled on here, so that later word about it changes the right one. */
+  readonly tree: Tree
+}
+
+export class RecentMessages<Neighbour, Tree> {
+  readonly #entries = new Map<MessageKey, RecentMessage<Neighbour, Tree>>()
+  readonly #limits: {
+    readonly maxCount: number
+    readonly maxBytes: number
+    readonly maxAgeMs: number
+  }
+  #bytes = 0
+
+  constructor(limits: {
+    readonly maxCount: number
+    readonly maxBytes: number
+    readonly maxAgeMs: number
+  }) {
+    this.#limits = limits
+  }
+
+  get count(): number {
+    return this.#entries.size
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get(key: MessageKey): RecentMessage<Neighbour, Tree> | undefined {
+    return this.#entries.get(key)
+  }
+
+  add(entry: RecentMessage<Neighbour, Tree>): void {
+    this.#entries.set(entry.key, entry)
+    this.#bytes += entry.message.body.length
+    this.#trim(entry.seenMs)
+  }
+
+  /** Keys of what was first seen at or after this moment, oldest first. */
+  keysSince(monoMs: number): MessageKey[] {
+    const keys: MessageKey[] = []
+    for (const entry of this.#entries.values()) {
+      if (entry.seenMs >= monoMs) keys.push(entry.key)
+    }
+    return keys
+  }
+
+  /** Takes a lost neighbour out of every entry. */
+  forget(neighbour: Neighbour): void {
+    for (const entry of this.#entries.values()) entry.holders.delete(neighbour)
+  }
+
+  #trim(monoMs: number): void {
+    for (const entry of this.#entries.values()) {
+      const isTooOld = entry.seenMs < monoMs - this.#limits.maxAgeMs
+      const isTooMuch =
+        this.#entries.size > this.#limits.maxCount || this.#bytes > this.#limits.maxBytes
+      if (!isTooOld && !isTooMuch) return
+      this.#entries.delete(entry.key)
+      this.#bytes -= entry.message.body.length
+    }
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * Everybody gets a broadcast, each of our own nodes exactly one copy of it.
+ *
+ * Theory of operation. Between our own nodes a link is eager or lazy, per sender (sender-trees.ts).
+ * The first copy of a message goes out whole on the eager links and as a 16-byte announcement on the
+ * lazy ones. A second copy prunes the link it came on. An announced message that does not come
+ * within `graftAfterMs` is asked for, which makes that link eager; if it does not come from there
+ * either, the next announcer is asked. An announcer that did not deliver is asked last from then
+ * on. Announcements wait up to `announceAfterMs` so that many share one frame.
+ *
+ * Old neighbours know none of this and send everything to everyone. A copy for one of them is held
+ * for a while and dropped when it delivers the message itself first (held-copies.ts). Our own
+ * messages go to them at once.
+ *
+ * A new neighbour is asked what it saw since we were last alone, a minute at most: whatever passed
+ * while a link was down or the network was in two parts is caught up with.
+ *
+ * Every payload stays a plain 0.7 broadcast; only the steering is new (tree-control.ts).
+ *
+ * Source: research/reliability.md, 3.4; J. Leitão et al., Epidemic Broadcast Trees (SRDS 2007). Its
+ * rule for optimising paths is left out: it costs copies and gains no time (same place, 3.2).
+ */
+import type { Now, Peer, RandomBytes } from '@p2p/base'
+import { idText, type Value, type WireMessage } from '@p2p/serializer'
+import type { Copy, Dissemination } from './dissemination.ts'
+import { HeldCopies } from './held-copies.ts'
+import { messageKey, type MessageKey } from './message-key.ts'
+import { MissingMessages } from './missing-messages.ts'
+import { RecentMessages, type RecentMessage } from './recent-messages.ts'
+import {
+  SenderTrees,
+  isEager,
+  noteFirstCopy,
+  pruneAfterDuplicate,
+  type Tree,
+} from './sender-trees.ts'
+import {
+  decodeTreeControl,
+  encodeTreeControl,
+  maxIdsPerControl,
+  treeFeature,
+} from './tree-control.ts'
+
+/** How long an announcement may wait for others to share its frame. */
+const announceAfterMs = 40
+/** A batch of this many leaves at once. */
+const maxAnnouncementBatch = 64
+/** What a new neighbour is asked for at most: older broadcasts are not taken any more. */
+const maxCatchUpMs = 60_000
+
+export interface TreeLimits {
+  /** Senders with a tree of their own. */
+  readonly maxSenderTrees: number
+  /** Broadcasts kept to serve neighbours that lack them … */
+  readonly maxRecentMessages: number
+  /** … and their bytes. */
+  readonly maxRecentBytes: number
+  /** Announced messages that we wait for; more are ignored until some came. */
+  readonly maxMissingMessages: number
+}
+
+export const defaultTreeLimits: TreeLimits = {
+  maxSenderTrees: 256,
+  maxRecentMessages: 8_192,
+  maxRecentBytes: 8 * 1_048_576,
+  maxMissingMessages: 8_192,
+}
+
+/** A neighbour and what waits to be told to it. */
+export interface TreeNeighbour {
+  readonly peer: Peer
+  announced: MessageKey[]
+  wanted: MessageKey[]
+  pruned: MessageKey[]
+  /** When the waiting announcements leave; Infinity when there are none. */
+  announceAtMs: number
+  /** True once we asked it what we missed. */
+  hasCaughtUp: boolean
+  /** Grafts it did not answer, minus those it did. */
+  penalty: number
+}
+
+type Recent = RecentMessage<TreeNeighbour, Tree<TreeNeighbour>>
+
+interface TreeDisseminationOptions {
+  readonly random: RandomBytes
+  /** Makes a whisper of ours. */
+  readonly compose: (payload: readonly Value[], now: Now) => WireMessage
+  /** True for a broadcast that was here, also when it is no longer kept. */
+  readonly wasSeen: (key: MessageKey) => boolean
+  readonly limits?: Partial<TreeLimits>
+}
+
+export class TreeDissemination implements Dissemination {
+  readonly #neighbours = new Map<string, TreeNeighbour>()
+  readonly #trees: SenderTrees<TreeNeighbour>
+  readonly #recent: RecentMessages<TreeNeighbour, Tree<TreeNeighbour>>
+  readonly #missing: MissingMessages
+  readonly #held: HeldCopies
+  readonly #compose: TreeDisseminationOptions['compose']
+  readonly #wasSeen: TreeDisseminationOptions['wasSeen']
+  /** When we first had a neighbour: what was said before is not for us. */
+  #connectedSinceMs: number | undefined
+  #counters = { copiesSent: 0, announcements: 0, grafts: 0, prunes: 0, duplicates: 0 }
+
+  constructor(options: TreeDisseminationOptions) {
+    const limits = { ...defaultTreeLimits, ...options.limits }
+    this.#compose = options.compose
+    this.#wasSeen = options.wasSeen
+    this.#trees = new SenderTrees({ maxSenders: limits.maxSenderTrees })
+    this.#recent = new RecentMessages({
+      maxCount: limits.maxRecentMessages,
+      maxBytes: limits.maxRecentBytes,
+      maxAgeMs: maxCatchUpMs,
+    })
+    this.#missing = new MissingMessages({ maxMessages: limits.maxMissingMessages })
+    this.#held = new HeldCopies(options.random)
+  }
+
+  addNeighbour(peer: Peer, now: Now): readonly Copy[] {
+    this.#connectedSinceMs ??= now.monoMs
+    this.#neighbours.set(peer.id, {
+      peer,
+      announced: [],
+      wanted: [],
+      pruned: [],
+      announceAtMs: Infinity,
+      hasCaughtUp: false,
+      penalty: 0,
+    })
+    return this.noteFeatures(peer, now)
+  }
+
+  removeNeighbour(peer: Peer): readonly Copy[] {
+    const neighbour = this.#neighbours.get(peer.id)
+    if (neighbour === undefined) return []
+    this.#neighbours.delete(peer.id)
+    this.#trees.forgetNeighbour(neighbour)
+    this.#recent.forget(neighbour)
+    this.#missing.forgetAnnouncer(neighbour)
+    this.#held.forgetNeighbour(neighbour)
+    return []
+  }
+
+  /** Once both hellos are in: asks for what was missed. */
+  noteFeatures(peer: Peer, now: Now): readonly Copy[] {
+    const neighbour = this.#neighbours.get(peer.id)
+    if (neighbour === undefined || neighbour.hasCaughtUp || !isTreeNode(peer)) return []
+    neighbour.hasCaughtUp = true
+    const connectedMs = now.monoMs - (this.#connectedSinceMs ?? now.monoMs)
+    const sinceSeconds = Math.ceil(Math.min(connectedMs, maxCatchUpMs) / 1_000)
+    return sinceSeconds === 0 ? [] : [this.#control(neighbour, sinceSeconds, now)]
+  }
+
+  spread(message: WireMessage, from: Peer | undefined, now: Now): readonly Copy[] {
+    const key = messageKey(message.id)
+    const sender = idText(message.sender) ?? ''
+    const first = from === undefined ? undefined : this.#neighbours.get(from.id)
+    const tree = this.#trees.treeFor(sender)
+    const { announcers, wasAskedFor } = this.#missing.take(key, first)
+    const entry: Recent = {
+      key,
+      message,
+      seenMs: now.monoMs,
+      holders: new Set(announcers),
+      first,
+      tree,
+    }
+    if (first !== undefined) {
+      entry.holders.add(first)
+      noteFirstCopy(tree, first, { wasAskedFor, monoMs: now.monoMs })
+    }
+    this.#recent.add(entry)
+    return this.#forward(entry, sender, now)
+  }
+
+  #forward(entry: Recent, sender: string, now: Now): Copy[] {
+    const copies: Copy[] = []
+    const isOwn = entry.first === undefined
+    for (const neighbour of this.#neighbours.values()) {
+      const { peer } = neighbour
+      if (peer.id === sender || entry.holders.has(neighbour)) continue
+      if (isTreeNode(peer)) {
+        if (isEager(entry.tree, neighbour)) copies.push(this.#copy(entry, neighbour))
+        else this.#announce(neighbour, entry.key, now, copies)
+      } else if (isOwn || peer.kind === 'ours') {
+        copies.push(this.#copy(entry, neighbour))
+      } else {
+        this.#held.hold(entry, neighbour, now.monoMs)
+      }
+    }
+    return copies
+  }
+
+  noteDuplicate(message: WireMessage, from: Peer, now: Now): readonly Copy[] {
+    this.#counters.duplicates += 1
+    const neighbour = this.#neighbours.get(from.id)
+    const entry = this.#recent.get(messageKey(message.id))
+    if (neighbour === undefined || entry === undefined) return []
+    if (!isTreeNode(from)) this.#held.noteDelivery(entry, neighbour, now.monoMs)
+    entry.holders.add(neighbour)
+    if (!isTreeNode(from)) return []
+    const duplicate = { from: neighbour, first: entry.first }
+    if (!pruneAfterDuplicate(entry.tree, duplicate, now.monoMs)) return []
+    this.#counters.prunes += 1
+    neighbour.pruned.push(entry.key)
+    return [this.#control(neighbour, 0, now)]
+  }
+
+  handleControl(message: WireMessage, from: Peer, now: Now): readonly Copy[] {
+    const neighbour = this.#neighbours.get(from.id)
+    const control = decodeTreeControl(message.payload)
+    if (neighbour === undefined || control === undefined || !isTreeNode(from)) return []
+    const copies: Copy[] = []
+    for (const key of control.announced) this.#noteAnnouncement(key, neighbour, now)
+    for (const key of control.pruned) this.#notePrune(key, neighbour)
+    for (const key of control.wanted) this.#serve(key, neighbour, copies)
+    if (control.sinceSeconds > 0) {
+      const sinceMs = now.monoMs - Math.min(1_000 * control.sinceSeconds, maxCatchUpMs)
+      for (const key of this.#recent.keysSince(sinceMs)) {
+        if (this.#recent.get(key)?.holders.has(neighbour) !== true) {
+          this.#announce(neighbour, key, now, copies)
+        }
+      }
+    }
+    return copies
+  }
+
+  #noteAnnouncement(key: MessageKey, neighbour: TreeNeighbour, now: Now): void {
+    const entry = this.#recent.get(key)
+    if (entry !== undefined) entry.holders.add(neighbour)
+    else if (!this.#wasSeen(key)) this.#missing.announce(key, neighbour, now.monoMs)
+  }
+
+  #notePrune(key: MessageKey, neighbour: TreeNeighbour): void {
+    const entry = this.#recent.get(key)
+    if (entry === undefined) return
+    entry.holders.add(neighbour)
+    if (!entry.tree.lazy.has(neighbour)) entry.tree.lazy.set(neighbour, -Infinity)
+  }
+
+  /** A graft: the link becomes eager on that tree, and the message goes out unless it did before. */
+  #serve(key: MessageKey, neighbour: TreeNeighbour, copies: Copy[]): void {
+    const entry = this.#recent.get(key)
+    if (entry === undefined) return
+    entry.tree.lazy.delete(neighbour)
+    if (!entry.holders.has(neighbour)) copies.push(this.#copy(entry, neighbour))
+  }
+
+  handleDeadline(now: Now): readonly Copy[] {
+    const copies: Copy[] = []
+    for (const { entry, neighbour } of this.#held.takeDue(now.monoMs)) {
+      copies.push(this.#copy(entry, neighbour))
+    }
+    const asked = new Set<TreeNeighbour>()
+    for (const { key, announcer } of this.#missing.takeDue(now.monoMs)) {
+      this.#counters.grafts += 1
+      announcer.wanted.push(key)
+      asked.add(announcer)
+    }
+    for (const neighbour of asked) copies.push(this.#control(neighbour, 0, now))
+    for (const neighbour of this.#neighbours.values()) {
+      if (neighbour.announceAtMs <= now.monoMs) copies.push(this.#control(neighbour, 0, now))
+    }
+    return copies
+  }
+
+  nextDeadline(): number {
+    let next = Math.min(this.#held.nextDeadline(), this.#missing.nextDeadline())
+    for (const neighbour of this.#neighbours.values()) {
+      if (neighbour.announceAtMs < next) next = neighbour.announceAtMs
+    }
+    return next
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {
+      ...this.#counters,
+      recentMessages: this.#recent.count,
+      recentBytes: this.#recent.bytes,
+      missingMessages: this.#missing.count,
+      heldCopies: this.#held.count,
+      heldCopiesCancelled: this.#held.cancelled,
+    }
+  }
+
+  #copy(entry: Recent, neighbour: TreeNeighbour): Copy {
+    entry.holders.add(neighbour)
+    this.#counters.copiesSent += 1
+    const priority = entry.first === undefined ? 'own' : 'relay'
+    return { peer: neighbour.peer.id, message: entry.message, priority }
+  }
+
+  #announce(neighbour: TreeNeighbour, key: MessageKey, now: Now, copies: Copy[]): void {
+    neighbour.announced.push(key)
+    this.#counters.announcements += 1
+    if (neighbour.announced.length >= maxAnnouncementBatch) {
+      copies.push(this.#control(neighbour, 0, now))
+    } else if (neighbour.announceAtMs === Infinity) {
+      neighbour.announceAtMs = now.monoMs + announceAfterMs
+    }
+  }
+
+  /** Everything that waits to be told to this neighbour, in one message. */
+  #control(neighbour: TreeNeighbour, sinceSeconds: number, now: Now): Copy {
+    const control = {
+      announced: neighbour.announced,
+      wanted: neighbour.wanted.splice(0, maxIdsPerControl),
+      pruned: neighbour.pruned,
+      sinceSeconds,
+    }
+    neighbour.announced = []
+    neighbour.pruned = []
+    neighbour.announceAtMs = Infinity
+    const isAnnouncement = control.wanted.length === 0 && control.pruned.length === 0
+    return {
+      peer: neighbour.peer.id,
+      message: this.#compose(encodeTreeControl(control), now),
+      priority: isAnnouncement && sinceSeconds === 0 ? 'announce' : 'control',
+    }
+  }
+}
+
+function isTreeNode(peer: Peer): boolean {
+  return peer.supports(treeFeature)
+}

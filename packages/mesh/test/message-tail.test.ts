@@ -1,0 +1,40 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { decodeTail, encodeTail } from '../src/protocol/message-tail.ts'
+
+const item = fc.tuple(fc.integer({ min: 0, max: 255 }), fc.uint8Array({ maxLength: 255 }))
+
+test('decodeTail reads what encodeTail wrote', () => {
+  fc.assert(
+    fc.property(fc.array(item, { maxLength: 20 }), (items) => {
+      const map = new Map(items)
+      expect(decodeTail(encodeTail(map))).toEqual(map)
+    }),
+  )
+})
+
+test('decodeTail takes any bytes without throwing, and only whole tails as tails', () => {
+  fc.assert(
+    fc.property(fc.array(item, { maxLength: 5 }), fc.nat(), (items, cut) => {
+      const tail = encodeTail(new Map(items))
+      const part = tail.subarray(0, cut % tail.length)
+      expect(decodeTail(part)).toBeUndefined()
+    }),
+  )
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+      expect(() => decodeTail(bytes)).not.toThrow()
+    }),
+  )
+})
+
+test('the layout of a tail does not change', () => {
+  const tail = encodeTail(new Map([[1, Uint8Array.of(0, 0, 0, 7)]]))
+  expect([...tail]).toEqual([0x70, 0x32, 0x70, 0x2b, 1, 1, 4, 0, 0, 0, 7, 0, 13])
+})
+
+test('encodeTail refuses items that do not fit their fields', () => {
+  expect(() => encodeTail(new Map([[256, new Uint8Array(0)]]))).toThrow(RangeError)
+  expect(() => encodeTail(new Map([[1, new Uint8Array(256)]]))).toThrow(RangeError)
+  expect(encodeTail(new Map([[1, new Uint8Array(255)]])).length).toBe(5 + 2 + 255 + 2)
+})
