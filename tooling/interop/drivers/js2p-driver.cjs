@@ -78,6 +78,7 @@ function watch(table) {
     if (link.addr !== null && !joined.has(link)) {
       joined.set(link, textOf(id))
       event('peer_join', { id: textOf(id), address: urlOf(link.addr) })
+      if (kind === 'chord') watchStoring(link)
       link.sock.on('close', () => {
         joined.delete(link)
         event('peer_leave', { id: textOf(id), reason: 'link closed' })
@@ -86,6 +87,20 @@ function watch(table) {
     for (const watcher of watchers) watcher(link)
     return table
   }
+}
+
+/** Reports when a chord neighbour says that it stores, or no longer does. */
+function watchStoring(link) {
+  let { leeching } = link
+  const report = () => event('peer_meta', { id: textOf(link.id), storing: leeching === false })
+  Object.defineProperty(link, 'leeching', {
+    get: () => leeching,
+    set: (value) => {
+      leeching = value
+      report()
+    },
+  })
+  if (leeching === false) report()
 }
 
 function takeMessages() {

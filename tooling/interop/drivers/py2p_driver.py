@@ -320,6 +320,27 @@ def record_sent(send):
 mesh.MeshConnection.send = record_sent(mesh.MeshConnection.send)
 
 
+def watch_storing(connection_class):
+    """Reports when a chord neighbour says that it stores, or no longer does."""
+    slot = connection_class.__dict__.get("leeching")
+
+    def read(self):
+        return slot.__get__(self) if slot else self.__dict__.get("leeching", True)
+
+    def write_and_report(self, leeching):
+        if slot:
+            slot.__set__(self, leeching)
+        else:
+            self.__dict__["leeching"] = leeching
+        if self.id is not None:
+            event("peer_meta", id=text_of(self.id), storing=not leeching)
+
+    connection_class.leeching = property(read, write_and_report)
+
+
+watch_storing(chord.ChordConnection)
+
+
 def sent_id():
     message = getattr(last_sent, "message", None)
     return {"id": message.id.hex() if message else None}

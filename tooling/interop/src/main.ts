@@ -3,6 +3,9 @@
  *
  *   npm run interop -- [--json] [--baseline] [--only NAME]
  *
+ * --baseline runs the foreign programs among themselves only, which checks the drivers; --only picks
+ * the rows of one program or one network.
+ *
  * Each program runs in a process of its own and is driven by JSON lines. A table goes to stderr,
  * rows as JSON lines to stdout with --json, and everything to reports/interop.json. The status is 1
  * when a row with one of our nodes fails.
@@ -19,6 +22,8 @@ import type { ProgramName, Programs } from './lab.ts'
 import type { NodeProgram } from './node-process.ts'
 import { js2pProgram, p2pProgram, py2pProgram } from './programs.ts'
 import { formatRow, summarize } from './report.ts'
+import { runDictionary } from './scenarios/dictionary.ts'
+import { runHashTable } from './scenarios/hash-table.ts'
 import { runMethods, runPair, runWrongSubnet } from './scenarios/pair.ts'
 import { runCrash, runCrossDials, runRedials } from './scenarios/trouble.ts'
 import { runTrio } from './scenarios/trio.ts'
@@ -50,12 +55,16 @@ async function findPrograms(): Promise<Programs> {
   return programs
 }
 
-async function runMesh(programs: Programs, side: Side, checks: Checks): Promise<void> {
-  if (!programs.has(side.a as ProgramName) || !programs.has(side.b as ProgramName)) {
-    checks.skip(side, 'all', 'Python is not available')
-    return
-  }
-  const scenarios = new Map([
+type Scenario = (programs: Programs, side: Side, checks: Checks) => Promise<void>
+
+const networks = ['mesh', 'sync', 'chord'] as const
+/** Networks our node speaks. The others run between the foreign programs only. */
+const ownNetworks: ReadonlySet<string> = new Set(['mesh'])
+
+function scenariosOf({ network, dialler }: Side): ReadonlyMap<string, Scenario> {
+  if (network === 'sync') return new Map([['dictionary', runDictionary]])
+  if (network === 'chord') return new Map([['hash table', runHashTable]])
+  const scenarios = new Map<string, Scenario>([
     ['pair', runPair],
     ['compression methods', runMethods],
     ['wrong subnet', runWrongSubnet],
@@ -63,11 +72,16 @@ async function runMesh(programs: Programs, side: Side, checks: Checks): Promise<
     ['crash', runCrash],
   ])
   // These are the same whoever dials.
-  if (side.dialler === 'a') {
-    scenarios.set('crossing dials', runCrossDials)
-    scenarios.set('three nodes', runTrio)
+  if (dialler === 'a') scenarios.set('crossing dials', runCrossDials).set('three nodes', runTrio)
+  return scenarios
+}
+
+async function runSide(programs: Programs, side: Side, checks: Checks): Promise<void> {
+  if (!programs.has(side.a as ProgramName) || !programs.has(side.b as ProgramName)) {
+    checks.skip(side, 'all', 'Python is not available')
+    return
   }
-  for (const [name, scenario] of scenarios)
+  for (const [name, scenario] of scenariosOf(side))
     await checks.check(side, `${name}: all processes end`, async () => {
       await scenario(programs, side, checks)
       return 'by themselves, with status 0'
@@ -89,12 +103,15 @@ async function main(): Promise<void> {
     if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`)
   }, knownFailure)
   const pairs = values.baseline ? foreignPairs : [...ourPairs, ...foreignPairs]
-  for (const [a, b] of pairs)
-    for (const dialler of ['a', 'b'] as const) {
-      if (a === b && dialler === 'b') continue
-      if (values.only !== undefined && a !== values.only && b !== values.only) continue
-      await runMesh(programs, { network: 'mesh', a, b, dialler }, checks)
-    }
+  for (const network of networks)
+    for (const [a, b] of pairs)
+      for (const dialler of ['a', 'b'] as const) {
+        if (a === b && dialler === 'b') continue
+        if (a === 'p2p' && !ownNetworks.has(network)) continue
+        const names: readonly string[] = [network, a, b]
+        if (values.only !== undefined && !names.includes(values.only)) continue
+        await runSide(programs, { network, a, b, dialler }, checks)
+      }
   const summary = summarize(checks.rows, Math.round(performance.now() - started) / 1000)
   const report = fileURLToPath(new URL('../../../reports/interop.json', import.meta.url))
   mkdirSync(dirname(report), { recursive: true })
