@@ -52,3 +52,9 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   }
   return joined
 }
+
+/** The same memory as a plain Uint8Array: what is cut from a Node Buffer would be Buffers again. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -13,6 +13,7 @@
  * look at the first bytes and let the checksum decide. Source: spec/wire.md §1 and §6.
  */
 import { matchesSha256 } from '#digest'
+import { plainBytes } from './bytes.ts'
 import {
   compressBlock,
   decodableMethods,
@@ -80,11 +81,12 @@ function withLength(frame: Uint8Array): Uint8Array {
 
 /**
  * The message in one whole frame: length taken off, inflated if needed, checksum verified, decoded.
- * Byte strings in it are views of `frame` when that was not compressed.
+ * Byte strings in it are views of `source` when that was not compressed.
  *
  * @throws DecodeError those of `openFrame`, and those of `messageFromBody` for what stands inside
  */
-export function decodeFrame(frame: Uint8Array, options: DecodeFrameOptions = {}): WireMessage {
+export function decodeFrame(source: Uint8Array, options: DecodeFrameOptions = {}): WireMessage {
+  const frame = plainBytes(source)
   const limits = resolveLimits(options.limits)
   checkLength(frame, limits.maxFrameBytes)
   const message = readSealed(frame, frameHeaderBytes, limits)
@@ -123,7 +125,7 @@ function checksumMismatch(block: Uint8Array): DecodeError {
 /** The block of a whole frame, after its length has been checked. */
 export function frameBlock(frame: Uint8Array, options: DecodeFrameOptions): Uint8Array {
   checkLength(frame, resolveLimits(options.limits).maxFrameBytes)
-  return frame.subarray(frameHeaderBytes)
+  return plainBytes(frame).subarray(frameHeaderBytes)
 }
 
 function checkLength(frame: Uint8Array, maxFrameBytes: number): void {

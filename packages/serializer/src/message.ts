@@ -8,6 +8,7 @@
  * several ways and each has another id. Source: spec/wire.md §1.1, §5, §9.
  */
 import { matchesSha256, sha256, writeSha256 } from '#digest'
+import { plainBytes } from './bytes.ts'
 import { DecodeError, EncodeError } from './errors.ts'
 import { resolveLimits } from './limits.ts'
 import type { Limits } from './limits.ts'
@@ -205,12 +206,13 @@ function readFields(reader: Reader): Fields {
  *   are not msgpack, for which they close it.
  */
 export function decodeMessage(
-  { body, id }: SealedBody,
+  sealed: SealedBody,
   options: { readonly limits?: Partial<Limits> } = {},
 ): WireMessage {
+  const body = plainBytes(sealed.body)
   const reader = new Reader(body, 0, resolveLimits(options.limits), true)
   const fields = readFields(reader)
-  return new FramedMessage(fields, body, id, 0, reader.offset)
+  return new FramedMessage(fields, body, sealed.id, 0, reader.offset)
 }
 
 /** Hashes a body of unknown origin and reads the message in it. Errors as `decodeMessage`. */

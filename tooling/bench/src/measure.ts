@@ -2,7 +2,8 @@
  * Speed of small synchronous operations, side by side.
  *
  * All subjects of one measurement take turns in short rounds, so that whatever else the machine does
- * hits each of them alike. Of each the fastest round counts: noise only ever adds time.
+ * hits each of them alike. Of each the fastest round counts: noise only ever adds time. Rounds shorter
+ * than a time slice of the operating system have a chance to run undisturbed on a busy machine.
  */
 export interface Subject {
   readonly name: string

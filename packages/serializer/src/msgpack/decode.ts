@@ -2,6 +2,7 @@
  * msgpack reading: strict, bounded, and exact enough that what u-msgpack wrote can be written again with
  * the same bytes. Integers and lengths in a wider form than needed are read too (spec/wire.md §2.1).
  */
+import { plainBytes } from '../bytes.ts'
 import { DecodeError } from '../errors.ts'
 import { resolveLimits } from '../limits.ts'
 import type { Limits } from '../limits.ts'
@@ -20,12 +21,13 @@ export interface DecodeOptions {
 }
 
 /**
- * The value that the bytes stand for. Byte strings inside are views of `bytes`, not copies.
+ * The value that the bytes stand for. Byte strings inside are views of `source`, not copies.
  *
  * @throws DecodeError `P2P_MSGPACK_…`
  * @example decodeValue(fromHex('81a4706f7274cd115c')) // { port: 4444 }
  */
-export function decodeValue(bytes: Uint8Array, options: DecodeOptions = {}): Value {
+export function decodeValue(source: Uint8Array, options: DecodeOptions = {}): Value {
+  const bytes = plainBytes(source)
   const reader = new Reader(bytes, 0, resolveLimits(options.limits), options.floats !== 'number')
   const value = reader.value()
   if (options.allowTrailing !== true && reader.offset < bytes.length) {

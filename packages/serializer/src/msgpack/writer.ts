@@ -15,6 +15,10 @@ import { DuplicateKeys } from './duplicate-keys.ts'
 const slabBytes = 8 * 1024
 /** What must be left of a slab to begin a result in it. */
 const leastRoomBytes = 512
+/** Longer results get a buffer of their own, so that a kept one does not keep a slab. */
+const longestInSlabBytes = slabBytes / 4
+/** Room behind a long byte string for the few short values that often follow it. */
+const spareBytes = 64
 /** Up to here a loop over the characters beats the native encoder. */
 const shortTextUnits = 12
 
@@ -36,16 +40,18 @@ export class Writer {
 
   /** Starts a result with room for `headroom` bytes in front of the first value. */
   begin(headroom: number): void {
-    if (slabBytes - this.#slabAt < leastRoomBytes) {
-      this.#slab = new Uint8Array(slabBytes)
-      this.#slabView = new DataView(this.#slab.buffer)
-      this.#slabAt = 0
-    }
+    if (slabBytes - this.#slabAt < leastRoomBytes) this.#newSlab()
     this.#bytes = this.#slab
     this.#view = this.#slabView
     this.#start = this.#slabAt
     this.#at = this.#start + headroom
     this.#depth = 0
+  }
+
+  #newSlab(): void {
+    this.#slab = new Uint8Array(slabBytes)
+    this.#slabView = new DataView(this.#slab.buffer)
+    this.#slabAt = 0
   }
 
   /** The result: the headroom, then all values. */
@@ -55,12 +61,19 @@ export class Writer {
     return this.#bytes.subarray(this.#start, end)
   }
 
+  /** Moves what is written so far to a new slab, or, when it is or will be long, to its own buffer. */
   #grow(count: number): void {
-    const used = this.#at - this.#start
-    const larger = new Uint8Array(Math.max(slabBytes, used + count + 64, 2 * used))
-    larger.set(this.#bytes.subarray(this.#start, this.#at))
-    this.#bytes = larger
-    this.#view = new DataView(larger.buffer)
+    const written = this.#bytes.subarray(this.#start, this.#at)
+    const used = written.length
+    if (used + count <= longestInSlabBytes) {
+      this.#newSlab()
+      this.#bytes = this.#slab
+      this.#view = this.#slabView
+    } else {
+      this.#bytes = new Uint8Array(Math.max(used + count + spareBytes, 2 * used))
+      this.#view = new DataView(this.#bytes.buffer)
+    }
+    this.#bytes.set(written)
     this.#start = 0
     this.#at = used
   }

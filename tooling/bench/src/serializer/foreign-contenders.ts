@@ -58,6 +58,7 @@ function js2p(require: NodeJS.Require): Contender {
   const { InternalMessage } = base
   return {
     name: 'js2p',
+    takes: 'Buffer',
     encode: ({ type, sender, time, payload }) =>
       new InternalMessage(type, sender, payload.map(asBuffer), [], time).string,
     decode: (frame) => InternalMessage.feed_string(frame, false, []).payload[1],
@@ -89,6 +90,7 @@ function composition(
 ): Contender {
   return {
     name,
+    takes: 'Uint8Array',
     encode({ type, sender, time, payload }: WireFields) {
       const body = encode([type, sender, time, ...payload])
       const header = Buffer.alloc(4)
@@ -97,8 +99,13 @@ function composition(
     },
     decode(frame) {
       const body = frame.subarray(36)
-      if (Buffer.compare(digest(body), frame.subarray(4, 36)) !== 0) throw new Error('checksum')
+      if (!sameBytes(digest(body), frame.subarray(4, 36))) throw new Error('checksum')
       return (decode(body) as unknown[])[4]
     },
   }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < 32; i++) if (a[i] !== b[i]) return false
+  return true
 }

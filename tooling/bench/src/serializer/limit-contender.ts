@@ -147,4 +147,4 @@ function decode(frame: Uint8Array): unknown {
   return last
 }
 
-export const limitContender: Contender = { name: 'limit', encode, decode }
+export const limitContender: Contender = { name: 'limit', takes: 'Buffer', encode, decode }
