@@ -5,7 +5,7 @@
  * commands to it, and maps its effects: it takes the `unclaimed` messages whose sub-flags are its own,
  * and passes the rest up. What it wants different from a plain mesh it says in a `MeshPolicy`.
  */
-import type { LinkEffect, LinkInput, P2pError, Peer, RequestId } from '@p2p/base'
+import type { LinkEffect, LinkInput, P2pError, Peer, RequestId, SendPriority } from '@p2p/base'
 import type { Value, WireMessage } from '@p2p/serializer'
 
 /** How a network built on the mesh wants the mesh to behave. */
@@ -14,6 +14,11 @@ export interface MeshPolicy {
   readonly listsPeersAfterHandshake: boolean
   /** Whether the mesh keeps up its number of links by itself. False when the layer above decides whom to dial. */
   readonly dialsKnownPeers: boolean
+  /**
+   * Whether this neighbour may get a copy of this broadcast; asked for each copy, also for late ones.
+   * For layers whose messages break some old program. Everything passes when it is left out.
+   */
+  readonly mayPass?: (message: WireMessage, peer: Peer) => boolean
 }
 
 export const defaultMeshPolicy: MeshPolicy = {
@@ -56,6 +61,15 @@ export type MeshInput =
       readonly payload: readonly Value[]
       readonly senderAs?: 'text' | 'bytes'
       readonly tail?: ReadonlyMap<number, Uint8Array>
+    }
+  /** A broadcast that the layer above has composed itself, with a stamp of its own. It comes once, however often it is spread. */
+  | { readonly type: 'spread'; readonly message: WireMessage }
+  /** A whisper that the layer above has composed itself, for one neighbour; nothing happens when it is gone. */
+  | {
+      readonly type: 'pass'
+      readonly peer: string
+      readonly message: WireMessage
+      readonly priority: SendPriority
     }
   /** A whisper to anybody, found and dialled when it is no neighbour. Answered with `sent` or `send-failed`. */
   | {

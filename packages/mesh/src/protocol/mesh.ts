@@ -166,6 +166,12 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       case 'send':
         this.#send(input, now)
         break
+      case 'spread':
+        this.#spread(input.message, now)
+        break
+      case 'pass':
+        this.#sendTo(input.peer, input.message, input.priority, now)
+        break
       case 'deliver':
         this.#deliver(input, now)
         break
@@ -331,6 +337,11 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.#sendCopies(this.#dissemination.spread(message, undefined, now), now)
   }
 
+  #spread(message: WireMessage, now: Now): void {
+    if (this.#seen.check(messageKey(message.id), message.time, now) !== 'new') return
+    this.#sendCopies(this.#dissemination.spread(message, undefined, now), now)
+  }
+
   #createBroadcast(
     payload: readonly Value[],
     now: Now,
@@ -427,7 +438,15 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   }
 
   #sendCopies(copies: readonly Copy[], now: Now): void {
-    for (const { peer, message, priority } of copies) this.#sendTo(peer, message, priority, now)
+    for (const { peer, message, priority } of copies) {
+      if (this.#mayPass(message, peer)) this.#sendTo(peer, message, priority, now)
+    }
+  }
+
+  #mayPass(message: WireMessage, peerId: string): boolean {
+    const peer = this.#open.get(peerId)
+    if (this.#policy.mayPass === undefined || peer === undefined) return true
+    return message.type !== flags.broadcast || this.#policy.mayPass(message, peer)
   }
 
   #sendTo(peer: string, message: WireMessage, priority: SendPriority, now: Now): void {

@@ -13,6 +13,7 @@ import { byteTextToBytes } from './byte-text.ts'
 import type { ByteText } from './byte-text.ts'
 import type { WriteRecord } from './records.ts'
 import type { Replica } from './replica.ts'
+import type { KeyState } from './replay.ts'
 
 /** An item id: four unsigned 32-bit words, most significant first. */
 export type ItemId = readonly [number, number, number, number]
@@ -29,6 +30,8 @@ export class ItemIndex {
   readonly #replica: Replica
   readonly #itemsByKey = new Map<ByteText, readonly Item[]>()
   #sorted: Snapshot = []
+  readonly #visibleByKey = new Map<ByteText, Uint32Array>()
+  readonly #visibleSum = new Uint32Array(digestWords)
 
   constructor(replica: Replica) {
     this.#replica = replica
@@ -46,12 +49,46 @@ export class ItemIndex {
       if (items.length === 0) this.#itemsByKey.delete(key)
       else this.#itemsByKey.set(key, items)
       added.push(...items)
+      this.#addVisible(key)
     }
     added.sort(compareItems)
     const kept = gone.size === 0 ? this.#sorted : this.#sorted.filter((item) => !gone.has(item))
     this.#sorted = mergeSorted(kept, added)
     return this.#sorted
   }
+
+  /**
+   * A hash of what the dictionary holds, 32 bytes: the same on two nodes exactly when all their keys,
+   * values, holders and times are. The order in which keys were written does not matter.
+   */
+  digest(): Uint8Array {
+    this.snapshot()
+    const sum = new DataView(new ArrayBuffer(4 * digestWords))
+    this.#visibleSum.forEach((word, at) => sum.setUint32(4 * at, word))
+    return sha256(encodeValue([this.#replica.size, new Uint8Array(sum.buffer)]))
+  }
+
+  #addVisible(key: ByteText): void {
+    const before = this.#visibleByKey.get(key)
+    const after = visibleWords(key, this.#replica.state(key))
+    if (after === undefined) this.#visibleByKey.delete(key)
+    else this.#visibleByKey.set(key, after)
+    for (let at = 0; at < digestWords; at++) {
+      const sum = (this.#visibleSum[at] ?? 0) - (before?.[at] ?? 0) + (after?.[at] ?? 0)
+      this.#visibleSum[at] = sum
+    }
+  }
+}
+
+const digestWords = 8
+
+/** SHA-256 over an entry as everybody sees it: key, value, holder and time. */
+function visibleWords(key: ByteText, { holder, value }: KeyState): Uint32Array | undefined {
+  if (holder === undefined || value === undefined) return undefined
+  const { owner, time } = holder
+  const hash = sha256(encodeValue([byteTextToBytes(key), value, byteTextToBytes(owner), time]))
+  const view = new DataView(hash.buffer, hash.byteOffset, hash.byteLength)
+  return Uint32Array.from({ length: digestWords }, (_, at) => view.getUint32(4 * at))
 }
 
 function itemsOf(replica: Replica, key: ByteText): readonly Item[] {

@@ -1,0 +1,138 @@
+/**
+ * What old neighbours are told, and how they are spared what breaks them.
+ *
+ * - One that joins gets a copy of every entry, as from its own kind; and again when it repeats its
+ *   handshake, which is how py2p nodes are asked for their state. Copies go out in portions, because an
+ *   old Python node loses its link when too much comes at once.
+ * - js2p throws on every nil and closes the link: deletes are never sent or passed on to it.
+ * - py2p does the same for a delete of a key it does not have: it gets only deletes that took something
+ *   away here, since what was here was there as well.
+ *
+ * Source: spec/sync.md §3, §8.7, §8.8; spec/wire.md §8.
+ */
+import type { Now, Peer } from '@p2p/base'
+import type { WireMessage } from '@p2p/serializer'
+import { toHex } from '@p2p/serializer'
+import { textToByteText } from './byte-text.ts'
+import type { ByteText } from './byte-text.ts'
+import { compareFeature, createCopyMessage, readWrite } from './messages.ts'
+import { mayTake } from './replay.ts'
+import type { Replica } from './replica.ts'
+import { compareWrites } from './write.ts'
+
+const portionBytes = 64 * 1024
+const portionEveryMs = 20
+/** A neighbour that repeats its handshake more often gets its copies no more often than this. */
+const copiesEveryMs = 10_000
+const maxRememberedDeletes = 1_024
+
+export interface Parcel {
+  readonly peer: string
+  readonly message: WireMessage
+}
+
+interface Portions {
+  readonly keys: Iterator<ByteText>
+  dueMs: number
+}
+
+export class OldNeighbours {
+  readonly #replica: Replica
+  readonly #ownId: ByteText
+  readonly #peers = new Map<string, Peer>()
+  readonly #portions = new Map<string, Portions>()
+  readonly #copiedAtMs = new Map<string, number>()
+  /** Whether a delete, by message id, took something away here; asked again for each neighbour. */
+  readonly #deletes = new Map<string, boolean>()
+
+  constructor(replica: Replica, ownId: string) {
+    this.#replica = replica
+    this.#ownId = textToByteText(ownId)
+  }
+
+  get peers(): ReadonlyMap<string, Peer> {
+    return this.#peers
+  }
+
+  add(peer: Peer, now: Now): readonly Parcel[] {
+    this.#peers.set(peer.id, peer)
+    return this.sendCopies(peer.id, now)
+  }
+
+  remove(peer: Peer): void {
+    this.#peers.delete(peer.id)
+    this.#portions.delete(peer.id)
+    this.#copiedAtMs.delete(peer.id)
+  }
+
+  /** Begins to send a neighbour every entry; the first portion at once. */
+  sendCopies(peer: string, now: Now): readonly Parcel[] {
+    const last = this.#copiedAtMs.get(peer) ?? -Infinity
+    if (!this.#peers.has(peer) || now.monoMs - last < copiesEveryMs) return []
+    this.#copiedAtMs.set(peer, now.monoMs)
+    this.#portions.set(peer, { keys: this.#replica.keys(), dueMs: now.monoMs })
+    return this.handleDeadline(now)
+  }
+
+  handleDeadline(now: Now): readonly Parcel[] {
+    const parcels: Parcel[] = []
+    for (const [peer, portions] of this.#portions) {
+      if (portions.dueMs <= now.monoMs) this.#sendPortion(peer, portions, now, parcels)
+    }
+    return parcels
+  }
+
+  nextDeadline(): number {
+    let next = Infinity
+    for (const { dueMs } of this.#portions.values()) next = Math.min(next, dueMs)
+    return next
+  }
+
+  /** Whether a broadcast may go to this neighbour. */
+  mayPass(message: WireMessage, peer: Peer): boolean {
+    if (peer.kind === 'ours' && peer.supports(compareFeature)) return true
+    if (message.payload[2] !== null || message.payload.length === 5) return true
+    const read = readWrite(message)
+    if (read === 'ignored' || read === 'invalid') return true
+    return peer.kind !== 'js2p' && peer.kind !== 'unknown' && this.noteDelete(message)
+  }
+
+  /** Judges a delete before it is applied; the answer stays the same afterwards. */
+  noteDelete(message: WireMessage): boolean {
+    const name = toHex(message.id)
+    const known = this.#deletes.get(name)
+    if (known !== undefined) return known
+    const read = readWrite(message)
+    if (read === 'ignored' || read === 'invalid') return false
+    const { holder, value } = this.#replica.state(read.key)
+    const { rule } = this.#replica
+    const takesAway =
+      value !== undefined &&
+      holder !== undefined &&
+      compareWrites(holder, read.write, rule.leasing) < 0 &&
+      mayTake(read.write, holder, rule)
+    this.#deletes.set(name, takesAway)
+    for (const oldest of this.#deletes.keys()) {
+      if (this.#deletes.size <= maxRememberedDeletes) break
+      this.#deletes.delete(oldest)
+    }
+    return takesAway
+  }
+
+  #sendPortion(peer: string, portions: Portions, now: Now, parcels: Parcel[]): void {
+    const from = { id: this.#ownId, time: Math.floor(now.utcSeconds) }
+    for (let bytes = 0; bytes < portionBytes;) {
+      const next = portions.keys.next()
+      if (next.done === true) {
+        this.#portions.delete(peer)
+        return
+      }
+      const { holder, value } = this.#replica.state(next.value)
+      if (holder === undefined || value === undefined) continue
+      const message = createCopyMessage(next.value, { value, holder }, from)
+      bytes += message.body.length
+      parcels.push({ peer, message })
+    }
+    portions.dueMs = now.monoMs + portionEveryMs
+  }
+}

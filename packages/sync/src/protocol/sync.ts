@@ -1,0 +1,401 @@
+/**
+ * The dictionary: a mesh whose nodes tell each other what they write.
+ *
+ * Theory of operation. The machine wraps a mesh machine. What the application writes is stamped,
+ * merged into the replica and broadcast as a plain 0.7 store or delta, so every old node takes it. What
+ * arrives as a store, delta or copy is merged; the replica says what changed and what was lost. What a
+ * broadcast did not bring, because a link was down or a node was not there, neighbours of ours find
+ * out by comparing replicas (comparisons.ts), and old neighbours are told in their own terms
+ * (old-neighbours.ts). The replica decides alone what the state is (replica.ts); the machine never does.
+ *
+ * A write in our own name that we did not make is a forgery. Refusing it would leave us alone with
+ * our view, so it is taken in like any other write, and what it replaced is written again.
+ *
+ * Source: spec/sync.md; design.md §6.
+ */
+import type { Machine, Now, Peer } from '@p2p/base'
+import { MeshMachine, defaultMeshPolicy } from '@p2p/mesh'
+import type { MeshEffect, MeshInput } from '@p2p/mesh'
+import { decodeValue, encodeValue, wholeNumber } from '@p2p/serializer'
+import type { Value, WireMessage } from '@p2p/serializer'
+import { Agreement } from './agreement.ts'
+import type { AgreementEffect } from './agreement.ts'
+import { textToByteText } from './byte-text.ts'
+import type { ByteText } from './byte-text.ts'
+import { Comparisons } from './comparisons.ts'
+import type { ComparisonMessage } from './comparisons.ts'
+import { ItemIndex } from './item-index.ts'
+import { LeaseError, currentLease, leaseSeconds, ownerText } from './lease.ts'
+import type { Lease } from './lease.ts'
+import {
+  agreementFlag,
+  compareFeature,
+  createCopyMessage,
+  createResentMessage,
+  createWriteMessage,
+  readWrite,
+  turnFlag,
+} from './messages.ts'
+import { OldNeighbours } from './old-neighbours.ts'
+import type { Parcel } from './old-neighbours.ts'
+import type { WriteRecord } from './records.ts'
+import { Replica } from './replica.ts'
+import type { Change, MergeResult, Origin, Refusal } from './replica.ts'
+import { defaultReplicaLimits } from './replica-limits.ts'
+import type { Entry, SyncEffect, SyncInput, SyncMachineOptions } from './sync-contract.ts'
+import type { Write } from './write.ts'
+
+/** Time between two looks for writes to fold and deletes to forget. */
+const sweepEveryMs = 600_000
+const waveBytes = 8
+
+type Refusals = Partial<Record<Refusal | 'invalid', number>>
+
+export class SyncMachine implements Machine<SyncInput, SyncEffect> {
+  readonly id: string
+  readonly replica: Replica
+  readonly #owner: ByteText
+  readonly #mesh: MeshMachine
+  readonly #index: ItemIndex
+  readonly #comparisons: Comparisons
+  readonly #agreement = new Agreement()
+  readonly #old: OldNeighbours
+  readonly #ours = new Map<string, Peer>()
+  readonly #options: SyncMachineOptions
+  readonly #refusals: Refusals = {}
+  #forgeries = 0
+  #conflicts = 0
+  #nextSweepMs = 0
+  #effects: SyncEffect[] = []
+
+  constructor(options: SyncMachineOptions) {
+    const leasing = options.leasing ?? true
+    this.id = options.id
+    this.#options = options
+    this.#owner = textToByteText(options.id)
+    this.replica = new Replica(
+      { leasing, leaseSeconds },
+      { ...defaultReplicaLimits, ...options.replicaLimits },
+    )
+    for (const [key, log] of options.restored ?? []) this.replica.restore(key, log)
+    this.#index = new ItemIndex(this.replica)
+    this.#comparisons = new Comparisons(this.#index, options.randomBytes)
+    this.#old = new OldNeighbours(this.replica, options.id)
+    this.#mesh = new MeshMachine({
+      ...options,
+      subnet: `${options.subnet}${leasing ? '1' : '0'}`,
+      features: [...(options.features ?? []), compareFeature],
+      policy: {
+        ...(options.policy ?? defaultMeshPolicy),
+        mayPass: (message, peer) => this.#old.mayPass(message, peer),
+      },
+    })
+  }
+
+  get peers(): ReadonlyMap<string, Peer> {
+    return this.#mesh.peers
+  }
+
+  /** Who holds a key now, if it is leased. */
+  lease(key: ByteText, now: Now): Lease | undefined {
+    return currentLease(this.replica.state(key).holder, this.replica.rule, now.utcSeconds)
+  }
+
+  /** Why this node may not write a key now; undefined when it may. */
+  refusal(key: ByteText, now: Now): LeaseError | undefined {
+    const lease = this.lease(key, now)
+    if (lease === undefined || lease.owner === this.id) return undefined
+    return new LeaseError(lease, now.utcSeconds)
+  }
+
+  /** Hash of the visible state, 32 bytes; equal on two nodes exactly when their dictionaries are. */
+  digest(): Uint8Array {
+    return this.#index.digest()
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {
+      ...this.#mesh.counters(),
+      ...this.#comparisons.counters,
+      ...Object.fromEntries(
+        Object.entries(this.#refusals).map(([reason, count]) => [`refused:${reason}`, count]),
+      ),
+      keys: this.replica.size,
+      knownKeys: this.replica.knownCount,
+      conflicts: this.#conflicts,
+      forgeries: this.#forgeries,
+    }
+  }
+
+  handle(input: SyncInput, now: Now): readonly SyncEffect[] {
+    this.#effects = []
+    switch (input.type) {
+      case 'write':
+        this.#write(input.key, input, now)
+        break
+      case 'compare':
+        this.#comparisons.spread(undefined, now)
+        break
+      case 'ask-agreement':
+        this.#onAgreement(
+          this.#agreement.start(
+            input.request,
+            this.#options.randomBytes(waveBytes),
+            this.#about(),
+            now.monoMs,
+          ),
+          now,
+        )
+        break
+      case 'deadline':
+        this.#onDeadline(now)
+        break
+      default:
+        this.#tellMesh(input, now)
+    }
+    return this.#effects
+  }
+
+  nextDeadline(): number {
+    return Math.min(
+      this.#mesh.nextDeadline(),
+      this.#comparisons.nextDeadline(),
+      this.#agreement.nextDeadline(),
+      this.#old.nextDeadline(),
+      this.#nextSweepMs,
+    )
+  }
+
+  #onDeadline(now: Now): void {
+    if (this.#mesh.nextDeadline() <= now.monoMs) this.#tellMesh({ type: 'deadline' }, now)
+    this.#sendTurns(this.#comparisons.handleDeadline(now), now)
+    this.#onAgreement(this.#agreement.expire(now.monoMs), now)
+    this.#sendParcels(this.#old.handleDeadline(now), now)
+    if (this.#nextSweepMs > now.monoMs) return
+    this.#nextSweepMs = now.monoMs + sweepEveryMs
+    for (const key of this.replica.sweep(now.utcSeconds)) this.#effects.push({ type: 'persist', key })
+  }
+
+  // ---- the mesh below
+
+  #tellMesh(input: MeshInput, now: Now): void {
+    for (const effect of this.#mesh.handle(input, now)) this.#onMeshEffect(effect, now)
+  }
+
+  #onMeshEffect(effect: MeshEffect, now: Now): void {
+    switch (effect.type) {
+      case 'peer-join':
+        this.#effects.push(effect)
+        this.#onJoin(effect.peer, now)
+        return
+      case 'peer-leave':
+        this.#onLeave(effect.peer, now)
+        break
+      case 'peer-updated':
+        this.#sendParcels(this.#old.sendCopies(effect.peer.id, now), now)
+        break
+      case 'unclaimed':
+        if (this.#onMessage(effect.message, effect.from, now)) return
+        break
+      default:
+        break
+    }
+    this.#effects.push(effect)
+  }
+
+  #onJoin(peer: Peer, now: Now): void {
+    if (!peer.supports(compareFeature)) {
+      this.#sendParcels(this.#old.add(peer, now), now)
+      return
+    }
+    this.#ours.set(peer.id, peer)
+    this.#sendTurns(this.#comparisons.addNeighbour(peer.id, this.id < peer.id, now), now)
+  }
+
+  #onLeave(peer: Peer, now: Now): void {
+    this.#old.remove(peer)
+    if (!this.#ours.delete(peer.id)) return
+    this.#comparisons.removeNeighbour(peer.id)
+    this.#onAgreement(this.#agreement.forget(peer.id), now)
+  }
+
+  /** True when the message was about the dictionary. */
+  #onMessage(message: WireMessage, from: Peer, now: Now): boolean {
+    const subFlag = wholeNumber(message.payload[0])
+    const isWhisper = message.type === 2
+    if (subFlag === turnFlag || subFlag === agreementFlag) {
+      if (!isWhisper || !this.#ours.has(from.id)) return true
+      if (subFlag === turnFlag) this.#onTurn(message.payload, from, now)
+      else {
+        const effects = this.#agreement.handle(message.payload, from.id, this.#about(), now.monoMs)
+        this.#onAgreement(effects, now)
+      }
+      return true
+    }
+    const read = readWrite(message)
+    if (read === 'ignored') return false
+    if (read === 'invalid') this.#refusals.invalid = (this.#refusals.invalid ?? 0) + 1
+    else {
+      if (read.write.kind === 'delete') this.#old.noteDelete(message)
+      this.#onWrite(read.key, read.write, read.origin, from, now)
+    }
+    return true
+  }
+
+  // ---- writes
+
+  #write(
+    key: ByteText,
+    input: Extract<SyncInput, { type: 'write' }>,
+    now: Now,
+  ): void {
+    const { kind, value } = input
+    const bytes = kind === 'delete' ? new Uint8Array(0) : encodeValue(value)
+    const by = { owner: this.#owner, utcSeconds: now.utcSeconds }
+    const write = this.replica.compose(key, { kind, value: bytes }, by)
+    const message = createWriteMessage(key, write, value)
+    if (kind === 'delete') this.#old.noteDelete(message)
+    this.#note(this.replica.merge(key, write, 'live', now.utcSeconds))
+    this.#tellMesh({ type: 'spread', message }, now)
+  }
+
+  #onWrite(key: ByteText, write: Write, origin: Origin, from: Peer, now: Now): void {
+    const result = this.replica.merge(key, write, origin, now.utcSeconds)
+    this.#note(result)
+    if (origin === 'live' && write.owner === this.#owner && result.type === 'merged') {
+      this.#onForgery(result.change, now)
+    }
+    if (origin !== 'copy') return
+    if (result.type === 'merged') this.#comparisons.spread(undefined, now)
+    this.#answerCopy(key, write, from, now)
+  }
+
+  /** Tells the application and the store what a merge did. */
+  #note(result: MergeResult): void {
+    if (result.type === 'refused') {
+      this.#refusals[result.reason] = (this.#refusals[result.reason] ?? 0) + 1
+      return
+    }
+    const { key, before, after, lost } = result.change
+    this.#effects.push({ type: 'persist', key })
+    for (const write of lost) {
+      this.#conflicts++
+      const won = after.holder === undefined ? undefined : entryOf(after.holder, after.value)
+      this.#effects.push({ type: 'conflict', key, lost: entryOf(write, valueOf(write)), won })
+    }
+    if (after.holder === undefined || after.holder === before.holder) return
+    const entry = entryOf(after.holder, after.value)
+    if (after.value !== undefined) this.#effects.push({ type: 'update', key, entry })
+    else if (before.value !== undefined) this.#effects.push({ type: 'delete', key, entry })
+  }
+
+  /** Somebody wrote in our name; what it replaced is written again, by us. */
+  #onForgery({ key, before, after }: Change, now: Now): void {
+    this.#forgeries++
+    const wasOurs = before.holder?.owner === this.#owner
+    if (!wasOurs || after.holder === before.holder) return
+    const value = before.value === undefined ? null : decodeValue(before.value)
+    this.#write(key, { type: 'write', key, kind: value === null ? 'delete' : 'set', value }, now)
+  }
+
+  // ---- neighbours of ours
+
+  #about(): { readonly digest: Uint8Array; readonly neighbours: readonly string[] } {
+    return { digest: this.digest(), neighbours: [...this.#ours.keys()] }
+  }
+
+  #onTurn(payload: readonly Value[], from: Peer, now: Now): void {
+    const { messages, records } = this.#comparisons.handle(payload, from.id, now)
+    const changed = new Map<ByteText, boolean>()
+    for (const record of records) this.#onRecord(record, changed, now)
+    this.#sendTurns(messages, now)
+    if (changed.size === 0) return
+    this.#comparisons.spread(from.id, now)
+    for (const [key, wasThere] of changed) this.#tellOld(key, wasThere, now)
+  }
+
+  #onRecord(record: WriteRecord, changed: Map<ByteText, boolean>, now: Now): void {
+    const { key, isBase, write } = record
+    const result = this.replica.merge(key, write, isBase ? 'base' : 'record', now.utcSeconds)
+    this.#note(result)
+    if (result.type === 'merged' && !changed.has(key)) {
+      changed.set(key, result.change.before.value !== undefined)
+    }
+  }
+
+  #onAgreement(effects: readonly AgreementEffect[], now: Now): void {
+    for (const effect of effects) {
+      if (effect.type === 'whisper') this.#whisper(effect.peer, effect.payload, now)
+      else {
+        const { request, equal, nodes } = effect
+        this.#effects.push({ type: 'agreement', request, equal, nodes })
+      }
+    }
+  }
+
+  #sendTurns(messages: readonly ComparisonMessage[], now: Now): void {
+    for (const { peer, payload } of messages) this.#whisper(peer, payload, now)
+  }
+
+  #whisper(peer: string, payload: readonly Value[], now: Now): void {
+    this.#tellMesh({ type: 'send', request: -1, peer, payload }, now)
+  }
+
+  // ---- old neighbours
+
+  #sendParcels(parcels: readonly Parcel[], now: Now): void {
+    for (const { peer, message } of parcels) {
+      this.#tellMesh({ type: 'pass', peer, message, priority: 'own' }, now)
+    }
+  }
+
+  /** Passes on what we learned by comparing, as its owner sent it: nobody broadcasts it again. */
+  #tellOld(key: ByteText, wasThere: boolean, now: Now): void {
+    const { holder, value, parts } = this.replica.state(key)
+    if (holder === undefined || this.#old.peers.size === 0) return
+    if (value === undefined && !wasThere) return
+    const isAsSent = parts.length === 1 && holder.kind !== 'delta'
+    const from = { id: this.#owner, time: Math.floor(now.utcSeconds) }
+    for (const peer of this.#old.peers.values()) {
+      if (value === undefined && peer.kind !== 'py2p') continue
+      const message = isAsSent
+        ? createResentMessage(key, holder)
+        : createCopyMessage(key, { value: value ?? new Uint8Array(0), holder }, from)
+      this.#sendParcels([{ peer: peer.id, message }], now)
+    }
+  }
+
+  /** An old neighbour showed what it holds; when it missed something we tell it, if it will listen. */
+  #answerCopy(key: ByteText, theirs: Write, peer: Peer, now: Now): void {
+    const { holder, value, parts } = this.replica.state(key)
+    if (holder === undefined || parts.length !== 1 || holder.kind === 'delta') return
+    const isBehind = holder.time > theirs.time || holder.owner !== theirs.owner
+    if (!isBehind || (value === undefined && peer.kind !== 'py2p')) return
+    if (holder.owner === theirs.owner) {
+      this.#sendParcels([{ peer: peer.id, message: createResentMessage(key, holder) }], now)
+    } else if (this.#options.healsOldPeers === true && peer.kind === 'py2p') {
+      this.#heal(key, theirs, peer, now)
+    }
+  }
+
+  /** Deletes what the neighbour holds in the name it believes in, then gives it what everybody has. */
+  #heal(key: ByteText, theirs: Write, peer: Peer, now: Now): void {
+    const { holder, value } = this.replica.state(key)
+    const time = Math.floor(now.utcSeconds)
+    const erased: Write = { ...theirs, kind: 'delete', value: new Uint8Array(0), time }
+    const parcels = [{ peer: peer.id, message: createResentMessage(key, erased) }]
+    if (holder !== undefined && value !== undefined) {
+      const message = createCopyMessage(key, { value, holder }, { id: this.#owner, time })
+      parcels.push({ peer: peer.id, message })
+    }
+    this.#sendParcels(parcels, now)
+  }
+}
+
+function valueOf(write: Write): Uint8Array | undefined {
+  return write.kind === 'delete' ? undefined : write.value
+}
+
+function entryOf(write: Write, value: Uint8Array | undefined): Entry {
+  return { value, owner: ownerText(write.owner), timestamp: write.time }
+}
