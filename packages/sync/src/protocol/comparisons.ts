@@ -142,7 +142,8 @@ export class Comparisons {
     }
     // Both opened at once: the smaller number of the two keeps it, whichever side counts it.
     if (!this.#neighbours.has(from)) return undefined
-    if (running?.openedByUs === true && running.comparison.number < turn.comparison) return undefined
+    if (running?.openedByUs === true && running.comparison.number < turn.comparison)
+      return undefined
     const comparison = new Comparison(turn.comparison, turn.key, this.#index.snapshot())
     return this.#start(from, comparison, false, now)
   }

@@ -48,6 +48,8 @@ import type { Write } from './write.ts'
 /** Time between two looks for writes to fold and deletes to forget. */
 const sweepEveryMs = 600_000
 const waveBytes = 8
+/** Request number of whispers whose fate is of no interest. */
+const ownRequest = -1
 
 type Refusals = Partial<Record<Refusal | 'invalid', number>>
 
@@ -173,7 +175,8 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     this.#sendParcels(this.#old.handleDeadline(now), now)
     if (this.#nextSweepMs > now.monoMs) return
     this.#nextSweepMs = now.monoMs + sweepEveryMs
-    for (const key of this.replica.sweep(now.utcSeconds)) this.#effects.push({ type: 'persist', key })
+    for (const key of this.replica.sweep(now.utcSeconds))
+      this.#effects.push({ type: 'persist', key })
   }
 
   // ---- the mesh below
@@ -196,6 +199,11 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
         break
       case 'unclaimed':
         if (this.#onMessage(effect.message, effect.from, now)) return
+        break
+      case 'sent':
+      case 'send-failed':
+        // Nobody waits for our own whispers.
+        if (effect.request === ownRequest) return
         break
       default:
         break
@@ -244,11 +252,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
 
   // ---- writes
 
-  #write(
-    key: ByteText,
-    input: Extract<SyncInput, { type: 'write' }>,
-    now: Now,
-  ): void {
+  #write(key: ByteText, input: Extract<SyncInput, { type: 'write' }>, now: Now): void {
     const { kind, value } = input
     const bytes = kind === 'delete' ? new Uint8Array(0) : encodeValue(value)
     const by = { owner: this.#owner, utcSeconds: now.utcSeconds }
@@ -338,7 +342,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   }
 
   #whisper(peer: string, payload: readonly Value[], now: Now): void {
-    this.#tellMesh({ type: 'send', request: -1, peer, payload }, now)
+    this.#tellMesh({ type: 'send', request: ownRequest, peer, payload }, now)
   }
 
   // ---- old neighbours
