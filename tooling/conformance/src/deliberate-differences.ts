@@ -26,6 +26,8 @@ export type DifferenceName =
   | 'method-numbers-only'
   | 'python-equality'
   | 'carried-id'
+  | 'resends-whole'
+  | 'never-asks-again'
 
 export const deliberateDifferences: Readonly<Record<DifferenceName, DeliberateDifference>> = {
   'message-header-types': {
@@ -103,5 +105,17 @@ export const deliberateDifferences: Readonly<Record<DifferenceName, DeliberateDi
     rule: 'we report the id that stands in the message, and that it is not the digest',
     reason: 'a reader of archives can tell a damaged message from a sound one',
     source: 'wire 11.2',
+  },
+  'resends-whole': {
+    references: 'py2p sends its last message again without its main flag; js2p drops the link',
+    rule: 'the last message goes out again as it was, once',
+    reason: 'py2p means that, and whole messages harm nobody',
+    source: 'mesh 6',
+  },
+  'never-asks-again': {
+    references: 'py2p answers what is no message with renegotiate and resend; js2p ignores it',
+    rule: 'such a message is ignored, nothing is asked',
+    reason: 'those two answers cost py2p its links to its own kind, and js2p raises over them',
+    source: 'mesh 6, 5.2',
   },
 }
