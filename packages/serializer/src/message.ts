@@ -177,9 +177,12 @@ export function readSealed(
 
 function readFields(reader: Reader): Fields {
   const count = reader.arrayHeader()
-  if (count === undefined || count < 3) {
-    throw new DecodeError('P2P_MESSAGE_HEADER', 'a message is an array of at least three values', {
-      got: count ?? 0,
+  if (count === undefined) {
+    throw new DecodeError('P2P_MESSAGE_NOT_ARRAY', 'a message is an array')
+  }
+  if (count < 3) {
+    throw new DecodeError('P2P_MESSAGE_HEADER', 'a message has at least three values', {
+      got: count,
     })
   }
   const type = reader.value()
@@ -200,7 +203,8 @@ function readFields(reader: Reader): Fields {
 /**
  * Reads the message in a body whose checksum was verified (see `openFrame`).
  *
- * @throws DecodeError `P2P_MESSAGE_HEADER` when the body is no array, has fewer than three elements, or
+ * @throws DecodeError `P2P_MESSAGE_NOT_ARRAY` for another root, over which the originals close their
+ *   link; `P2P_MESSAGE_HEADER` when it has fewer than three elements, or
  *   type and time are not integers (a float with a whole value is one) or the sender neither text nor
  *   bytes; the originals ignore most of these and keep the link. `P2P_MSGPACK_…` for bytes that
  *   are not msgpack, for which they close it.

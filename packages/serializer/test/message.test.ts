@@ -1,5 +1,13 @@
 import { expect, test } from '@jest/globals'
-import { createMessage, decodeFrame, encodeFrame, flags, fromHex, toHex } from '@p2p/serializer'
+import {
+  createMessage,
+  decodeFrame,
+  encodeFrame,
+  flags,
+  fromHex,
+  messageFromBody,
+  toHex,
+} from '@p2p/serializer'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
@@ -25,4 +33,16 @@ test('a frame of js2p is read with its text sender', () => {
   expect(message).toMatchObject({ type: 0, sender: 'sender', time: 1_500_000_000 })
   expect(message.payload).toEqual([0, text('hello')])
   expect(message.tail).toHaveLength(0)
+})
+
+test('a body that is no array and one that is too short are refused by different codes', () => {
+  const codeOf = (body: string): unknown => {
+    try {
+      return messageFromBody(fromHex(body))
+    } catch (error) {
+      return (error as { code?: unknown }).code
+    }
+  }
+  expect(codeOf('81a16105')).toBe('P2P_MESSAGE_NOT_ARRAY')
+  expect(codeOf('9202c40141')).toBe('P2P_MESSAGE_HEADER')
 })

@@ -261,7 +261,7 @@ export class Connection {
     try {
       message = decodeFrame(frame, { limits: this.#decodeLimits })
     } catch (error) {
-      // A body that is msgpack but no message: old peers ignore it and keep the link.
+      // An array that is no message: old peers keep the link. Over another root they close it.
       if (isP2pError(error) && error.code === 'P2P_MESSAGE_HEADER') return this.#ignore()
       return { type: 'failed', error: this.#failure(error) }
     }
