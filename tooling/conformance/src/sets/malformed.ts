@@ -66,6 +66,8 @@ function limitThatRefused(code: string, bothAccept: boolean): Verdict {
     case 'P2P_INFLATED_TOO_LARGE':
     case 'P2P_FRAME_TOO_LARGE':
       return differs('size-limit')
+    case 'P2P_MESSAGE_NOT_ARRAY':
+      return differs('root-must-be-an-array')
     case 'P2P_MESSAGE_HEADER':
       return differs(bothAccept ? 'message-header-types' : 'refuses-as-py2p')
     default:

@@ -1,6 +1,7 @@
 /**
  * Live captures of protocol 0.7. Each recorded frame is a check: it opens to the recorded id, decodes to
- * the recorded values and packs to the same bytes again; what the recorder could not read we refuse.
+ * the recorded values and packs to the same bytes again; what the recorder could not read we
+ * refuse. Then the whole capture is replayed, with ours in the place of each recorded node.
  */
 import assert from 'node:assert/strict'
 import { decodeMessage, encodeFrame, encodeValue, openFrame } from '@p2p/serializer'
@@ -14,6 +15,7 @@ import { refusalOf } from '../refusal.ts'
 import { assertArray, assertValue, tagged, taggedList, valueOf } from '../tagged-value.ts'
 import { readTranscript } from '../transcript.ts'
 import type { FrameEntry, Transcript } from '../transcript.ts'
+import { replayChecks } from './transcript-replay.ts'
 
 const decodedMessage = z.object({
   id: z.string(),
@@ -37,6 +39,7 @@ export const transcripts: FixtureSet = {
       return
     }
     yield* frameChecks(transcript)
+    yield* replayChecks(transcript)
   },
 }
 
