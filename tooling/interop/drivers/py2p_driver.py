@@ -9,14 +9,12 @@ py2p itself tells neither that a handshake arrived nor that a peer is gone.
 """
 import collections
 import collections.abc
-import json
-import os
 import socket
-import sys
 import threading
 import time
-import traceback
 
+# First, because it takes stdout away from what is imported next.
+from driver_lines import DriverError, event, serve
 from tagged_values import arguments_of, from_tagged, to_tagged
 
 # Names that old py2p and umsgpack expect and Python 3.10 moved away.
@@ -24,24 +22,10 @@ for name in ("Hashable", "Mapping", "MutableMapping", "Sequence", "Iterable", "C
     if not hasattr(collections, name):
         setattr(collections, name, getattr(collections.abc, name))
 
-output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-os.dup2(2, 1)
-
 import py2p  # noqa: E402
 from py2p import base, chord, flags, mesh, messages, sync  # noqa: E402
 
-write_lock = threading.Lock()
 last_sent = threading.local()
-
-
-def write(line):
-    with write_lock:
-        output.write(json.dumps(line, separators=(",", ":")) + "\n")
-        output.flush()
-
-
-def event(name, **fields):
-    write(dict(ev=name, at=time.time(), **fields))
 
 
 def text_of(identity):
@@ -54,12 +38,6 @@ def url_of(address):
     if not address or address[0] is None or address[1] is None:
         return None
     return "tcp://{}:{}".format(text_of(address[0]), int(address[1]))
-
-
-class DriverError(Exception):
-    def __init__(self, code, message):
-        super(DriverError, self).__init__(message)
-        self.code = code
 
 
 class WatchedTable(dict):
@@ -396,48 +374,5 @@ OPERATIONS = {
 WAITING = ("connect", "get", "pop", "delta", "items")
 
 
-def answer(driver, command):
-    started = time.monotonic()
-    operation = command.get("op")
-    line = {"re": command.get("seq"), "op": operation}
-    try:
-        if operation not in OPERATIONS:
-            raise DriverError("P2P_UNKNOWN_COMMAND", "py2p's driver has no op " + str(operation))
-        fields = OPERATIONS[operation](driver, command)
-        line.update(ok=True, ms=round((time.monotonic() - started) * 1000, 3), **fields)
-    except DriverError as error:
-        line.update(ok=False, code=error.code, error=str(error))
-    except Exception as error:  # whatever py2p raises is an answer too
-        traceback.print_exc()
-        line.update(ok=False, code="P2P_PEER_RAISED", error=repr(error))
-    write(line)
-
-
-def main():
-    life_seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 120
-    limit = threading.Timer(life_seconds, os._exit, (3,))
-    limit.daemon = True
-    limit.start()
-    driver = Driver()
-    for text in sys.stdin:
-        try:
-            command = json.loads(text)
-            if not isinstance(command, dict):
-                raise ValueError("a command is a JSON object")
-        except ValueError as error:
-            write({"ok": False, "code": "P2P_BAD_COMMAND", "error": str(error)})
-            continue
-        if command.get("op") == "exit":
-            write({"re": command.get("seq"), "op": "exit", "ok": True, "ms": 0})
-            break
-        if command.get("op") in WAITING:
-            threading.Thread(target=answer, args=(driver, command), daemon=True).start()
-        else:
-            answer(driver, command)
-    output.flush()
-    # py2p's destructors would try to close twice; the sockets end with the process.
-    os._exit(0)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Driver(), OPERATIONS, WAITING)

@@ -33,7 +33,7 @@ def from_tagged(tagged):
     if not (isinstance(tagged, dict) and isinstance(tagged.get("t"), str)):
         return tagged
     kind = tagged["t"]
-    if kind in ("nil", "undefined"):
+    if kind in ("nil", "none", "undefined"):
         return None
     if kind == "bool":
         return bool(tagged["v"])
@@ -43,17 +43,33 @@ def from_tagged(tagged):
         return struct.unpack(">d", bytes.fromhex(tagged["hex"]))[0]
     if kind == "str":
         return tagged["v"] if "v" in tagged else tagged["repeat"] * tagged["count"]
-    if kind == "bin":
+    if kind in ("bin", "bytes"):
         if "hex" in tagged:
             return bytes.fromhex(tagged["hex"])
         return bytes.fromhex(tagged["repeat"]) * tagged["count"]
-    if kind == "array":
+    if kind == "tuple":
+        return tuple(from_tagged(item) for item in tagged["v"])
+    if kind in ("array", "list"):
         if "v" in tagged:
             return [from_tagged(item) for item in tagged["v"]]
         return [from_tagged(tagged["repeat"])] * tagged["count"]
-    if kind == "map":
+    if kind in ("map", "dict"):
         return {from_tagged(key): from_tagged(item) for key, item in tagged["v"]}
     raise ValueError("unknown tag " + kind)
+
+
+def to_pickle_tagged(value):
+    """As to_tagged, with the types that pickles tell apart."""
+    if value is None:
+        return {"t": "none"}
+    if isinstance(value, (bytes, bytearray)):
+        return {"t": type(value).__name__, "hex": bytes(value).hex()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return {"t": type(value).__name__, "v": [to_pickle_tagged(item) for item in value]}
+    if isinstance(value, dict):
+        pairs = [[to_pickle_tagged(k), to_pickle_tagged(v)] for k, v in value.items()]
+        return {"t": "dict", "v": pairs}
+    return to_tagged(value)
 
 
 def arguments_of(args):

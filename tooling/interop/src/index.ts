@@ -1,5 +1,5 @@
 export { NodeProcess, NodeProcessError, isMessageEvent } from './node-process.ts'
 export type { Answer, MessageEvent, NodeEvent, NodeProgram, WaitOptions } from './node-process.ts'
-export { js2pProgram, p2pProgram, py2pProgram } from './programs.ts'
+export { js2pProgram, p2pProgram, p2pyProgram, py2pProgram } from './programs.ts'
 export { bytes, float, integer, list, map, nil, tagToText, text } from './tagged.ts'
 export type { Tagged } from './tagged.ts'

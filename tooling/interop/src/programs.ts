@@ -28,3 +28,8 @@ export function py2pProgram(python: string): NodeProgram {
   // -B: no byte code is written beside the driver.
   return { name: 'py2p', command: python, args: ['-B', driver('py2p_driver.py'), lifeSeconds] }
 }
+
+/** p2py 0.23 under this python. */
+export function p2pyProgram(python: string): NodeProgram {
+  return { name: 'p2py', command: python, args: ['-B', driver('p2py_driver.py'), lifeSeconds] }
+}
