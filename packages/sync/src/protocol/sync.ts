@@ -40,7 +40,7 @@ import { OldNeighbours } from './old-neighbours.ts'
 import type { Parcel } from './old-neighbours.ts'
 import type { WriteRecord } from './records.ts'
 import { Replica } from './replica.ts'
-import type { Change, MergeResult, Origin, Refusal } from './replica.ts'
+import type { MergeResult, Origin, Refusal } from './replica.ts'
 import { defaultReplicaLimits } from './replica-limits.ts'
 import type { Entry, SyncEffect, SyncInput, SyncMachineOptions } from './sync-contract.ts'
 import type { Write } from './write.ts'
@@ -68,6 +68,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   #forgeries = 0
   #conflicts = 0
   #nextSweepMs = 0
+  #startedSeconds = Infinity
   #effects: SyncEffect[] = []
 
   constructor(options: SyncMachineOptions) {
@@ -131,6 +132,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
 
   handle(input: SyncInput, now: Now): readonly SyncEffect[] {
     this.#effects = []
+    if (this.#startedSeconds === Infinity) this.#startedSeconds = Math.floor(now.utcSeconds)
     switch (input.type) {
       case 'write':
         this.#write(input.key, input, now)
@@ -266,9 +268,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   #onWrite(key: ByteText, write: Write, origin: Origin, from: Peer, now: Now): void {
     const result = this.replica.merge(key, write, origin, now.utcSeconds)
     this.#note(result)
-    if (origin === 'live' && write.owner === this.#owner && result.type === 'merged') {
-      this.#onForgery(result.change, now)
-    }
+    this.#checkForgery(write, result, now)
     if (origin !== 'copy') return
     if (result.type === 'merged') this.#comparisons.spread(undefined, now)
     this.#answerCopy(key, write, from, now)
@@ -293,8 +293,15 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     else if (before.value !== undefined) this.#effects.push({ type: 'delete', key, entry })
   }
 
-  /** Somebody wrote in our name; what it replaced is written again, by us. */
-  #onForgery({ key, before, after }: Change, now: Now): void {
+  /**
+   * A write in our name from the time since we started, that we do not know, is somebody else's; what
+   * it replaced is written again, by us. It often comes by comparison, because a mesh does not send a
+   * message back to the node that is named as its sender.
+   */
+  #checkForgery(write: Write, result: MergeResult, now: Now): void {
+    if (write.owner !== this.#owner || write.time < this.#startedSeconds) return
+    if (result.type !== 'merged') return
+    const { key, before, after } = result.change
     this.#forgeries++
     const wasOurs = before.holder?.owner === this.#owner
     if (!wasOurs || after.holder === before.holder) return
@@ -322,6 +329,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     const { key, isBase, write } = record
     const result = this.replica.merge(key, write, isBase ? 'base' : 'record', now.utcSeconds)
     this.#note(result)
+    this.#checkForgery(write, result, now)
     if (result.type === 'merged' && !changed.has(key)) {
       changed.set(key, result.change.before.value !== undefined)
     }
