@@ -1,13 +1,13 @@
 /**
- * Compressing and inflating one block.
+ * Compressing and inflating one block, always within a limit: a short block must not become a long one.
  *
- * zlib and gzip by fflate, snappy (raw block format) by snappyjs. Inflating is bounded: output is
- * produced piece by piece and given up at the limit, so a small frame cannot become a large one.
+ * zlib and gzip by Node or fflate (platform/), snappy (raw block format) by snappyjs, which is refused
+ * before it starts when the length it announces is beyond the limit.
  */
-import { Gunzip, gzipSync, Unzlib, zlibSync } from 'fflate'
-import { compress as snappyCompress, uncompress as snappyUncompress } from 'snappyjs'
-import { compressionMethods } from './flags.ts'
+import { compressGzip, compressZlib, inflateGzip, inflateZlib } from '#zlib'
+import { compress as compressSnappy, uncompress as inflateSnappy } from 'snappyjs'
 import { DecodeError, EncodeError } from './errors.ts'
+import { compressionMethods } from './flags.ts'
 
 /** What inflating a block came to. */
 export type InflateResult =
@@ -16,7 +16,7 @@ export type InflateResult =
   | { readonly type: 'invalid' }
   | { readonly type: 'too-large' }
 
-/** Methods this package reads. */
+/** Methods this package reads and writes. What is offered to peers is `offeredMethods`. */
 export const decodableMethods: readonly number[] = [
   compressionMethods.zlib,
   compressionMethods.gzip,
@@ -27,11 +27,11 @@ export const decodableMethods: readonly number[] = [
 export function compressBlock(block: Uint8Array, method: number): Uint8Array {
   switch (method) {
     case compressionMethods.zlib:
-      return zlibSync(block)
+      return compressZlib(block)
     case compressionMethods.gzip:
-      return gzipSync(block, { mtime: 0 })
+      return compressGzip(block)
     case compressionMethods.snappy:
-      return snappyCompress(block)
+      return compressSnappy(block)
     default:
       throw new EncodeError('P2P_ENCODE_METHOD', `compression method ${method} is not written`, {
         method,
@@ -39,16 +39,18 @@ export function compressBlock(block: Uint8Array, method: number): Uint8Array {
   }
 }
 
-/** True when the first bytes are those of the method; snappy has no mark and may always be meant. */
+/** True when the first bytes are those of the method. */
 export function mayBeMethod(block: Uint8Array, method: number): boolean {
   const first = block[0] ?? 0
   const second = block[1] ?? 0
   switch (method) {
     case compressionMethods.zlib:
+      // RFC 1950: method 8 in the low half, and a multiple of 31.
       return (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
     case compressionMethods.gzip:
       return first === 0x1f && second === 0x8b
     case compressionMethods.snappy:
+      // No mark: a block starts with its inflated length, and the checksum has to decide.
       return block.length > 0
     default:
       return false
@@ -57,51 +59,42 @@ export function mayBeMethod(block: Uint8Array, method: number): boolean {
 
 /** Inflates a block to at most `maxBytes`. */
 export function inflateBlock(block: Uint8Array, method: number, maxBytes: number): InflateResult {
+  switch (method) {
+    case compressionMethods.zlib:
+      return inflateZlib(block, maxBytes)
+    case compressionMethods.gzip:
+      return inflateGzip(block, maxBytes)
+    case compressionMethods.snappy:
+      return inflateSnappyBlock(block, maxBytes)
+    default:
+      return { type: 'invalid' }
+  }
+}
+
+function inflateSnappyBlock(block: Uint8Array, maxBytes: number): InflateResult {
+  const length = snappyLength(block)
+  if (length === undefined) return { type: 'invalid' }
+  // Three bytes of snappy make at most 64; what announces more was never written by a compressor.
+  if (length > block.length * 22) return { type: 'invalid' }
+  if (length > maxBytes) return { type: 'too-large' }
   try {
-    switch (method) {
-      case compressionMethods.zlib:
-        return inflateStream(new Unzlib(), block, maxBytes)
-      case compressionMethods.gzip:
-        return inflateStream(new Gunzip(), block, maxBytes)
-      case compressionMethods.snappy:
-        return { type: 'inflated', bytes: snappyUncompress(block, maxBytes) }
-      default:
-        return { type: 'invalid' }
-    }
+    const bytes = inflateSnappy(block, maxBytes)
+    return bytes.length === length ? { type: 'inflated', bytes } : { type: 'invalid' }
   } catch {
     return { type: 'invalid' }
   }
 }
 
-/** Input bytes per step: deflate makes at most 1,032 bytes of one. */
-const stepBytes = 1024
-
-function inflateStream(
-  stream: Unzlib | Gunzip,
-  block: Uint8Array,
-  maxBytes: number,
-): InflateResult {
-  const pieces: Uint8Array[] = []
+/** The inflated length in front of a snappy block: at most five groups of seven bits, low ones first. */
+function snappyLength(block: Uint8Array): number | undefined {
   let length = 0
-  let ended = false
-  stream.ondata = (piece, final) => {
-    length += piece.length
-    pieces.push(piece)
-    ended = final
+  for (let i = 0; i < 5; i++) {
+    const byte = block[i]
+    if (byte === undefined) return undefined
+    length += (byte & 0x7f) * 2 ** (7 * i)
+    if (byte < 0x80) return length <= 0xffff_ffff ? length : undefined
   }
-  for (let start = 0; start < block.length; start += stepBytes) {
-    const end = Math.min(start + stepBytes, block.length)
-    stream.push(block.subarray(start, end), end === block.length)
-    if (length > maxBytes) return { type: 'too-large' }
-  }
-  if (!ended) return { type: 'invalid' }
-  const bytes = new Uint8Array(length)
-  let offset = 0
-  for (const piece of pieces) {
-    bytes.set(piece, offset)
-    offset += piece.length
-  }
-  return { type: 'inflated', bytes }
+  return undefined
 }
 
 /** The error for a block that would inflate to more than the limit. */

@@ -20,7 +20,7 @@ const longestInSlabBytes = slabBytes / 4
 /** Room behind a long byte string for the few short values that often follow it. */
 const spareBytes = 64
 /** Up to here a loop over the characters beats the native encoder. */
-const shortTextUnits = 12
+const shortTextUnits = 40
 
 export class Writer {
   #slab = new Uint8Array(slabBytes)
@@ -209,9 +209,6 @@ export class Writer {
   text(text: string): void {
     const units = text.length
     if (units <= shortTextUnits && this.#asciiText(text)) return
-    if (!isWellFormed(text)) {
-      throw new EncodeError('P2P_ENCODE_TEXT', 'text holds half a surrogate pair')
-    }
     // The header is written when the number of bytes is known; the text moves when it needs a
     // wider one than the same number of ASCII characters would.
     const guess = textHeaderBytes(units)
@@ -225,6 +222,9 @@ export class Writer {
       length += step.written
       if (read < units) this.#room(guess + length + (units - read) * 3)
     }
+    if (length !== units && !isWellFormed(text)) {
+      throw new EncodeError('P2P_ENCODE_TEXT', 'text holds half a surrogate pair')
+    }
     const header = textHeaderBytes(length)
     if (header !== guess) {
       const from = this.#room(header + length) + guess
@@ -237,15 +237,16 @@ export class Writer {
   /** Writes a short text of ASCII characters; false, and nothing written, when it is not one. */
   #asciiText(text: string): boolean {
     const units = text.length
-    const at = this.#room(1 + units)
+    const header = textHeaderBytes(units)
+    const at = this.#room(header + units) + header
     const bytes = this.#bytes
     for (let i = 0; i < units; i++) {
       const unit = text.charCodeAt(i)
       if (unit >= 0x80) return false
-      bytes[at + 1 + i] = unit
+      bytes[at + i] = unit
     }
-    bytes[at] = 0xa0 | units
-    this.#at = at + 1 + units
+    this.#textHeader(units)
+    this.#at = at + units
     return true
   }
 
@@ -322,10 +323,11 @@ export class Writer {
   }
 
   #record(record: { readonly [key: string]: Value }): void {
-    if (!isPlain(record)) {
+    const prototype: object | null = Object.getPrototypeOf(record) as object | null
+    if (prototype !== Object.prototype && !isRoot(prototype)) {
       throw new EncodeError('P2P_ENCODE_TYPE', 'only plain objects can be encoded')
     }
-    const keys = orderedKeys(record)
+    const keys = prototype === null ? orderedKeys(record) : Object.keys(record)
     this.#mapHeader(keys.length)
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string
@@ -341,11 +343,9 @@ function textHeaderBytes(length: number): number {
   return length < 0x1_0000 ? 3 : 5
 }
 
-/** True for object literals of any realm and null-prototype objects, false for class instances. */
-function isPlain(value: object): boolean {
-  const prototype: object | null = Object.getPrototypeOf(value) as object | null
-  if (prototype === null || prototype === Object.prototype) return true
-  return Object.getPrototypeOf(prototype) === null
+/** True for what plain objects inherit from, in any realm; classes inherit from something that inherits. */
+function isRoot(prototype: object | null): boolean {
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function isArray(value: object): value is readonly Value[] {
