@@ -1,317 +1,231 @@
 /**
- * Puts our peer layer in the place of each recorded node in turn: it gets the frames that node got, at
- * the times they came, under the same id and clock. Ours must never throw, must say of itself what the
- * node said, must open the peers, must hand up every message, and may close a link only for a reason
- * that stands in the recording.
+ * Our peer layer, and for mesh captures our mesh, in the place of each recorded node. Ours must never
+ * throw; must say of itself what the node said, byte for byte; must open the peers and hand up every
+ * message; and may close a link only for a reason that stands in the recording.
  */
 import assert from 'node:assert/strict'
 import { defaultLimits, Peers } from '@p2p/base'
-import type { PeersEffect, PeersInput } from '@p2p/base'
-import { P2pError } from '@p2p/base'
-import {
-  decodableMethods,
-  decodeFrame,
-  encodeFrame,
-  encodeValue,
-  flags,
-  idText,
-  wholeNumber,
-} from '@p2p/serializer'
+import type { PeersEffect } from '@p2p/base'
+import { MeshMachine } from '@p2p/mesh'
+import type { MeshEffect } from '@p2p/mesh'
+import { decodableMethods, decodeFrame, flags, idText, wholeNumber } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 import * as z from 'zod'
 import type { Check, Verdict } from '../fixture-set.ts'
 import { skipped } from '../fixture-set.ts'
-import { foreignMethod } from '../foreign-method.ts'
-import { bytesFromHex, hexOf } from '../recorded-bytes.ts'
-import { refusalOf } from '../refusal.ts'
-import { tagged, taggedList, valueOf } from '../tagged-value.ts'
-import type { EventEntry, FrameEntry, Transcript } from '../transcript.ts'
+import { hexOf } from '../recorded-bytes.ts'
+import { contentOf, isHandshake, readNode } from '../recorded-node.ts'
+import type { RecordedNode } from '../recorded-node.ts'
+import { closesIn, Replay, sendsIn } from '../replay.ts'
+import type { ReplayStep } from '../replay.ts'
+import type { Transcript } from '../transcript.ts'
 
-const nodeShape = z.object({
-  impl: z.string(),
-  id: tagged,
-  out_addr: z.tuple([z.string(), z.number()]),
-  protocol: tagged,
-  subnet: z.string(),
-  compression: z.array(z.number()),
-})
-type RecordedNode = z.infer<typeof nodeShape>
-
-/** One check per recorded node. */
-export function* replayChecks(transcript: Transcript): Iterable<Check> {
-  for (const [name, fields] of Object.entries(transcript.nodes)) {
-    const node = nodeShape.safeParse(fields)
+/** One check per recorded node and machine. */
+export function* replayChecks(transcript: Transcript, document: unknown): Iterable<Check> {
+  for (const name of Object.keys(transcript.nodes)) {
+    const node = readNode(transcript, name)
+    if (node === undefined) {
+      const reason = 'a node is described in a way this set does not know'
+      yield { name: `in the place of ${name}`, run: () => skipped(reason) }
+      continue
+    }
+    yield { name: `handshakes of ${name}`, run: () => checkHandshakes(transcript, name, node) }
     yield {
-      name: `in the place of ${name}`,
-      run: (): Verdict | undefined => {
-        if (!node.success) return skipped('a node is described in a way this set does not know')
-        new Replay(transcript, name, node.data).run()
-        return undefined
-      },
+      name: `peer layer in the place of ${name}`,
+      run: () => replayPeers(transcript, name, node),
+    }
+    if (node.kind !== 'mesh') continue
+    const reported = reportedMessages(document, name)
+    yield {
+      name: `mesh in the place of ${name}`,
+      run: () => replayMesh(transcript, name, node, reported),
     }
   }
 }
 
-/** What is known of a recorded connection while it is replayed. */
-interface ReplayedLink {
-  readonly link: number
-  readonly other: string
-  isOpen: boolean
-}
-
-class Replay {
-  readonly #transcript: Transcript
-  readonly #name: string
-  readonly #node: RecordedNode
-  readonly #peers: Peers
-  readonly #links = new Map<string, ReplayedLink>()
-  /** Recorded time of milliseconds zero, UTC seconds. */
-  readonly #utcOrigin: number
-  #ms = 0
-  #request = 0
-
-  constructor(transcript: Transcript, name: string, node: RecordedNode) {
-    this.#transcript = transcript
-    this.#name = name
-    this.#node = node
-    this.#utcOrigin = utcOriginOf(transcript)
-    this.#peers = newPeers(
-      node,
-      node.compression.filter((method) => decodableMethods.includes(method)),
-    )
-    const [host, port] = node.out_addr
-    this.#peers.handle(
-      { type: 'listening', addresses: [`tcp://${host}:${port}`] },
-      { monoMs: 0, utcSeconds: this.#utcOrigin },
-    )
-  }
-
-  run(): void {
-    for (const entry of this.#transcript.entries) {
-      if (entry.kind === 'mark') continue
-      if (entry.from !== this.#name && entry.to !== this.#name) continue
-      this.#passTime(entry.ms)
-      if (entry.kind === 'event') this.#onEvent(entry)
-      else if (entry.to === this.#name) this.#onFrame(entry)
-      else this.#compareHandshake(entry)
-    }
-    this.#passTime(this.#ms + 120_000)
-  }
-
-  /** Lets the deadlines up to this moment pass. */
-  #passTime(ms: number): void {
-    while (this.#peers.nextDeadline() <= ms) {
-      this.#ms = Math.max(this.#ms, this.#peers.nextDeadline())
-      this.#carryOut(this.#handle({ type: 'deadline' }))
-    }
-    this.#ms = ms
-  }
-
-  #handle(input: PeersInput): readonly PeersEffect[] {
-    const now = { monoMs: this.#ms, utcSeconds: this.#utcOrigin + this.#ms / 1000 }
-    return this.#peers.handle(input, now)
-  }
-
-  #onEvent(entry: EventEntry): void {
-    const known = this.#links.get(entry.conn)
-    if (entry.event === 'open' && known === undefined) {
-      this.#open(entry)
-    } else if (entry.event === 'close' && known?.isOpen === true) {
-      known.isOpen = false
-      const reason = new P2pError('P2P_LINK_CLOSED', 'closed in the recording')
-      this.#carryOut(this.#handle({ type: 'link-closed', link: known.link, reason }))
-    }
-  }
-
-  #open(entry: EventEntry): void {
-    const isOurs = entry.from === this.#name
-    const other = isOurs ? entry.to : entry.from
-    const known: ReplayedLink = { link: this.#links.size + 1, other, isOpen: true }
-    this.#links.set(entry.conn, known)
-    const address = isOurs ? this.#addressOf(other) : undefined
-    const dial = address === undefined ? undefined : this.#dial(address)
-    const remote = address ?? 'tcp://127.0.0.1:50000'
-    const input = { type: 'link-open', link: known.link, transport: 'tcp', remote, dial } as const
-    this.#carryOut(this.#handle(input))
-  }
-
-  /** Asks for a connection, and gives the number of the dial that is to carry it. */
-  #dial(address: string): number | undefined {
-    this.#request += 1
-    const effects = this.#handle({
-      type: 'connect',
-      request: this.#request,
-      address,
-      expectedId: undefined,
-      timeoutMs: 60_000,
-    })
-    const dial = effects.find((effect) => effect.type === 'dial')
-    return dial?.dial
-  }
-
-  #addressOf(name: string): string | undefined {
-    const node = nodeShape.safeParse(this.#transcript.nodes[name])
-    const [host, port] = node.data?.out_addr ?? []
-    return host === undefined ? undefined : `tcp://${host}:${port}`
-  }
-
-  #onFrame(entry: FrameEntry): void {
-    const known = this.#links.get(entry.conn)
-    const frame = readableFrame(entry)
-    if (known?.isOpen !== true || frame === undefined) return
-    const wasPeer = this.#peerOf(known.link) !== undefined
-    const effects = this.#handle({ type: 'link-bytes', link: known.link, bytes: frame })
-    const message = messageIn(frame)
-    if (message === undefined) {
-      assertClosed(effects, known.link, 'P2P_BAD_FRAME', 'what is no frame')
-    } else if (isHandshake(message)) this.#checkHandshake(message, effects, known, wasPeer)
-    else if (wasPeer && message !== 'ignored' && isForApplication(message)) {
-      const handedUp = effects.some(
-        (effect) =>
-          effect.type === 'peer-message' && hexOf(effect.message.id) === hexOf(message.id),
-      )
-      assert.ok(handedUp, `${this.#where(entry)}: the message was not handed up`)
-    }
-    this.#carryOut(effects)
-    if (message === undefined) return
-    if (!known.isOpen) assert.ok(isHandshake(message), `${this.#where(entry)}: closed the link`)
-  }
-
-  #where(entry: FrameEntry): string {
-    return `${entry.ms} ms, from ${entry.from} over ${entry.conn}`
-  }
-
-  #peerOf(link: number): unknown {
-    return [...this.#peers.peers.values()].find((peer) => peer.link === link)
-  }
-
-  /** A handshake of our network opens the peer, one of another closes the link. */
-  #checkHandshake(
-    message: WireMessage | 'ignored',
-    effects: readonly PeersEffect[],
-    known: ReplayedLink,
-    wasPeer: boolean,
-  ): void {
-    if (message === 'ignored' || wasPeer) return
-    const [, id, protocol] = message.payload
-    if (idText(protocol) !== idText(valueOf(this.#node.protocol))) {
-      assertClosed(effects, known.link, 'P2P_WRONG_NETWORK', 'a handshake of another network')
-      return
-    }
-    const name = idText(id)
-    const isSecondLink = [...this.#links.values()].some(
-      (link) => link !== known && link.isOpen && link.other === known.other,
-    )
-    if (isSecondLink) return
-    const opened = effects.some((effect) => effect.type === 'peer-open' && effect.peer.id === name)
-    assert.ok(opened, 'the handshake did not open the peer')
-  }
-
-  /** What the recorded node sent of itself, we would have sent byte for byte. */
-  #compareHandshake(entry: FrameEntry): void {
-    const frame = readableFrame(entry)
-    const message = frame === undefined ? undefined : messageIn(frame)
-    if (message === undefined || message === 'ignored' || !isHandshake(message)) return
-    if (this.#node.protocol.t !== 'str') return // base58 1.x makes bytes of ids; see observed 3
-    const peers = newPeers(this.#node, this.#node.compression)
-    const now = { monoMs: 0, utcSeconds: message.time }
-    const [host, port] = this.#node.out_addr
-    peers.handle({ type: 'listening', addresses: [`tcp://${host}:${port}`] }, now)
-    const remote = 'tcp://127.0.0.1:50000'
-    const input = { type: 'link-open', link: 1, transport: 'tcp', remote, dial: undefined } as const
-    const [sent] = peers.handle(input, now)
-    assert.ok(sent?.type === 'send', 'our handshake goes out first')
-    assert.equal(hexOf(decodeFrame(sent.bytes).body), hexOf(message.body), 'our handshake')
-  }
-
-  /** Frames of ours have to be readable; a link that we close is closed. */
-  #carryOut(effects: readonly PeersEffect[]): void {
-    for (const effect of effects) {
-      if (effect.type === 'send') decodeFrame(effect.bytes)
-      if (effect.type !== 'close') continue
-      const known = [...this.#links.values()].find(({ link }) => link === effect.link)
-      if (known?.isOpen !== true) continue
-      known.isOpen = false
-      const { link, reason } = effect
-      this.#carryOut(this.#handle({ type: 'link-closed', link, reason }))
-    }
-  }
-}
-
-function newPeers(node: RecordedNode, methods: readonly number[]): Peers {
-  return new Peers({
-    id: idText(valueOf(node.id)) ?? '',
-    idEncoding: node.id.t === 'bin' ? 'bytes' : 'text',
+/** A plain node of 0.7, so that what it sends can be compared with what was recorded. */
+function optionsOf(node: RecordedNode) {
+  return {
+    id: node.id,
+    idEncoding: node.idEncoding,
     subnet: node.subnet,
     limits: defaultLimits,
-    randomBytes: (count) => new Uint8Array(count).fill(7),
-    methods,
+    randomBytes: (count: number): Uint8Array => new Uint8Array(count).fill(7),
     extensions: false,
-  })
-}
-
-/** Milliseconds in a transcript count from its start; the times in its messages tell when that was. */
-function utcOriginOf(transcript: Transcript): number {
-  for (const entry of transcript.entries) {
-    if (entry.kind !== 'frame') continue
-    const frame = readableFrame(entry)
-    const message = frame === undefined ? undefined : messageIn(frame)
-    if (message !== undefined && message !== 'ignored') return message.time - entry.ms / 1000
   }
-  return 1_500_000_000
 }
 
-const decodedShape = z.object({ type: tagged, sender: tagged, time: tagged, payload: taggedList })
-
-/** The recorded bytes; made from the values when a method we do not read had compressed them. */
-function readableFrame(entry: FrameEntry): Uint8Array | undefined {
-  if (typeof entry.hex !== 'string') return undefined
-  const frame = bytesFromHex(entry.hex)
-  if (foreignMethod(frame) === undefined) return frame
-  const decoded = decodedShape.safeParse(entry.decoded)
-  if (!decoded.success) return undefined
-  const { type, sender, time, payload } = decoded.data
-  const body = encodeValue([type, sender, time, ...payload].map(valueOf))
-  const id = z.object({ id: z.string() }).parse(entry.decoded).id
-  return encodeFrame({ body, id: bytesFromHex(id) })
+/** What we write: a method that we do not write is not offered. */
+function offered(node: RecordedNode): readonly number[] {
+  return node.methods.filter((method) => decodableMethods.includes(method))
 }
 
-/** The message in a frame; `ignored` for an array that is no message, undefined for what is no frame. */
-function messageIn(frame: Uint8Array): WireMessage | 'ignored' | undefined {
-  let message: WireMessage | undefined
-  const refusal = refusalOf(() => {
-    message = decodeFrame(frame)
+/** What the recorded node sent of itself, we would have sent byte for byte. */
+function checkHandshakes(
+  transcript: Transcript,
+  name: string,
+  node: RecordedNode,
+): Verdict | undefined {
+  if (!node.hasTextNetworkId) {
+    return skipped('bytes as network id: the development branch of py2p met no other program')
+  }
+  for (const entry of transcript.entries) {
+    if (entry.kind !== 'frame' || entry.from !== name) continue
+    const content = contentOf(entry)
+    if (content.type !== 'message' || !isHandshake(content.message)) continue
+    const peers = new Peers({ ...optionsOf(node), methods: node.methods })
+    const now = { monoMs: 0, utcSeconds: content.message.time }
+    peers.handle({ type: 'listening', addresses: [node.address] }, now)
+    const remote = 'tcp://127.0.0.1:50000'
+    const [sent] = peers.handle(
+      { type: 'link-open', link: 1, transport: 'tcp', remote, dial: undefined },
+      now,
+    )
+    assert.ok(sent?.type === 'send', 'our handshake goes out first')
+    assert.equal(hexOf(decodeFrame(sent.bytes).body), hexOf(content.message.body), 'our handshake')
+  }
+  return undefined
+}
+
+function replayPeers(transcript: Transcript, name: string, node: RecordedNode): undefined {
+  const peers = new Peers({ ...optionsOf(node), methods: offered(node) })
+  const replay = new Replay<PeersEffect>(transcript, name, {
+    handle: (input, now) =>
+      peers.handle(input.type === 'connect' ? { ...input, expectedId: undefined } : input, now),
+    nextDeadline: () => peers.nextDeadline(),
   })
-  return refusal?.code === 'P2P_MESSAGE_HEADER' ? 'ignored' : message
+  const openIds = new Set<string>()
+  replay.run((step) => {
+    const wasPeer = [...openIds].includes(idAt(transcript, step.link.other))
+    checkStep(step, node, () => isSecondLink(replay, step))
+    for (const effect of step.effects) {
+      if (effect.type === 'peer-open') openIds.add(effect.peer.id)
+      if (effect.type === 'peer-closed') openIds.delete(effect.peer.id)
+    }
+    const { content } = step
+    if (content.type !== 'message' || !wasPeer || !isForTheNetwork(content.message)) return
+    const handedUp = step.effects.some(
+      (effect) =>
+        effect.type === 'peer-message' && hexOf(effect.message.id) === hexOf(content.message.id),
+    )
+    assert.ok(handedUp, `${where(step)}: the message was not handed up`)
+  })
 }
 
-function isHandshake(message: WireMessage | 'ignored'): boolean {
-  return (
-    message !== 'ignored' &&
-    message.type === flags.whisper &&
-    message.payload.length === 5 &&
-    message.payload[0] === flags.handshake
-  )
+function replayMesh(
+  transcript: Transcript,
+  name: string,
+  node: RecordedNode,
+  reported: readonly string[],
+): undefined {
+  const mesh = new MeshMachine({ ...optionsOf(node), methods: offered(node) })
+  const replay = new Replay<MeshEffect>(transcript, name, mesh)
+  const delivered: string[] = []
+  const received = new Set<string>()
+  replay.run((step) => {
+    checkStep(step, node, () => isSecondLink(replay, step))
+    if (step.content.type === 'message') received.add(hexOf(step.content.message.id))
+    for (const effect of step.effects) {
+      if (effect.type !== 'message') continue
+      delivered.push(hexOf(effect.message.id))
+      if (!effect.isPrivate) checkRelay(step, effect.message, [...mesh.peers.values()])
+    }
+  })
+  // A whisper sent twice is two messages; a broadcast is one, however often it comes.
+  for (const id of reported) {
+    if (received.has(id)) assert.ok(delivered.includes(id), `message ${id} was not delivered`)
+  }
 }
 
-/** Everything but talk about the link itself. */
-function isForApplication(message: WireMessage): boolean {
+/** A fresh broadcast goes to every neighbour but the one that brought it and the one that made it. */
+function checkRelay(
+  step: ReplayStep<MeshEffect>,
+  message: WireMessage,
+  peers: readonly { readonly id: string; readonly link: number }[],
+): void {
+  const wanted = peers
+    .filter(({ id, link }) => link !== step.link.link && id !== idText(message.sender))
+    .map(({ link }) => link)
+  const relayed = sendsIn(step.effects)
+    .filter(({ bytes }) => hexOf(decodeFrame(bytes).id) === hexOf(message.id))
+    .map(({ link }) => link)
+  assert.deepEqual(relayed.toSorted(), wanted.toSorted(), `${where(step)}: relayed to`)
+}
+
+/** What holds for every machine: handshakes open peers, and links close only for a reason. */
+function checkStep(
+  step: ReplayStep<PeersEffect | MeshEffect>,
+  node: RecordedNode,
+  isSecond: () => boolean,
+): void {
+  const { content, effects } = step
+  if (content.type === 'garbage') {
+    assertClosed(step, 'P2P_BAD_FRAME', 'what is no frame')
+    return
+  }
+  if (content.type === 'message' && isHandshake(content.message)) {
+    const [, id, protocol] = content.message.payload
+    if (idText(protocol) !== node.networkId) {
+      assertClosed(step, 'P2P_WRONG_NETWORK', 'a handshake of another network')
+      return
+    }
+    if (isSecond()) return
+    const isKnown = effects.every(({ type }) => type !== 'peer-open' && type !== 'peer-join')
+    const opened = effects.some(
+      (effect) =>
+        (effect.type === 'peer-open' || effect.type === 'peer-join') &&
+        effect.peer.id === idText(id),
+    )
+    const refreshed = effects.some(({ type }) => type === 'peer-updated')
+    assert.ok(opened || (isKnown && refreshed), `${where(step)}: the handshake opened no peer`)
+  }
+  assert.ok(!step.closed, `${where(step)}: closed a link (${closesIn(effects)[0]?.reason.code})`)
+}
+
+function assertClosed(step: ReplayStep<PeersEffect | MeshEffect>, code: string, why: string): void {
+  const closes = closesIn(step.effects)
+    .filter(({ link }) => link === step.link.link)
+    .map(({ reason }) => reason.code)
+  assert.deepEqual(closes, [code], `${where(step)}: ${why} has to close the link`)
+}
+
+/** Two links between the same two nodes: which one stays is ours to decide. */
+function isSecondLink(
+  replay: { readonly links: ReadonlyMap<string, { isOpen: boolean; other: string }> },
+  step: { readonly link: { readonly other: string } },
+): boolean {
+  const links = [...replay.links.values()].filter(({ other }) => other === step.link.other)
+  return links.length > 1
+}
+
+function where(step: ReplayStep<PeersEffect | MeshEffect>): string {
+  const { ms, from, conn } = step.entry
+  return `${ms} ms, from ${from} over ${conn}`
+}
+
+function idAt(transcript: Transcript, name: string): string {
+  return readNode(transcript, name)?.id ?? ''
+}
+
+/** Everything but talk about the link itself, which the peer layer keeps to itself. */
+function isForTheNetwork(message: WireMessage): boolean {
   if (message.payload.length === 0) return false
   const subFlag = wholeNumber(message.payload[0])
-  if (message.type !== flags.renegotiate) {
-    return subFlag !== flags.handshake || message.payload.length === 2
+  if (message.type === flags.renegotiate) {
+    return subFlag !== flags.compression && subFlag !== flags.resend
   }
-  return subFlag !== flags.compression && subFlag !== flags.resend
+  return subFlag !== flags.handshake || message.payload.length === 2
 }
 
-function assertClosed(
-  effects: readonly PeersEffect[],
-  link: number,
-  code: string,
-  why: string,
-): void {
-  const closes = effects.flatMap((effect) =>
-    effect.type === 'close' && effect.link === link ? [effect.reason.code] : [],
-  )
-  assert.deepEqual(closes, [code], `${why} has to close the link`)
+const eventsShape = z.object({
+  events: z.record(
+    z.string(),
+    z.array(z.looseObject({ ev: z.string(), id: z.unknown().optional() })),
+  ),
+})
+
+/** Ids of the messages that the recorded node handed to its application. */
+function reportedMessages(document: unknown, name: string): readonly string[] {
+  const events = eventsShape.safeParse(document).data?.events[name] ?? []
+  return events.flatMap(({ ev, id }) => (ev === 'message' && typeof id === 'string' ? [id] : []))
 }

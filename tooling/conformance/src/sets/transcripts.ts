@@ -39,7 +39,7 @@ export const transcripts: FixtureSet = {
       return
     }
     yield* frameChecks(transcript)
-    yield* replayChecks(transcript)
+    yield* replayChecks(transcript, file.document)
   },
 }
 
