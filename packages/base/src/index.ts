@@ -35,3 +35,21 @@ export type {
   RequestId,
 } from './protocol/peers-contract.ts'
 export type { Link, LinkEvents, Listener, Transport } from './transport.ts'
+export { Emitter } from './emitter.ts'
+export type { EventMap, ListenOptions } from './emitter.ts'
+export { Runtime } from './runtime.ts'
+export type { LinkReport, Logger, RuntimeOptions } from './runtime.ts'
+export { MemoryStore } from './store.ts'
+export type { Store, StoreChange } from './store.ts'
+export { resolveNodeOptions } from './node-options.ts'
+export type { NodeOptions, ResolvedNodeOptions } from './node-options.ts'
+export { NodeShell, peerInfo } from './node-shell.ts'
+export type {
+  MachineBoot,
+  NodeEvents,
+  NodeReport,
+  NodeShellOptions,
+  PeerInfo,
+  ShellCommand,
+  WaitOptions,
+} from './node-shell.ts'

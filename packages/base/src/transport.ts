@@ -37,6 +37,8 @@ export interface Link {
 export interface Listener {
   /** Address URL with the port that was really bound. */
   readonly address: string
+  /** What others can dial, when that differs: a listener on all interfaces names one of them. */
+  readonly advertised?: string
   close(): Promise<void>
 }
 

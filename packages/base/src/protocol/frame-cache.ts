@@ -11,6 +11,11 @@ import type { WireMessage } from '@p2p/serializer'
  */
 const minCompressedBytes = 512
 
+/** How much of a large body is compressed to see whether it is worth while. */
+const sampleBytes = 16_384
+/** A sample that keeps more than this share of its length is data that is compressed already. */
+const worthwhileShare = 0.9
+
 interface Frames {
   plain: Uint8Array | undefined
   readonly byMethod: Map<number, Uint8Array>
@@ -25,7 +30,9 @@ export class FrameCache {
     const frames = this.#frames(message)
     let frame = frames.byMethod.get(method)
     if (frame === undefined) {
-      frame = encodeFrame(message, { method })
+      frame = isCompressible(message, method)
+        ? encodeFrame(message, { method })
+        : this.plain(message)
       frames.byMethod.set(method, frame)
     }
     return frame
@@ -45,4 +52,12 @@ export class FrameCache {
     }
     return frames
   }
+}
+
+/** Compressing megabytes of pictures in vain would stop the program for as long as it takes. */
+function isCompressible({ body, id }: WireMessage, method: number): boolean {
+  if (body.length <= sampleBytes) return true
+  const middle = (body.length - sampleBytes) >> 1
+  const sample = encodeFrame({ body: body.subarray(middle, middle + sampleBytes), id }, { method })
+  return sample.length < worthwhileShare * sampleBytes
 }

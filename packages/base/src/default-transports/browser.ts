@@ -1,0 +1,7 @@
+/** The transports that a node in a browser has when none are passed. */
+import { MemoryTransport } from '../transports/memory.ts'
+import type { Transport } from '../transport.ts'
+
+export function createDefaultTransports(): readonly Transport[] {
+  return [new MemoryTransport()]
+}

@@ -1,0 +1,177 @@
+/**
+ * The options that every kind of node takes, checked by hand so that a mistake is told at once and in
+ * plain words, and nothing has to be imported for it.
+ */
+import { parseAddress } from './protocol/address.ts'
+import { defaultLimits, resolveLimits } from './protocol/limits.ts'
+import type { NodeLimits } from './protocol/limits.ts'
+import type { Logger } from './runtime.ts'
+import type { Store } from './store.ts'
+import type { Transport } from './transport.ts'
+
+export interface NodeOptions {
+  /** Addresses to listen on, such as `tcp://0.0.0.0:4444`; port 0 means any. None: the node only dials. */
+  readonly listen?: string | readonly string[]
+  /** Addresses of nodes to join; dialled again for as long as the node lives. */
+  readonly connect?: string | readonly string[]
+  /** Name of the network; nodes of different subnets refuse each other. */
+  readonly subnet?: string
+  /** What others are told to dial, when it differs from `listen` (behind a router or a proxy). */
+  readonly advertise?: string | readonly string[]
+  readonly limits?: Partial<NodeLimits>
+  readonly logger?: Logger
+  /** Closes the node when it is aborted. */
+  readonly signal?: AbortSignal
+  /** Keeps known addresses, and what the kind of node adds, over restarts. The node does not close it. */
+  readonly store?: Store
+  /** How the own id goes out; `text` (default) suits all old peers best. */
+  readonly idEncoding?: 'text' | 'bytes'
+  /** False makes a plain 0.7 node that uses nothing new; default true. */
+  readonly extensions?: boolean
+  /** Numbers of the compression methods offered; default zlib and gzip; empty for none. */
+  readonly compression?: readonly number[]
+  /** In place of the transports that come with the platform. */
+  readonly transports?: readonly Transport[]
+}
+
+/** The options with everything filled in that has a default. */
+export interface ResolvedNodeOptions {
+  readonly listen: readonly string[]
+  readonly connect: readonly string[]
+  readonly subnet: string
+  readonly advertise: readonly string[]
+  readonly limits: NodeLimits
+  readonly logger: Logger | undefined
+  readonly signal: AbortSignal | undefined
+  readonly store: Store | undefined
+  readonly idEncoding: 'text' | 'bytes'
+  readonly extensions: boolean
+  readonly compression: readonly number[] | undefined
+  readonly transports: readonly Transport[] | undefined
+}
+
+const optionNames = [
+  'listen',
+  'connect',
+  'subnet',
+  'advertise',
+  'limits',
+  'logger',
+  'signal',
+  'store',
+  'idEncoding',
+  'extensions',
+  'compression',
+  'transports',
+] as const
+
+/**
+ * Checks the options of a node and fills in the defaults.
+ *
+ * @param kind.ownNames further option names of this kind of node, which it checks itself
+ * @param kind.ownLimits further limit names of this kind of node, which it checks itself
+ * @throws TypeError for a wrong type or an unknown name, RangeError for a value out of range
+ */
+export function resolveNodeOptions(
+  options: NodeOptions,
+  kind: {
+    readonly subnet: string
+    readonly ownNames?: readonly string[]
+    readonly ownLimits?: readonly string[]
+  },
+): ResolvedNodeOptions {
+  const given: unknown = options
+  if (typeof given !== 'object' || given === null) throw new TypeError('options must be an object')
+  const { ownNames = [], ownLimits = [] } = kind
+  checkNames(given, [...optionNames, ...ownNames], 'option')
+  const { subnet = kind.subnet, idEncoding = 'text', extensions = true, compression } = options
+  checkType('subnet', subnet, 'string')
+  checkType('extensions', extensions, 'boolean')
+  if (idEncoding !== 'text' && idEncoding !== 'bytes') {
+    throw new TypeError(`idEncoding must be "text" or "bytes", got ${show(idEncoding)}`)
+  }
+  if (compression !== undefined && !compression.every(Number.isSafeInteger)) {
+    throw new TypeError('compression must be a list of method numbers')
+  }
+  return {
+    listen: addresses('listen', options.listen),
+    connect: addresses('connect', options.connect),
+    advertise: addresses('advertise', options.advertise),
+    subnet,
+    limits: nodeLimits(options.limits ?? {}, ownLimits),
+    logger: withMethods('logger', options.logger, ['debug', 'warn']),
+    signal: withMethods('signal', options.signal, ['addEventListener']),
+    store: withMethods('store', options.store, ['get', 'put', 'iterate']),
+    idEncoding,
+    extensions,
+    compression,
+    transports: options.transports,
+  }
+}
+
+function nodeLimits(limits: object, ownLimits: readonly string[]): NodeLimits {
+  checkNames(limits, [...Object.keys(defaultLimits), ...ownLimits], 'limit')
+  const known = Object.entries(limits).filter(([name]) => Object.hasOwn(defaultLimits, name))
+  return resolveLimits(Object.fromEntries(known))
+}
+
+function addresses(name: string, value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return []
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
+  return list.map((address) => {
+    if (typeof address !== 'string') {
+      throw new TypeError(`${name} must be an address or a list of addresses, got ${show(address)}`)
+    }
+    if (parseAddress(address) === undefined) {
+      const hint = 'such as tcp://127.0.0.1:4444, ws://host:80 or memory://name'
+      throw new RangeError(`${name} has "${address}", which is no address ${hint}`)
+    }
+    return address
+  })
+}
+
+function checkNames(given: object, known: readonly string[], what: string): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue
+    const near = known.find((candidate) => isNear(name, candidate))
+    const hint = near === undefined ? `known: ${known.join(', ')}` : `did you mean "${near}"?`
+    throw new TypeError(`unknown ${what} "${name}"; ${hint}`)
+  }
+}
+
+function checkType(name: string, value: unknown, type: 'string' | 'boolean'): void {
+  if (typeof value !== type) throw new TypeError(`${name} must be a ${type}, got ${show(value)}`)
+}
+
+function withMethods<Subject extends object>(
+  name: string,
+  value: Subject | undefined,
+  methods: readonly string[],
+): Subject | undefined {
+  if (value === undefined) return undefined
+  const subject: unknown = value
+  if (typeof subject !== 'object' || subject === null) {
+    throw new TypeError(`${name} must be an object, got ${show(value)}`)
+  }
+  for (const method of methods) {
+    if (typeof (subject as Record<string, unknown>)[method] !== 'function') {
+      throw new TypeError(`${name} must have a method ${method}()`)
+    }
+  }
+  return value
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
+
+/** True when one slip separates the two: a letter more, less, or wrong, or another case. */
+function isNear(a: string, b: string): boolean {
+  const [short, long] = a.length <= b.length ? [a, b] : [b, a]
+  if (long.length - short.length > 1) return false
+  if (a.toLowerCase() === b.toLowerCase()) return true
+  let same = 0
+  while (same < short.length && short[same] === long[same]) same += 1
+  const skip = long.length === short.length ? same + 1 : same
+  return short.slice(skip) === long.slice(same + 1)
+}
