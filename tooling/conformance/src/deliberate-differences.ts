@@ -28,6 +28,10 @@ export type DifferenceName =
   | 'carried-id'
   | 'resends-whole'
   | 'never-asks-again'
+  | 'keys-and-owners-are-bytes'
+  | 'stamps-decide'
+  | 'presence-not-truth'
+  | 'survives-bad-writes'
 
 export const deliberateDifferences: Readonly<Record<DifferenceName, DeliberateDifference>> = {
   'message-header-types': {
@@ -117,5 +121,30 @@ export const deliberateDifferences: Readonly<Record<DifferenceName, DeliberateDi
     rule: 'such a message is ignored, nothing is asked',
     reason: 'those two answers cost py2p its links to its own kind, and js2p raises over them',
     source: 'mesh 6, 5.2',
+  },
+  'keys-and-owners-are-bytes': {
+    references:
+      'text and bytes of one id are two owners, or one, or raise; any value is a key; nil is an owner',
+    rule: 'keys and owners are byte strings, whatever their type was; what is neither is not taken',
+    reason: 'py2p and js2p write the same key in two types, and drop links over it',
+    source: 'wire 2.3, 2.4; sync 3, 8.9',
+  },
+  'stamps-decide': {
+    references: "the receiver's clock and the order of arrival decide which of two writes stays",
+    rule: 'the stamps of the writes decide: the first lease stays, the last write of one owner stays',
+    reason: 'nodes that decide by arrival differ for good after a partition',
+    source: 'sync 8.1, 8.4; design 6',
+  },
+  'presence-not-truth': {
+    references: 'a copy replaces a value that is there but empty, zero or false',
+    rule: 'a copy is a write like any other; a later one of the same owner stays',
+    reason: 'an old copy must not undo a newer value because that is 0',
+    source: 'sync 8.12',
+  },
+  'survives-bad-writes': {
+    references: 'a handler raises and the link is dropped, or a half-made change stays behind',
+    rule: 'the write is not taken; nothing else happens',
+    reason: 'one bad message must not cost a link',
+    source: 'sync 4, 8.7',
   },
 }

@@ -9,6 +9,8 @@ import { messages } from './sets/messages.ts'
 import { messagesDecode } from './sets/messages-decode.ts'
 import { messagesJs2p, messagesJs2pFrames } from './sets/messages-js2p.ts'
 import { negotiation } from './sets/negotiation.ts'
+import { syncLease } from './sets/sync-lease.ts'
+import { syncSteps } from './sets/sync-steps.ts'
 import { transcripts } from './sets/transcripts.ts'
 
 export const fixtureSets: readonly FixtureSet[] = [
@@ -30,9 +32,8 @@ export const fixtureSets: readonly FixtureSet[] = [
     'the p2py network (@p2p/p2py-compat) is not built',
     (file) => file.folder === 'p2py',
   ),
-  unbuiltSet('sync', 'the dictionary (@p2p/sync) is not built', (file) =>
-    /^sync-(lease|steps)$/.test(file.name),
-  ),
+  syncLease,
+  syncSteps,
   unbuiltSet('chord', 'the hash table (@p2p/chord) is not built', (file) =>
     /^chord(-steps)?$/.test(file.name),
   ),
