@@ -465,7 +465,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       peer,
       remoteHost: this.#remoteHosts.get(peer.link),
     }))
-    const list = this.#exchange.listFor(recipient, neighbours, this.#overlay.proven())
+    const list = this.#exchange.listFor(recipient, neighbours, this.#overlay.proven(), now)
     this.#whisperTo(recipient, list, now)
   }
 

@@ -5,7 +5,9 @@
  * of the link the list came on, so a peer is only told addresses of its own transport. What may be
  * in a list depends on who gets it, because both originals break on lists that are well formed:
  *
- * - js2p drops the link over which it learns of two peers it does not know: one entry at most.
+ * - js2p drops the link over which it learns of a peer it would dial while it still waits for the
+ *   handshake of another one that it was told of: one entry at most, and the same one in every list
+ *   until it must have got through or failed.
  * - py2p that dials an entry which hangs up before its handshake floods its neighbours for ever: only
  *   peers that we dialled ourselves at that address, or whose connection came from that very host.
  * - Each entry has exactly two elements and an array for an address; `[nil, nil]` is never listed.
@@ -32,6 +34,8 @@ const maxListedPeers = 64
 const maxReadPeers = 256
 /** A neighbour that asks for the list more often than this is not answered: py2p can ask thousands of times a second. */
 const answerPauseMs = 1_000
+/** How long js2p is told of one and the same peer: it waits as long as its system tries to connect. */
+const sameEntryMs = 150_000
 /** Longest id text that is taken; the originals' ids have 66 characters. */
 const maxIdLength = 128
 
@@ -48,9 +52,16 @@ interface NeighbourOrigin {
   readonly remoteHost: string | undefined
 }
 
+/** The one peer that a js2p neighbour was told of. */
+interface OnlyEntry {
+  readonly id: string
+  readonly toldMs: number
+}
+
 export class PeerExchange {
   readonly #random: RandomBytes
   readonly #answeredMs = new Map<string, number>()
+  readonly #onlyEntries = new Map<string, OnlyEntry>()
   #ignoredRequests = 0
 
   constructor(random: RandomBytes) {
@@ -70,6 +81,7 @@ export class PeerExchange {
     recipient: Peer,
     neighbours: Iterable<NeighbourOrigin>,
     known: Iterable<HeardPeer>,
+    now: Now,
   ): Value[] {
     const heard: HeardPeer[] = []
     for (const origin of neighbours) {
@@ -79,18 +91,33 @@ export class PeerExchange {
       heard.push({ id: peer.id, address: peer.address })
     }
     if (recipient.kind === 'ours') {
-      const listed = new Set(heard.map(({ id }) => id))
+      const neighbourIds = new Set(heard.map(({ id }) => id))
       for (const entry of known) {
-        if (entry.id !== recipient.id && !listed.has(entry.id)) heard.push(entry)
+        if (entry.id !== recipient.id && !neighbourIds.has(entry.id)) heard.push(entry)
       }
     }
-    const entries = shuffle(heard, this.#random)
-      .map((entry) => toEntry(entry, recipient))
-      .filter((entry) => entry !== undefined)
-    return [
-      flags.peers,
-      entries.slice(0, recipient.kind === 'ours' ? maxListedPeers : maxEntries(recipient)),
-    ]
+    const listed = shuffle(heard, this.#random).flatMap(({ id, address }) => {
+      const entry = toEntry({ id, address }, recipient)
+      return entry === undefined ? [] : [{ id, entry }]
+    })
+    const allowed = tellsOnlyOne(recipient) ? this.#onlyOne(listed, recipient, now) : listed
+    return [flags.peers, allowed.slice(0, maxListedPeers).map(({ entry }) => entry)]
+  }
+
+  /** The peer that this neighbour was told of before, or a new one when that was long ago. */
+  #onlyOne<Listed extends { readonly id: string }>(
+    listed: readonly Listed[],
+    recipient: Peer,
+    now: Now,
+  ): readonly Listed[] {
+    const before = this.#onlyEntries.get(recipient.id)
+    if (before !== undefined && now.monoMs - before.toldMs < sameEntryMs) {
+      return listed.filter(({ id }) => id === before.id)
+    }
+    const [only] = listed
+    if (only === undefined) return []
+    this.#onlyEntries.set(recipient.id, { id: only.id, toldMs: now.monoMs })
+    return [only]
   }
 
   /** Whether this neighbour's request for the list is to be answered now. */
@@ -106,6 +133,7 @@ export class PeerExchange {
 
   forget(peer: Peer): void {
     this.#answeredMs.delete(peer.id)
+    this.#onlyEntries.delete(peer.id)
   }
 }
 
@@ -135,8 +163,9 @@ export function readPeersList(payload: readonly unknown[], transport: TransportN
   return heard
 }
 
-function maxEntries(recipient: Peer): number {
-  return recipient.kind === 'py2p' ? maxListedPeers : 1
+/** js2p; and whoever may be one. */
+function tellsOnlyOne({ kind }: Peer): boolean {
+  return kind !== 'ours' && kind !== 'py2p'
 }
 
 /** True when the address is more than the peer's own claim. */
