@@ -48,12 +48,12 @@ export class BroadcastLedger {
   readonly #measuresFlooding: boolean
   #duplicates = 0
   #duplicateDetail: string | undefined
-  /** Nodes that take part; default all of the simulation at the time of sending. */
   readonly #isMember: (node: HostedNode) => boolean
 
   constructor(
     sim: Simulator,
     options: {
+      /** Nodes that must get everything, once; default all. What others get twice is not counted. */
       readonly isMember?: (node: HostedNode) => boolean
       /** Compares with a perfect flood: one search over all links per broadcast. */
       readonly measuresFlooding?: boolean
@@ -85,7 +85,8 @@ export class BroadcastLedger {
     },
   }
 
-  sent(key: string, sender: HostedNode): void {
+  /** @param isOwed whether it must reach everybody; default true */
+  sent(key: string, sender: HostedNode, isOwed: boolean = true): void {
     if (this.#entries.has(key)) throw new RangeError(`"${key}" was sent before`)
     const members = this.#sim.nodes.filter((node) => node.isUp && this.#isMember(node))
     this.#entries.set(key, {
@@ -97,7 +98,7 @@ export class BroadcastLedger {
       deliveredIn: new Map([[sender, sender.restarts]]),
       floodMs: this.#measuresFlooding ? floodFrom(sender, this.#sim) : new Map(),
       hops: new Map([[sender, 0]]),
-      isOwed: true,
+      isOwed,
     })
   }
 
@@ -118,8 +119,10 @@ export class BroadcastLedger {
     if (entry === undefined) return false
     this.#countHops(entry, node, link)
     if (entry.deliveredIn.get(node) === node.restarts) {
-      this.#duplicates += 1
-      if (this.#isMember(node)) this.#duplicateDetail ??= `"${key}" came twice to ${node.name}`
+      if (this.#isMember(node)) {
+        this.#duplicates += 1
+        this.#duplicateDetail ??= `"${key}" came twice to ${node.name}`
+      }
       return true
     }
     entry.deliveredIn.set(node, node.restarts)

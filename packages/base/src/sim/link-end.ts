@@ -55,6 +55,8 @@ export class LinkEnd implements Due {
   readonly link: LinkId
   readonly latencyMs: number
   state: LinkState = 'opening'
+  /** A bit of what this end sent was flipped. */
+  wasCorrupted: boolean = false
   /** Called when the pipe brought the news that the other end accepted. */
   onOpened: (() => void) | undefined
   readonly #world: LinkWorld
@@ -299,6 +301,7 @@ export class LinkEnd implements Due {
   #transmit(bytes: Uint8Array): void {
     const { conditions, random } = this.#world
     const sent = this.#flipNextBit ? withFlippedBit(bytes, random) : bytes
+    if (this.#flipNextBit) this.wasCorrupted = true
     this.#flipNextBit = false
     if (this.#resetsOnSend) this.#answerWithReset()
     if (bytes.length < 2 || !random.chance(conditions.splitChance)) {

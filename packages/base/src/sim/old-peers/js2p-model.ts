@@ -9,7 +9,8 @@
  *   ids that came as bin are keys by object identity: never found again, one
  *   more table entry, and one more copy of everything, per handshake           spec/wire.md §2.4
  *   takes a peer with the same host or the same port for connected             spec/mesh.md §3.2
- *   a peers list with two peers it would dial raises: the list's link falls    spec/observed.md §2
+ *   a peers list with a peer it would dial raises while a dial it learned of
+ *   earlier has no handshake yet: the list's link falls                        spec/observed.md §2
  *   resend, an empty renegotiate and a shrinking list raise: the link falls    spec/mesh.md §6
  *   a closed link leaves only under its current id object                      spec/mesh.md §3.5
  *   no time-outs at all                                                        spec/mesh.md §3.3
@@ -61,6 +62,8 @@ interface JsLink {
   id: Value
   address: Value
   methods: readonly number[]
+  /** The link over which it heard of a peer that it dialled. */
+  toldBy: JsLink | undefined
   isClosed: boolean
 }
 
@@ -144,19 +147,26 @@ export class Js2pModel implements Machine<Input, Effect> {
     }
   }
 
-  /** Refuses whom it has, by host or by port. A link under way has no address yet: that raises. */
-  #connect(pair: Pair | undefined, id: Value): void {
+  /**
+   * Refuses whom it has, by id, host or port; it looks through its table in order, and a peer there
+   * that was dialled and has not shaken hands has no address to compare with: that raises.
+   */
+  #connect(pair: Pair | undefined, id: Value, toldBy?: JsLink): void {
     if (pair === undefined) throw new Drop('peers-list')
     const [host, port] = pair
     if (idText(id) === this.id || (host === this.#address[0] && port === this.#address[1])) return
-    for (const link of [...this.#links.values(), ...this.#dials.values()]) {
-      if (link.isOutgoing && link.address === null) throw new Drop('peers-list')
-      const [otherHost, otherPort] = Array.isArray(link.address) ? link.address : []
+    for (const [key, link] of this.#table) {
+      if (key === id && id !== null) return
+      if (!Array.isArray(link.address)) {
+        throw new Drop(link.toldBy === toldBy ? 'peers-list' : 'peers-lists-of-two')
+      }
+      const [otherHost, otherPort] = link.address as readonly Value[]
       if (otherHost === host || wholeNumber(otherPort) === port) return
     }
     const dial = this.#nextDial
     this.#nextDial += 1
     const link = createLink({ isOutgoing: true, isAwaiting: id === null })
+    link.toldBy = toldBy
     this.#dials.set(dial, link)
     if (id !== null) {
       link.id = id
@@ -208,7 +218,7 @@ export class Js2pModel implements Machine<Input, Effect> {
         if (payload.length === 5) this.#onHandshake(link, payload)
         return
       case flags.peers:
-        this.#onPeers(payload[1])
+        this.#onPeers(payload[1], link)
         return
       case flags.request:
         this.#onRequest(link, payload)
@@ -252,18 +262,17 @@ export class Js2pModel implements Machine<Input, Effect> {
     this.#whisper(link, [flags.peers, entries])
   }
 
-  #onPeers(list: Value | undefined): void {
+  #onPeers(list: Value | undefined, toldBy: JsLink): void {
     if (!Array.isArray(list)) throw new Drop('unreadable')
     for (const entry of list as readonly Value[]) {
       const [address, id = null] = Array.isArray(entry) ? (entry as readonly Value[]) : []
       if (!Array.isArray(address)) throw new Drop('peers-list')
-      const outgoing = [...this.#links.values(), ...this.#dials.values()].filter(
-        ({ isOutgoing }) => isOutgoing,
-      )
+      const outgoing = [...this.#table.values()].filter(({ isOutgoing }) => isOutgoing)
       const [host, port] = address as readonly Value[]
       const number = wholeNumber(port)
-      if (outgoing.length >= maxOutgoing || this.#table.has(id)) continue
-      if (typeof host === 'string' && number !== undefined) this.#connect([host, number], id)
+      if (outgoing.length >= maxOutgoing) continue
+      if (typeof host === 'string' && number !== undefined)
+        this.#connect([host, number], id, toldBy)
     }
   }
 
@@ -337,6 +346,7 @@ function createLink(kind: { readonly isOutgoing: boolean; readonly isAwaiting: b
     id: null,
     address: null,
     methods: [],
+    toldBy: undefined,
     isClosed: false,
   }
 }

@@ -36,4 +36,6 @@ export type DropCause =
   | 'half-frame'
   | 'double-link'
   | 'peers-list'
+  /** js2p heard of two peers at once from two neighbours: neither of them did anything wrong. */
+  | 'peers-lists-of-two'
   | 'renegotiate'

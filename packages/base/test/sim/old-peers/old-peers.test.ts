@@ -213,6 +213,22 @@ test('js2p drops the link that brings two peers it would dial, py2p dials both (
   expect(run('py', 2).isClosed).toBe(false)
 })
 
+test('js2p drops a second neighbour’s list while it dials what the first one told (observed.md 2)', () => {
+  const network = new OldNetwork()
+  const script = network.js()
+  network.sim.network.conditions = {
+    ...network.sim.network.conditions,
+    unknownAddress: 'silent',
+  }
+  const telling = (host: string): { readonly isClosed: boolean } => {
+    const entry: Value = [[host, 7_000 + host.length], `id at ${host}`]
+    return probe(network, script, (hands) => message(hands, [flags.peers, [entry]]), host)
+  }
+  expect(telling('203.0.113.1').isClosed).toBe(false)
+  expect(telling('203.0.113.222').isClosed).toBe(true)
+  expect(network.drops(script)).toEqual(['peers-lists-of-two'])
+})
+
 test('js2p sends everything twice to a peer with a bin id that shook hands twice (wire.md 2.4)', () => {
   const count = (id: Value): number => {
     const network = new OldNetwork()
