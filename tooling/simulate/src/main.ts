@@ -1,1 +1,81 @@
-export {}
+/** `npm run sim`: runs simulated networks of the shipped code; usage with `--help`. */
+import { performance } from 'node:perf_hooks'
+import { runMesh } from './mesh-run.ts'
+import type { RunResult } from './mesh-run.ts'
+import { parseOptions, usage } from './options.ts'
+import type { SimOptions } from './options.ts'
+import { summarise } from './summary.ts'
+
+const transcriptLength = 60
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+/** Runs all seeds; the first one twice, because the same seed must give the same trace. */
+function runAll(options: SimOptions): boolean {
+  const startMs = performance.now()
+  const wallSeconds = (): number => (performance.now() - startMs) / 1_000
+  const results: RunResult[] = []
+  const unstable: { seed: number; invariant: string }[] = []
+  for (let count = 0; count < options.seedCount; count += 1) {
+    if (wallSeconds() > options.maxWallSeconds) {
+      say(`stopped after ${count} of ${options.seedCount} seeds: --max-seconds is over`)
+      break
+    }
+    const seed = options.firstSeed + count
+    const result = runMesh(options, seed, 0)
+    results.push(result)
+    report(result, options, wallSeconds())
+  }
+  const [first] = results
+  const ownSeconds = wallSeconds()
+  if (first !== undefined && runMesh(options, first.seed, 0).traceHash !== first.traceHash) {
+    unstable.push({ seed: first.seed, invariant: 'same-seed-same-trace' })
+    say(`seed ${first.seed}: a second run gave another trace hash`)
+  }
+  const summary = summarise(results, options, {
+    wallSeconds: ownSeconds,
+    repeatedHashes: first === undefined ? 0 : 1,
+    broken: unstable,
+  })
+  process.stdout.write(`${JSON.stringify(summary)}\n`)
+  return summary.broken.length === 0
+}
+
+function report(result: RunResult, options: SimOptions, wallSeconds: number): void {
+  const { seed, nodes, broken, simMs, events } = result
+  if (broken === undefined) {
+    const figures = `${nodes} nodes, ${(simMs / 1_000).toFixed(0)} s simulated, ${events} events`
+    say(`seed ${seed}: ok, ${figures}, ${wallSeconds.toFixed(1)} s so far`)
+    return
+  }
+  // Keeping transcripts costs time, so they are made by a second run of the seed that failed.
+  const again = options.transcript ? runMesh(options, seed, transcriptLength).broken : broken
+  say(`seed ${seed}: ${(again ?? broken).message}`)
+  say(`  again: npm run sim -- ${repeatArguments(options, seed)}`)
+}
+
+function repeatArguments(options: SimOptions, seed: number): string {
+  const { minNodes, maxNodes, faults, faultMinutes, oldShare, broadcasts, dissemination } = options
+  return [
+    `--type ${options.type} --seed ${seed} --nodes ${minNodes}-${maxNodes}`,
+    `--faults ${faults.length === 0 ? 'none' : faults.join(',')} --minutes ${faultMinutes}`,
+    `--old ${oldShare} --broadcasts ${broadcasts} --dissemination ${dissemination} --transcript`,
+  ].join(' ')
+}
+
+function main(): void {
+  let options: SimOptions | 'help'
+  try {
+    options = parseOptions(process.argv.slice(2))
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    process.exitCode = 2
+    return
+  }
+  if (options === 'help') say(usage)
+  else if (!runAll(options)) process.exitCode = 1
+}
+
+main()

@@ -1,0 +1,195 @@
+/**
+ * One simulated mesh from the first node to the verdict:
+ *
+ *   join      nodes come in one by one and look for their neighbours
+ *   measure   broadcasts in a calm network: delivery, copies, hops, times beside a perfect flood
+ *   faults    the drawn faults, broadcasts from everywhere meanwhile; nothing may break
+ *   heal      everything works again; after a while broadcasts must reach everyone
+ */
+import { SimulationError, percentile, startFaults } from '@p2p/base/sim'
+import type { FaultKind } from '@p2p/base/sim'
+import { meshInvariants } from './mesh-invariants.ts'
+import { MeshWorld } from './mesh-world.ts'
+import type { OurNode } from './mesh-world.ts'
+import type { SimOptions } from './options.ts'
+
+export interface RunResult {
+  readonly seed: number
+  readonly nodes: number
+  readonly delivered: number
+  readonly expected: number
+  readonly duplicates: number
+  readonly lost: number
+  /** Payload frames that were sent during the measured broadcasts. */
+  readonly copies: number
+  readonly copyDeliveries: number
+  readonly p99RatioToFlooding: number | undefined
+  readonly p50Ms: number | undefined
+  readonly p99Ms: number | undefined
+  readonly hopsMean: number | undefined
+  readonly faults: ReadonlyMap<FaultKind, number>
+  readonly oldDrops: Readonly<Record<string, number>>
+  readonly checks: ReadonlyMap<string, number>
+  readonly traceHash: string
+  readonly simMs: number
+  readonly events: number
+  readonly broken: SimulationError | undefined
+}
+
+const settleMs = 40_000
+const senderCount = 4
+/** The first messages of a sender build its tree; they are not measured. */
+const warmUpPerSender = 4
+const spacingMs = 500
+const drainMs = 10_000
+const meanFaultIntervalMs = 10_000
+const minFaultMs = 1_000
+const maxFaultMs = 60_000
+const faultBroadcastMs = 2_000
+/** Longest redial pause, and the time in which a dead link is noticed, twice. */
+const healMs = 120_000
+const healedBroadcasts = 5
+const reachMs = 30_000
+
+export function runMesh(options: SimOptions, seed: number, transcriptLength: number): RunResult {
+  const world = createWorld(options, seed, transcriptLength)
+  for (const invariant of meshInvariants(world)) world.sim.addInvariant(invariant)
+  const measured = createMeasurement()
+  let faults: ReadonlyMap<FaultKind, number> = new Map()
+  let broken: SimulationError | undefined
+  try {
+    world.join()
+    world.sim.runFor(settleMs)
+    measure(world, options.broadcasts, measured)
+    world.sim.checkAtRest()
+    if (options.faults.length > 0) faults = breakAndHeal(world, options)
+  } catch (error) {
+    if (!(error instanceof SimulationError)) throw error
+    broken = error
+  }
+  return summarise({ world, seed, measured, faults, broken })
+}
+
+function createWorld(options: SimOptions, seed: number, transcriptLength: number): MeshWorld {
+  const { minNodes, maxNodes, oldShare, dissemination } = options
+  const spread = (seed * 2_654_435_761) % 0x1_0000_0000
+  const nodeCount = minNodes + Math.floor((spread / 0x1_0000_0000) * (maxNodes - minNodes + 1))
+  return new MeshWorld({ seed, nodeCount, oldShare, dissemination, transcriptLength })
+}
+
+interface Measurement {
+  copies: number
+  deliveries: number
+  timesMs: number[]
+  floodMs: number[]
+  hops: number[]
+}
+
+function createMeasurement(): Measurement {
+  return { copies: 0, deliveries: 0, timesMs: [], floodMs: [], hops: [] }
+}
+
+function measure(world: MeshWorld, broadcasts: number, measured: Measurement): void {
+  const { sim, ledger } = world
+  const senders = sim.random.fork('senders').shuffle(world.ours).slice(0, senderCount)
+  for (let round = 0; round < warmUpPerSender; round += 1) sendFromEach(world, senders)
+  sim.runFor(drainMs)
+  // Warm-up messages are checked as well, but not measured.
+  sim.checkAtRest()
+  ledger.excuseAll()
+  const before = payloadFrames(world)
+  for (let count = 0; count < broadcasts; count += 1) {
+    const sender = senders[count % senders.length]
+    if (sender !== undefined) world.broadcast(sender)
+    sim.runFor(spacingMs)
+  }
+  sim.runFor(drainMs)
+  measured.copies = payloadFrames(world) - before
+  measured.timesMs = ledger.deliveryTimesMs()
+  measured.floodMs = ledger.floodTimesMs()
+  measured.hops = ledger.hops()
+  measured.deliveries = measured.timesMs.length
+}
+
+function sendFromEach(world: MeshWorld, senders: readonly OurNode[]): void {
+  for (const sender of senders) {
+    world.broadcast(sender)
+    world.sim.runFor(spacingMs)
+  }
+}
+
+function breakAndHeal(world: MeshWorld, options: SimOptions): ReadonlyMap<FaultKind, number> {
+  const { sim, ledger } = world
+  const untilMs = sim.nowMs + options.faultMinutes * 60_000
+  const faults = startFaults(sim, {
+    kinds: options.faults,
+    meanIntervalMs: meanFaultIntervalMs,
+    minDurationMs: minFaultMs,
+    maxDurationMs: maxFaultMs,
+    untilMs,
+  })
+  const random = sim.random.fork('fault broadcasts')
+  while (sim.nowMs < untilMs) {
+    sim.runFor(Math.min(faultBroadcastMs, untilMs - sim.nowMs))
+    const sender = random.pick(world.ours)
+    if (sender.isUp) world.broadcast(sender)
+    if (world.old.length > 0) world.broadcastFromOld(random.pick(world.old))
+  }
+  sim.runFor(healMs)
+  ledger.excuseAll()
+  for (let count = 0; count < healedBroadcasts; count += 1) {
+    world.broadcast(random.pick(world.ours))
+    sim.runFor(spacingMs)
+  }
+  sim.runFor(reachMs)
+  sim.checkAtRest()
+  return faults
+}
+
+function payloadFrames(world: MeshWorld): number {
+  const { own, relay } = world.sim.counters.frames
+  return own + relay
+}
+
+function summarise(run: {
+  readonly world: MeshWorld
+  readonly seed: number
+  readonly measured: Measurement
+  readonly faults: ReadonlyMap<FaultKind, number>
+  readonly broken: SimulationError | undefined
+}): RunResult {
+  const { world, seed, measured, faults, broken } = run
+  const { sim, ledger, complaints } = world
+  const totals = ledger.totals()
+  const p99Ms = percentile(measured.timesMs, 0.99)
+  const floodP99Ms = percentile(measured.floodMs, 0.99)
+  const oldDrops: Record<string, number> = {}
+  for (const { cause } of complaints) oldDrops[cause] = (oldDrops[cause] ?? 0) + 1
+  return {
+    seed,
+    nodes: sim.nodes.length,
+    delivered: totals.delivered,
+    expected: totals.expected,
+    duplicates: totals.duplicates,
+    lost: totals.lost,
+    copies: measured.copies,
+    copyDeliveries: measured.deliveries,
+    p99RatioToFlooding:
+      p99Ms === undefined || floodP99Ms === undefined ? undefined : p99Ms / floodP99Ms,
+    p50Ms: percentile(measured.timesMs, 0.5),
+    p99Ms,
+    hopsMean: mean(measured.hops),
+    faults,
+    oldDrops,
+    checks: sim.checks,
+    traceHash: sim.traceHash(),
+    simMs: sim.nowMs,
+    events: sim.counters.inputs,
+    broken,
+  }
+}
+
+function mean(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}

@@ -1,0 +1,121 @@
+/** The command line of `npm run sim`. */
+import { parseArgs } from 'node:util'
+import { allFaultKinds } from '@p2p/base/sim'
+import type { FaultKind } from '@p2p/base/sim'
+
+export interface SimOptions {
+  readonly type: 'mesh'
+  /** Nodes of each run; drawn from the range by the run's seed. */
+  readonly minNodes: number
+  readonly maxNodes: number
+  readonly firstSeed: number
+  readonly seedCount: number
+  readonly faults: readonly FaultKind[]
+  /** Simulated minutes with faults. */
+  readonly faultMinutes: number
+  /** Share of old peers, half of them py2p and half js2p. */
+  readonly oldShare: number
+  /** Broadcasts of which delivery, copies and times are measured before the faults. */
+  readonly broadcasts: number
+  readonly dissemination: 'tree' | 'flood'
+  /** Runs one seed after another until this much real time has passed. */
+  readonly maxWallSeconds: number
+  readonly transcript: boolean
+  readonly json: boolean
+}
+
+export const usage: string = `npm run sim -- [options]
+
+  --type mesh            which network (mesh)
+  --nodes 100 | 16-64    nodes per run, or a range from which each seed draws
+  --seeds 1              how many runs
+  --seed 1               the first seed; a failing run prints the seed that repeats it
+  --faults none          none, all, or a list: ${allFaultKinds.join(',')}
+  --minutes 10           simulated minutes with faults
+  --old 0                share of old peers (0 to 1), py2p and js2p in turn
+  --broadcasts 20        broadcasts that are measured before the faults
+  --dissemination tree   tree or flood
+  --max-seconds          stop starting new seeds after so many real seconds
+  --transcript           print the last events of the node that broke an invariant
+  --json                 print nothing but the JSON line on stdout
+
+Ends with one JSON line; status 1 when an invariant broke.`
+
+/** Reads the arguments. Throws a RangeError or TypeError that says what is wrong. */
+export function parseOptions(args: readonly string[]): SimOptions | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      type: { type: 'string', default: 'mesh' },
+      nodes: { type: 'string', default: '100' },
+      seeds: { type: 'string', default: '1' },
+      seed: { type: 'string', default: '1' },
+      faults: { type: 'string', default: 'none' },
+      minutes: { type: 'string', default: '10' },
+      old: { type: 'string', default: '0' },
+      broadcasts: { type: 'string', default: '20' },
+      dissemination: { type: 'string', default: 'tree' },
+      'max-seconds': { type: 'string', default: 'Infinity' },
+      transcript: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return 'help'
+  if (values.type !== 'mesh') throw new RangeError(`unknown type "${values.type}"; known: mesh`)
+  const [minNodes, maxNodes] = readRange(values.nodes)
+  return {
+    type: values.type,
+    minNodes,
+    maxNodes,
+    firstSeed: readNumber('seed', values.seed, { min: 0 }),
+    seedCount: readNumber('seeds', values.seeds, { min: 1 }),
+    faults: readFaults(values.faults),
+    faultMinutes: readNumber('minutes', values.minutes, { min: 0 }),
+    oldShare: readNumber('old', values.old, { min: 0, max: 0.95 }),
+    broadcasts: readNumber('broadcasts', values.broadcasts, { min: 1 }),
+    dissemination: readDissemination(values.dissemination),
+    maxWallSeconds: readNumber('max-seconds', values['max-seconds'], { min: 1 }),
+    transcript: values.transcript,
+    json: values.json,
+  }
+}
+
+function readNumber(
+  name: string,
+  text: string,
+  { min, max = Infinity }: { readonly min: number; readonly max?: number },
+): number {
+  const number = Number(text)
+  if (text.trim() === '' || Number.isNaN(number) || number < min || number > max) {
+    throw new RangeError(`--${name} must be a number from ${min} to ${max}, got "${text}"`)
+  }
+  return number
+}
+
+function readRange(text: string): readonly [number, number] {
+  const [low = '', high = low, ...rest] = text.split('-')
+  const min = readNumber('nodes', low, { min: 2, max: 100_000 })
+  const max = readNumber('nodes', high, { min, max: 100_000 })
+  if (rest.length > 0 || !Number.isInteger(min) || !Number.isInteger(max)) {
+    throw new RangeError(`--nodes must be a whole number or a range such as 16-64, got "${text}"`)
+  }
+  return [min, max]
+}
+
+function readFaults(text: string): readonly FaultKind[] {
+  if (text === 'none') return []
+  if (text === 'all') return allFaultKinds
+  return text.split(',').map((name) => {
+    const kind = allFaultKinds.find((known) => known === name)
+    if (kind === undefined) {
+      throw new RangeError(`unknown fault "${name}"; known: ${allFaultKinds.join(', ')}`)
+    }
+    return kind
+  })
+}
+
+function readDissemination(text: string): 'tree' | 'flood' {
+  if (text === 'tree' || text === 'flood') return text
+  throw new RangeError(`--dissemination is tree or flood, got "${text}"`)
+}
