@@ -6,8 +6,16 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { deflateSync, gzipSync } from 'node:zlib'
-import { decodeFrame, encodeFrame, FrameSplitter, openFrame } from '@p2p/serializer'
+import {
+  decodableMethods,
+  decodeFrame,
+  encodeFrame,
+  flags,
+  FrameSplitter,
+  openFrame,
+} from '@p2p/serializer'
 import * as z from 'zod'
+import { ActedPeer, closesIn } from '../acted-peer.ts'
 import { withinBounds } from '../bounds.ts'
 import { caseChecks, differs, skipped } from '../fixture-set.ts'
 import type { FixtureSet, Verdict } from '../fixture-set.ts'
@@ -32,6 +40,9 @@ const malformedCase = z
   .refine((entry) => entry.frame !== undefined || entry.packed !== undefined || entry.frame_rule)
 type MalformedCase = z.infer<typeof malformedCase>
 
+/** The machines were bounded by the decoder already; the largest inputs need not go through them too. */
+const maxFrameToMachines = 2 * 1024 * 1024
+
 export const malformed: FixtureSet = {
   name: 'malformed',
   describes: (file) =>
@@ -42,11 +53,19 @@ export const malformed: FixtureSet = {
     ]),
 }
 
+const actedOptions = {
+  ownId: 'qurse',
+  otherId: 'PEER',
+  methods: decodableMethods,
+  utcSeconds: 1_500_000_000,
+}
+
 function checkMalformed(fixture: MalformedCase): Verdict | undefined {
   const frame = buildFrame(fixture)
   if (typeof frame === 'string') return skipped(frame)
   const refusal = withinBounds(() => refusalOf(() => decodeFrame(frame)))
   withinBounds(() => feedInPieces(frame))
+  if (frame.length <= maxFrameToMachines) feedToMachines(frame)
   const { py2p, js2p } = fixture
   if (py2p === 'accepts') {
     if (refusal === undefined) return js2p === 'rejects' ? differs('any-known-method') : undefined
@@ -82,6 +101,32 @@ function takenAgainstPy2p(fixture: MalformedCase, frame: Uint8Array): Verdict {
   assert.ok(!plain, 'refused by py2p, taken by us although it is not compressed')
   const agreed = refusalOf(() => openFrame(frame, { methods: fixture.compressions })) === undefined
   return differs(agreed ? 'checksum-decides' : 'any-known-method')
+}
+
+/**
+ * What decodes still has to be coped with: before a handshake and after it, by the peer layer and by a
+ * mesh, without a throw, and so that a sound message is still taken unless the link was closed.
+ */
+function feedToMachines(frame: Uint8Array): void {
+  for (const machine of ['peers', 'mesh'] as const) {
+    const stranger = new ActedPeer({ ...actedOptions, machine })
+    stranger.connect()
+    stranger.receiveFrame(frame)
+    const acted = new ActedPeer({ ...actedOptions, machine })
+    acted.open(decodableMethods)
+    if (closesIn(acted.receiveFrame(frame)).length > 0) continue
+    if (hasHalfFrame(frame)) continue
+    const after = acted.receive(flags.broadcast, [flags.broadcast, 'still here'])
+    const types = after.map(({ type }) => type)
+    assert.ok(types.includes('peer-message') || types.includes('message'), 'deaf afterwards')
+  }
+}
+
+/** True when the bytes end inside a frame, so that what follows belongs to it. */
+function hasHalfFrame(bytes: Uint8Array): boolean {
+  const splitter = new FrameSplitter()
+  refusalOf(() => splitter.push(bytes))
+  return splitter.pendingBytes > 0
 }
 
 /** The bytes on the wire, or why they cannot be made here. */
