@@ -1,0 +1,245 @@
+/**
+ * The dictionary as programs use it: like a Map, with text or bytes as keys. Reads are local and
+ * immediate. Writes are checked, applied here and sent to everybody before the call returns; they throw
+ * when somebody else leases the key.
+ *
+ * Every value handed out is decoded anew: it is the caller's own, and changing it changes nothing here.
+ */
+import { P2pError } from '@p2p/base'
+import type { Now, RequestId, WaitOptions } from '@p2p/base'
+import { decodeValue, encodeValue, toHex } from '@p2p/serializer'
+import type { Value } from '@p2p/serializer'
+import { byteTextToText, toByteText } from './protocol/byte-text.ts'
+import type { ByteText } from './protocol/byte-text.ts'
+import { isMapping } from './protocol/delta.ts'
+import { LeaseError } from './protocol/lease.ts'
+import type { Lease } from './protocol/lease.ts'
+import type { SyncMachine } from './protocol/sync.ts'
+import type { Entry, SyncInput } from './protocol/sync-contract.ts'
+
+/** Text, or bytes for keys that are no text. Text and its UTF-8 bytes are the same key. */
+export type Key = string | Uint8Array
+
+/** Who wrote an entry, and when. */
+export interface Meta {
+  /** Node id. */
+  readonly owner: string
+  /** UTC seconds */
+  readonly timestamp: number
+}
+
+/** A value that won or lost, with its author; `value` is undefined for a delete. */
+export interface WrittenValue extends Meta {
+  readonly value: Value | undefined
+}
+
+export interface DictionaryLink {
+  readonly machine: SyncMachine
+  now(): Now
+  command(input: Extract<SyncInput, { type: 'write' | 'compare' }>): void
+  askAgreement(wait: WaitOptions): Promise<{ readonly equal: boolean; readonly nodes: number }>
+  persisted(): Promise<void>
+}
+
+export type AgreementRequest = (request: RequestId) => SyncInput
+
+const defaultSettleMs = 30_000
+const defaultClaimMs = 2_000
+/** Pause between two questions whether all agree, at first and at most. */
+const askEveryMs = { first: 50, most: 1_000 }
+
+export class Dictionary {
+  readonly #link: DictionaryLink
+
+  constructor(link: DictionaryLink) {
+    this.#link = link
+  }
+
+  get size(): number {
+    return this.#link.machine.replica.size
+  }
+
+  get(key: Key): Value | undefined
+  get<Fallback>(key: Key, fallback: Fallback): Value | Fallback
+  get(key: Key, fallback?: unknown): unknown {
+    const bytes = this.#bytes(readKey(key))
+    return bytes === undefined ? fallback : decodeValue(bytes)
+  }
+
+  has(key: Key): boolean {
+    return this.#bytes(readKey(key)) !== undefined
+  }
+
+  set(key: Key, value: Value): void {
+    const name = readKey(key)
+    if (value === undefined) throw new TypeError('a value is needed; delete() removes a key')
+    if (value === null) throw new TypeError('null means deleted in protocol 0.7; use delete()')
+    // Tells about values that cannot be sent before anything is changed.
+    encodeValue(value)
+    this.#assertFree(name)
+    this.#write(name, 'set', value)
+  }
+
+  delete(key: Key): boolean {
+    const name = readKey(key)
+    if (this.#bytes(name) === undefined) return false
+    this.#assertFree(name)
+    this.#write(name, 'delete', null)
+    return true
+  }
+
+  update(entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value }): void {
+    const pairs = isIterable(entries) ? [...entries] : Object.entries(entries)
+    const checked = pairs.map(([key, value]) => {
+      const name = readKey(key)
+      if (value === undefined || value === null) throw new TypeError('update() sets values only')
+      encodeValue(value)
+      this.#assertFree(name)
+      return [name, value] as const
+    })
+    for (const [name, value] of checked) this.#write(name, 'set', value)
+  }
+
+  applyDelta(key: Key, delta: Value): void {
+    const name = readKey(key)
+    if (!isMapping(encodeValue(delta))) throw new TypeError('a delta is a mapping of fields')
+    const bytes = this.#bytes(name)
+    if (bytes !== undefined && !isMapping(bytes)) {
+      throw new TypeError('a delta applies to a mapping, and this value is none')
+    }
+    this.#assertFree(name)
+    this.#write(name, 'delta', delta)
+  }
+
+  pop(key: Key): Value | undefined
+  pop<Fallback>(key: Key, fallback: Fallback): Value | Fallback
+  pop(key: Key, fallback?: unknown): unknown {
+    const bytes = this.#bytes(readKey(key))
+    if (bytes === undefined) return fallback
+    this.delete(key)
+    return decodeValue(bytes)
+  }
+
+  popItem(): [Key, Value] | undefined {
+    const { machine } = this.#link
+    for (const name of machine.replica.keys()) {
+      if (machine.refusal(name, this.#link.now()) !== undefined) continue
+      const key = byteTextToText(name)
+      const value = this.pop(key)
+      return value === undefined ? undefined : [key, value]
+    }
+    return undefined
+  }
+
+  *keys(): IterableIterator<Key> {
+    for (const name of this.#link.machine.replica.keys()) yield byteTextToText(name)
+  }
+
+  *values(): IterableIterator<Value> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  *entries(): IterableIterator<[Key, Value]> {
+    for (const name of this.#link.machine.replica.keys()) {
+      const bytes = this.#bytes(name)
+      if (bytes !== undefined) yield [byteTextToText(name), decodeValue(bytes)]
+    }
+  }
+
+  toMap(): Map<Key, Value> {
+    return new Map(this.entries())
+  }
+
+  meta(key: Key): Meta | undefined {
+    const { holder, value } = this.#link.machine.replica.state(readKey(key))
+    if (holder === undefined || value === undefined) return undefined
+    const owner = byteTextToText(holder.owner)
+    return { owner: typeof owner === 'string' ? owner : toHex(owner), timestamp: holder.time }
+  }
+
+  lease(key: Key): Lease | undefined {
+    return this.#link.machine.lease(readKey(key), this.#link.now())
+  }
+
+  async claim(key: Key, options: { readonly value?: Value } & WaitOptions = {}): Promise<Lease> {
+    const { value = this.get(key) ?? true, signal, timeoutMs = defaultClaimMs } = options
+    this.set(key, value)
+    await pause(timeoutMs, signal)
+    const lease = this.lease(key)
+    if (lease?.owner === this.#link.machine.id) return lease
+    if (lease !== undefined) throw new LeaseError(lease, this.#link.now().utcSeconds)
+    throw new P2pError('P2P_NOT_LEASED', 'the key was deleted, or the network has no leases')
+  }
+
+  digest(): string {
+    return toHex(this.#link.machine.digest())
+  }
+
+  async settled({ signal, timeoutMs = defaultSettleMs }: WaitOptions): Promise<number> {
+    const untilMs = this.#link.now().monoMs + timeoutMs
+    for (let pauseMs = askEveryMs.first; ; pauseMs = Math.min(2 * pauseMs, askEveryMs.most)) {
+      signal?.throwIfAborted()
+      const { equal, nodes } = await this.#link.askAgreement(signal === undefined ? {} : { signal })
+      if (equal) return nodes
+      if (this.#link.now().monoMs + pauseMs >= untilMs) {
+        const text = `the dictionaries still differed after ${timeoutMs} ms`
+        throw new P2pError('P2P_NOT_SETTLED', text, { facts: { nodes } })
+      }
+      this.#link.command({ type: 'compare' })
+      await pause(pauseMs, signal)
+    }
+  }
+
+  async persisted(): Promise<void> {
+    await this.#link.persisted()
+  }
+
+  #bytes(name: ByteText): Uint8Array | undefined {
+    return this.#link.machine.replica.state(name).value
+  }
+
+  #assertFree(name: ByteText): void {
+    const refusal = this.#link.machine.refusal(name, this.#link.now())
+    if (refusal !== undefined) throw refusal
+  }
+
+  #write(key: ByteText, kind: 'set' | 'delete' | 'delta', value: Value): void {
+    this.#link.command({ type: 'write', key, kind, value })
+  }
+}
+
+/** An entry of the machine as events show it. */
+export function writtenValue({ value, owner, timestamp }: Entry): WrittenValue {
+  return { value: value === undefined ? undefined : decodeValue(value), owner, timestamp }
+}
+
+function readKey(key: unknown): ByteText {
+  const name = toByteText(key)
+  if (name === undefined) throw new TypeError('a key is text or bytes')
+  return name
+}
+
+function isIterable(
+  entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value },
+): entries is Iterable<readonly [Key, Value]> {
+  return Symbol.iterator in entries
+}
+
+async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted()
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    }, milliseconds)
+    const onAbort = (): void => {
+      clearTimeout(timer)
+      reject(
+        signal?.reason instanceof Error
+          ? signal.reason
+          : new P2pError('P2P_CANCELLED', 'cancelled'),
+      )
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}

@@ -1,0 +1,119 @@
+/**
+ * Keeps a replica in a store: one record for each key, with every write known of it.
+ *
+ * Changes are gathered while a batch is being written, and go out together in the next one, so the
+ * store is never more than one batch behind, and a key that changes often is written once per batch. A
+ * process that dies at any moment leaves whole batches behind; what `persisted()` confirmed is there.
+ */
+import { P2pError } from '@p2p/base'
+import type { Store, StoreChange } from '@p2p/base'
+import type { ByteText } from './protocol/byte-text.ts'
+import type { WriteLog } from './protocol/fold.ts'
+import { decodeRecords, encodeRecords } from './protocol/records.ts'
+
+interface Waiting {
+  resolve(): void
+  reject(error: P2pError): void
+}
+
+export class ReplicaStore {
+  readonly #store: Store
+  readonly #prefix: string
+  readonly #onError: (error: P2pError) => void
+  #read: (key: ByteText) => WriteLog | undefined = () => undefined
+  #changed = new Set<ByteText>()
+  #waiting: Waiting[] = []
+  #isWriting = false
+
+  constructor(
+    store: Store,
+    network: { readonly subnet: string; readonly leasing: boolean },
+    onError: (error: P2pError) => void,
+  ) {
+    this.#store = store
+    this.#prefix = `sync/${network.subnet}${network.leasing ? '1' : '0'}/`
+    this.#onError = onError
+  }
+
+  /** What was kept. Records that cannot be read are told as errors and left out. */
+  async load(): Promise<readonly (readonly [ByteText, WriteLog])[]> {
+    const logs: (readonly [ByteText, WriteLog])[] = []
+    for await (const [name, value] of this.#store.iterate(this.#prefix)) {
+      const records = decodeRecords(value)
+      const [first] = records ?? []
+      if (records === undefined || first === undefined) {
+        const facts = { key: name.length }
+        this.#onError(new P2pError('P2P_STORE_CORRUPT', 'a stored key cannot be read', { facts }))
+        continue
+      }
+      logs.push([first.key, { writes: records.map(({ write }) => write), folded: first.isBase }])
+    }
+    return logs
+  }
+
+  /** Where to read the logs of changed keys from when a batch is made. */
+  attach(read: (key: ByteText) => WriteLog | undefined): void {
+    this.#read = read
+  }
+
+  changed(key: ByteText): void {
+    this.#changed.add(key)
+    this.#start()
+  }
+
+  /**
+   * Resolves once everything that changed up to now is in the store. Rejects with `P2P_STORE_FAILED`
+   * when the store refused it; it is tried again with the next change.
+   */
+  async persisted(): Promise<void> {
+    if (this.#changed.size > 0) this.#start()
+    if (!this.#isWriting) return
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ resolve, reject })
+    })
+  }
+
+  #start(): void {
+    if (this.#isWriting) return
+    this.#isWriting = true
+    void this.#writeAll()
+  }
+
+  async #writeAll(): Promise<void> {
+    // Let the turn of the event loop end: what is written in one turn goes out in one batch.
+    await Promise.resolve()
+    let isWritten = true
+    // Who waits when nothing is left to write waited for what the last batch held.
+    while (isWritten && (this.#changed.size > 0 || this.#waiting.length > 0)) {
+      isWritten = await this.#writeBatch()
+    }
+    this.#isWriting = false
+  }
+
+  async #writeBatch(): Promise<boolean> {
+    const keys = this.#changed
+    const waiting = this.#waiting
+    this.#changed = new Set()
+    this.#waiting = []
+    try {
+      if (keys.size > 0) await this.#store.batch([...keys].map((key) => this.#change(key)))
+      for (const { resolve } of waiting) resolve()
+      return true
+    } catch (cause) {
+      for (const key of keys) this.#changed.add(key)
+      const error = new P2pError('P2P_STORE_FAILED', 'the store did not take a change', { cause })
+      this.#onError(error)
+      for (const { reject } of [...waiting, ...this.#waiting]) reject(error)
+      this.#waiting = []
+      return false
+    }
+  }
+
+  #change(key: ByteText): StoreChange {
+    const log = this.#read(key)
+    const name = this.#prefix + key
+    if (log === undefined) return { type: 'delete', key: name }
+    const records = log.writes.map((write, at) => ({ key, isBase: at === 0 && log.folded, write }))
+    return { type: 'put', key: name, value: encodeRecords(records) }
+  }
+}
