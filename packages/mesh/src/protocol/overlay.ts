@@ -91,6 +91,8 @@ export class Overlay {
   readonly #knownPerSource = new Map<string, number>()
   readonly #peers = new Map<string, Peer>()
   readonly #dialling = new Map<string, KnownPeer>()
+  /** Results of `publicGroup` by address. */
+  readonly #groups = new Map<string, string | undefined>()
   #nextDialMs = -Infinity
   #nextRescueMs = -Infinity
   /** Result of `nextDeadline`, which looks at every known peer; undefined after a change. */
@@ -244,10 +246,19 @@ export class Overlay {
       const oldCount = outgoing.filter(({ kind }) => kind !== 'ours').length
       if (oldCount >= this.#limits.maxOldOutgoing) return false
     }
-    const group = publicGroup(known.address)
+    const group = this.#groupOf(known.address)
     if (group === undefined) return true
-    const inGroup = outgoing.filter(({ address }) => publicGroup(address ?? '') === group).length
+    const inGroup = outgoing.filter(({ address }) => this.#groupOf(address ?? '') === group).length
     return inGroup < this.#limits.maxOutgoingPerGroup
+  }
+
+  /** Every known address is asked for again and again; finding its group out costs ten times a look-up. */
+  #groupOf(address: string): string | undefined {
+    if (this.#groups.has(address)) return this.#groups.get(address)
+    if (this.#groups.size >= 2 * this.#limits.maxKnownPeers) this.#groups.clear()
+    const group = publicGroup(address)
+    this.#groups.set(address, group)
+    return group
   }
 
   #outgoing(): Peer[] {
