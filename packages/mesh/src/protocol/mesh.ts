@@ -212,7 +212,17 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       this.#sendCopies(this.#dissemination.handleDeadline(now), now)
     }
     if (this.#searches.nextDeadline() <= now.monoMs) this.#onSearchDeadline(now)
-    if (!this.#policy.dialsKnownPeers) return
+    if (this.#policy.dialsKnownPeers && this.#overlay.nextDeadline() <= now.monoMs) {
+      this.#keepDegree(now)
+    }
+  }
+
+  #keepDegree(now: Now): void {
+    const surplus = this.#overlay.takeSurplus(now)
+    if (surplus !== undefined) {
+      const reason = new P2pError('P2P_TOO_MANY_NEIGHBOURS', 'the node has all the links it wants')
+      this.#tellPeers({ type: 'disconnect', peer: surplus.id, reason }, now)
+    }
     for (const { id, address } of this.#overlay.takeDials(now)) {
       this.#dial(
         { type: 'overlay', id },
@@ -266,7 +276,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
 
   #onPeerOpen(peer: Peer, now: Now): void {
     this.#open.set(peer.id, peer)
-    this.#overlay.peerOpened(peer)
+    this.#overlay.peerOpened(peer, now)
     if (this.#policy.listsPeersAfterHandshake) this.#listPeers(peer.id, now)
     this.#effects.push({ type: 'peer-join', peer })
     this.#sendCopies(this.#dissemination.addNeighbour(peer, now), now)

@@ -2,7 +2,7 @@
  * Which links a node keeps: how many, to whom, and what it does when some are gone.
  *
  * Theory of operation. A node keeps `outgoing` links that it dialled itself, because nobody else can
- * choose those for it, and accepts others up to `maxPeers` in all. Below its target it dials
+ * choose those for it, and accepts others up to `maxNeighbours` in all. Below its target it dials
  * addresses it knows, at random, at a bounded rate that is higher while it is nearly alone. It
  * knows addresses from peers lists; those it has been connected with are *proven* and outlive the
  * connection. The table is bounded, and so is what one source can put into it, so that nobody can
@@ -10,6 +10,11 @@
  *
  * Two nodes that hear of each other at the same moment would dial each other at the same moment.
  * The one with the greater id therefore waits a little longer.
+ *
+ * A node that got more links than it wants closes the youngest that others dialled, a few seconds
+ * after they came: by then the other side has our peers list and links elsewhere. Old peers are
+ * never sent away, because py2p answers a lost link by asking all its neighbours for their lists, which
+ * breaks its links to them.
  *
  * Old peers know no address beyond their neighbours' lists. Of the outgoing links only a few go to
  * them while enough others are known (they cost copies), but now and then a known old address is
@@ -30,8 +35,8 @@ import type { HeardPeer } from './peer-exchange.ts'
 export interface OverlayLimits {
   /** Links that the node dials by itself. */
   readonly targetOutgoing: number
-  /** Links in all above which it dials nobody by itself. */
-  readonly maxPeers: number
+  /** Links in all: above it, the node dials nobody by itself and sends the youngest away. */
+  readonly maxNeighbours: number
   /** Outgoing links to old programs while others are to be had. */
   readonly maxOldOutgoing: number
   /** Outgoing links into one group of public hosts (/16), against somebody with many addresses. */
@@ -54,7 +59,7 @@ export interface OverlayLimits {
 
 export const defaultOverlayLimits: OverlayLimits = {
   targetOutgoing: 8,
-  maxPeers: 32,
+  maxNeighbours: 32,
   maxOldOutgoing: 2,
   maxOutgoingPerGroup: 2,
   maxKnownPeers: 1_024,
@@ -76,6 +81,15 @@ interface KnownPeer extends HeardPeer {
   notBeforeMs: number
 }
 
+interface Neighbour {
+  readonly peer: Peer
+  readonly openedMs: number
+}
+
+/** How long a surplus link is left standing. */
+const surplusGraceMs = 5_000
+/** A link that the other end closed within this time was not wanted: not dialled again for a while. */
+const shortLifeMs = 60_000
 /** Spread of the first dial, so that a list does not make everybody dial at once. */
 const firstDialSpreadMs = 200
 /** How much longer the greater of two ids waits. */
@@ -89,7 +103,7 @@ export class Overlay {
   readonly #limits: OverlayLimits
   readonly #known = new Map<string, KnownPeer>()
   readonly #knownPerSource = new Map<string, number>()
-  readonly #peers = new Map<string, Peer>()
+  readonly #peers = new Map<string, Neighbour>()
   readonly #dialling = new Map<string, KnownPeer>()
   /** Results of `publicGroup` by address. */
   readonly #groups = new Map<string, string | undefined>()
@@ -145,9 +159,9 @@ export class Overlay {
     }
   }
 
-  peerOpened(peer: Peer): void {
+  peerOpened(peer: Peer, now: Now): void {
     this.#cachedDeadlineMs = undefined
-    this.#peers.set(peer.id, peer)
+    this.#peers.set(peer.id, { peer, openedMs: now.monoMs })
     this.#dialling.delete(peer.id)
     if (peer.address === undefined) return
     this.#remember({
@@ -162,9 +176,13 @@ export class Overlay {
 
   peerClosed(peer: Peer, now: Now): void {
     this.#cachedDeadlineMs = undefined
+    const openedMs = this.#peers.get(peer.id)?.openedMs ?? now.monoMs
     this.#peers.delete(peer.id)
     const known = this.#known.get(peer.id)
-    if (known !== undefined) known.notBeforeMs = now.monoMs + this.#redialDelay(known)
+    if (known === undefined) return
+    const wasShort = now.monoMs - openedMs < shortLifeMs && this.#peers.size >= 2
+    const pauseMs = wasShort ? this.#limits.redialPauseMs : 0
+    known.notBeforeMs = now.monoMs + pauseMs + this.#redialDelay(known)
   }
 
   /** A dial of ours came to nothing. */
@@ -181,7 +199,7 @@ export class Overlay {
 
   /** Whom to dial now. */
   takeDials(now: Now): readonly HeardPeer[] {
-    if (now.monoMs < this.nextDeadline()) return []
+    if (now.monoMs < this.#earliestDial()) return []
     this.#cachedDeadlineMs = undefined
     const candidate = this.#candidate(now)
     if (candidate === undefined) return []
@@ -193,8 +211,15 @@ export class Overlay {
     return [candidate]
   }
 
+  /** A neighbour that is one too many; undefined when there is none or it may stay a little longer. */
+  takeSurplus(now: Now): Peer | undefined {
+    if (now.monoMs < this.#surplusDeadline()) return undefined
+    this.#cachedDeadlineMs = undefined
+    return this.#youngestIncoming()?.peer
+  }
+
   nextDeadline(): number {
-    this.#cachedDeadlineMs ??= this.#earliestDial()
+    this.#cachedDeadlineMs ??= Math.min(this.#earliestDial(), this.#surplusDeadline())
     return this.#cachedDeadlineMs
   }
 
@@ -222,8 +247,21 @@ export class Overlay {
     return this.#pick([...this.#known.values()].filter((known) => known.isOld && isDue(known)))
   }
 
+  #surplusDeadline(): number {
+    if (this.#peers.size <= this.#limits.maxNeighbours) return Infinity
+    const youngest = this.#youngestIncoming()
+    return youngest === undefined ? Infinity : youngest.openedMs + surplusGraceMs
+  }
+
+  /** The last of our own kind that dialled us. */
+  #youngestIncoming(): Neighbour | undefined {
+    return [...this.#peers.values()].findLast(
+      ({ peer }) => !peer.outgoing && peer.kind === 'ours',
+    )
+  }
+
   #rescueDeadline(): number {
-    if (this.#peers.size === 0 || this.#peers.size >= this.#limits.maxPeers) return Infinity
+    if (this.#peers.size === 0 || this.#peers.size >= this.#limits.maxNeighbours) return Infinity
     for (const known of this.#known.values()) {
       if (known.isOld && this.#isFree(known)) return Math.max(this.#nextRescueMs, known.notBeforeMs)
     }
@@ -231,7 +269,7 @@ export class Overlay {
   }
 
   #wantsMore(): boolean {
-    if (this.#peers.size + this.#dialling.size >= this.#limits.maxPeers) return false
+    if (this.#peers.size + this.#dialling.size >= this.#limits.maxNeighbours) return false
     return this.#outgoing().length + this.#dialling.size < this.#limits.targetOutgoing
   }
 
@@ -262,7 +300,7 @@ export class Overlay {
   }
 
   #outgoing(): Peer[] {
-    return [...this.#peers.values()].filter(({ outgoing }) => outgoing)
+    return [...this.#peers.values()].map(({ peer }) => peer).filter(({ outgoing }) => outgoing)
   }
 
   #remember(known: KnownPeer): void {

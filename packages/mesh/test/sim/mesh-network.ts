@@ -25,7 +25,9 @@ export interface MeshSimNode {
   /** Id of the message to how often the application got it. */
   readonly delivered: Map<string, number>
   readonly deliveredAtMs: Map<string, number>
+  /** Everything but user messages and hearsay. */
   readonly events: Emitted[]
+  readonly messages: Extract<MeshEffect, { type: 'message' }>[]
   readonly peers: Map<string, Peer>
   readonly machine: () => MeshMachine
   id: string
@@ -63,6 +65,7 @@ export class MeshNetwork {
       delivered: new Map(),
       deliveredAtMs: new Map(),
       events: [],
+      messages: [],
       peers: new Map(),
       id: '',
       machine: () => {
@@ -166,6 +169,7 @@ export class MeshNetwork {
     if (effect.type === 'message') {
       const key = toHex(effect.message.id)
       count(node.delivered, key)
+      node.messages.push(effect)
       node.deliveredAtMs.set(key, this.sim.nowMs)
       return
     }
