@@ -20,7 +20,7 @@ export class MessageQueue<Message extends Sized> {
   #first = 0
   #bytes = 0
   #dropped = 0
-  #wake: (() => void) | undefined
+  readonly #readers = new Set<() => void>()
 
   constructor(limits: MessageQueueLimits) {
     this.#limits = limits
@@ -43,7 +43,7 @@ export class MessageQueue<Message extends Sized> {
       this.take()
       this.#dropped += 1
     }
-    this.#wake?.()
+    this.wakeReader()
   }
 
   /** Takes the oldest message; undefined when there is none. */
@@ -60,8 +60,24 @@ export class MessageQueue<Message extends Sized> {
     return message
   }
 
-  /** Calls back at the next message; one waiter at a time. */
-  onNext(wake: (() => void) | undefined): void {
-    this.#wake = wake
+  /** Resolves at the next message, when the signal is aborted, or when `wakeReader` is called. */
+  next(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#readers.delete(wake)
+        signal?.removeEventListener('abort', wake)
+        resolve()
+      }
+      if (signal?.aborted === true) {
+        resolve()
+        return
+      }
+      this.#readers.add(wake)
+      signal?.addEventListener('abort', wake)
+    })
+  }
+
+  wakeReader(): void {
+    for (const wake of [...this.#readers]) wake()
   }
 }

@@ -25,9 +25,7 @@ export interface RemoteRequest {
 }
 
 /** Answers a question; what it throws is told to the asking node as text. */
-export type Responder = (
-  request: RemoteRequest,
-) => readonly Value[] | Promise<readonly Value[]>
+export type Responder = (request: RemoteRequest) => readonly Value[] | Promise<readonly Value[]>
 
 interface OpenRequest {
   readonly peer: string

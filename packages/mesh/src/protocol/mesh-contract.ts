@@ -76,7 +76,7 @@ export type MeshInput =
       readonly type: 'deliver'
       readonly request: RequestId
       readonly peer: string
-      readonly payload: readonly Value[]
+      readonly message: WireMessage
       readonly timeoutMs: number
     }
   /** Asks every neighbour for its peers list. */

@@ -73,19 +73,22 @@ import { TreeDissemination } from './tree-dissemination.ts'
 export interface MeshMachineOptions extends PeersOptions {
   readonly policy?: MeshPolicy
   readonly meshLimits?: Partial<MeshLimits>
+  /** Addresses dialled again and again while there are too few links; the first time is the application's. */
+  readonly bootstrap?: readonly string[]
   /** `flood` is the plain relay of protocol 0.7; `tree` (default) needs extensions to be on. */
   readonly dissemination?: 'tree' | 'flood'
 }
 
 /** Why the peer layer was asked to connect: for the caller, for a search, or to have enough links. */
-type Dial =
+type Dial = { readonly address: string } & (
   | { readonly type: 'command'; readonly request: RequestId }
-  | { readonly type: 'search'; readonly wanted: string }
   | { readonly type: 'overlay'; readonly id: string }
+  | { readonly type: 'search' | 'bootstrap' }
+)
 
 /** Broadcasts with these sub-flags would be obeyed by old peers as if their neighbour had whispered them. */
 const neverRelayed: ReadonlySet<number | undefined> = new Set([flags.handshake, flags.peers])
-const backgroundDialTimeoutMs = 10_000
+const background = { timeoutMs: 10_000 }
 
 export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   readonly id: string
@@ -117,7 +120,12 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       secret: readSecret(options.randomBytes),
     })
     this.#exchange = new PeerExchange(options.randomBytes)
-    this.#overlay = new Overlay({ ownId: options.id, random: options.randomBytes, limits })
+    this.#overlay = new Overlay({
+      ownId: options.id,
+      random: options.randomBytes,
+      limits,
+      bootstrap: options.bootstrap ?? [],
+    })
     this.#searches = new Searches(options.randomBytes)
     this.#dissemination = usesTree
       ? new TreeDissemination({
@@ -127,6 +135,11 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
           limits,
         })
       : new FloodDissemination()
+  }
+
+  /** The own id as it goes on the wire. */
+  get wireId(): string | Uint8Array {
+    return this.#peers.wireId
   }
 
   /** The neighbours, by id. */
@@ -155,7 +168,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
         this.#tellPeers(input, now)
         break
       case 'connect':
-        this.#dial({ type: 'command', request: input.request }, input, now)
+        this.#dial({ type: 'command', request: input.request, address: input.address }, input, now)
         break
       case 'cancel':
         this.#cancel(input.request, now)
@@ -224,11 +237,10 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       this.#tellPeers({ type: 'disconnect', peer: surplus.id, reason }, now)
     }
     for (const { id, address } of this.#overlay.takeDials(now)) {
-      this.#dial(
-        { type: 'overlay', id },
-        { address, expectedId: id, timeoutMs: backgroundDialTimeoutMs },
-        now,
-      )
+      this.#dial({ type: 'overlay', id, address }, background, now)
+    }
+    for (const address of this.#overlay.takeBootstraps(now)) {
+      this.#dial({ type: 'bootstrap', address }, background, now)
     }
   }
 
@@ -281,7 +293,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.#effects.push({ type: 'peer-join', peer })
     this.#sendCopies(this.#dissemination.addNeighbour(peer, now), now)
     for (const search of this.#searches.takeFound(peer.id)) {
-      this.#handOver(search.request, peer, search.payload, now)
+      this.#handOver(search.request, peer, search.message, now)
     }
   }
 
@@ -295,18 +307,14 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
 
   #dial(
     dial: Dial,
-    target: {
-      readonly address: string
-      readonly expectedId?: string | undefined
-      readonly timeoutMs: number
-    },
+    target: { readonly expectedId?: string | undefined; readonly timeoutMs: number },
     now: Now,
   ): void {
     this.#lastDial += 1
     this.#dials.set(this.#lastDial, dial)
-    const { address, expectedId, timeoutMs } = target
+    const { expectedId, timeoutMs } = target
     this.#tellPeers(
-      { type: 'connect', request: this.#lastDial, address, expectedId, timeoutMs },
+      { type: 'connect', request: this.#lastDial, address: dial.address, expectedId, timeoutMs },
       now,
     )
   }
@@ -314,6 +322,8 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   #onConnected(request: RequestId, peer: Peer): void {
     const dial = this.#dials.get(request)
     this.#dials.delete(request)
+    if (dial !== undefined) this.#overlay.noteAnswer(dial.address, peer)
+    if (dial?.type === 'overlay') this.#overlay.dialSucceeded(dial.id, peer)
     if (dial?.type !== 'command') return
     this.#effects.push({ type: 'connected', request: dial.request, peer })
   }
@@ -363,8 +373,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     const { senderAs, tail } = options
     const message = this.#stamps.create(
       { sender: this.#sender(senderAs), payload, ...(tail !== undefined && { tail }) },
-      ({ id }) => this.#seen.has(messageKey(id)),
-      now,
+      now.utcSeconds,
     )
     this.#seen.check(messageKey(message.id), message.time, now)
     return message
@@ -390,10 +399,10 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   }
 
   #deliver(command: Extract<MeshInput, { type: 'deliver' }>, now: Now): void {
-    const { request, payload, timeoutMs } = command
+    const { request, message, timeoutMs } = command
     const peer = this.#open.get(command.peer)
     if (peer !== undefined) {
-      this.#handOver(request, peer, payload, now)
+      this.#handOver(request, peer, message, now)
       return
     }
     if (command.peer === this.id) {
@@ -401,7 +410,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       this.#effects.push({ type: 'send-failed', request, error })
       return
     }
-    const search = this.#searches.open(command.peer, payload, { request, timeoutMs }, now)
+    const search = this.#searches.open(command.peer, message, { request, timeoutMs }, now)
     if (search === undefined) {
       const error = new P2pError('P2P_TOO_MANY_SEARCHES', 'too many searches are under way')
       this.#effects.push({ type: 'send-failed', request, error })
@@ -420,8 +429,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   }
 
   #dialForSearch(wanted: string, address: string, now: Now): void {
-    const timeoutMs = backgroundDialTimeoutMs
-    this.#dial({ type: 'search', wanted }, { address, expectedId: wanted, timeoutMs }, now)
+    this.#dial({ type: 'search', address }, { ...background, expectedId: wanted }, now)
   }
 
   #onSearchDeadline(now: Now): void {
@@ -432,8 +440,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     for (const search of this.#searches.takeSecondForms(now)) this.#ask(search, 'bytes', now)
   }
 
-  #handOver(request: RequestId, peer: Peer, payload: readonly Value[], now: Now): void {
-    const message = this.#whisper(payload, now)
+  #handOver(request: RequestId, peer: Peer, message: WireMessage, now: Now): void {
     this.#sendTo(peer.id, message, 'own', now)
     this.#effects.push({ type: 'sent', request, message })
   }

@@ -10,7 +10,7 @@
  * Source: spec/wire.md, 5 and 9; spec/mesh.md, 4.2 rule 4.
  */
 import { createMessage, flags, type Value, type WireMessage } from '@p2p/serializer'
-import type { Now } from '@p2p/base'
+import { messageKey, type MessageKey } from './message-key.ts'
 import { encodeTail, tailItems } from './message-tail.ts'
 
 export interface OutgoingBroadcast {
@@ -21,35 +21,52 @@ export interface OutgoingBroadcast {
   readonly tail?: ReadonlyMap<number, Uint8Array>
 }
 
+/** Ids of one second that are remembered; a message beyond gets a number without need, which is harmless. */
+const maxKeysPerSecond = 65_536
+
 export class OutgoingStamps {
   /** Counts only messages that needed a number; it never repeats within a node's life. */
   #number = 0
+  #second = 0
+  /** Messages of that second. */
+  readonly #keys = new Set<MessageKey>()
 
   /**
    * Packs a broadcast with an id that was not used before.
    *
-   * @param isTaken tells whether a message with this id was sent or seen
    * @throws EncodeError for values that the wire cannot carry
    */
-  create(
-    outgoing: OutgoingBroadcast,
-    isTaken: (message: WireMessage) => boolean,
-    now: Now,
-  ): WireMessage {
-    const items = new Map(outgoing.tail)
-    for (;;) {
-      const message = createMessage({
-        type: flags.broadcast,
-        sender: outgoing.sender,
-        time: Math.floor(now.utcSeconds),
-        payload: outgoing.payload,
-        ...(items.size > 0 && { tail: encodeTail(items) }),
-      })
-      if (!isTaken(message)) return message
-      this.#number += 1
-      items.set(tailItems.messageNumber, numberBytes(this.#number))
+  create(outgoing: OutgoingBroadcast, utcSeconds: number): WireMessage {
+    const time = Math.floor(utcSeconds)
+    if (time !== this.#second) {
+      this.#second = time
+      this.#keys.clear()
     }
+    let message = compose(outgoing, time, outgoing.tail)
+    const isFull = this.#keys.size >= maxKeysPerSecond
+    if (isFull || this.#keys.has(messageKey(message.id))) {
+      this.#number += 1
+      const tail = new Map(outgoing.tail).set(tailItems.messageNumber, numberBytes(this.#number))
+      message = compose(outgoing, time, tail)
+    }
+    if (!isFull) this.#keys.add(messageKey(message.id))
+    return message
   }
+}
+
+function compose(
+  outgoing: OutgoingBroadcast,
+  time: number,
+  tail: ReadonlyMap<number, Uint8Array> | undefined,
+): WireMessage {
+  const { sender, payload } = outgoing
+  return createMessage({
+    type: flags.broadcast,
+    sender,
+    time,
+    payload,
+    ...(tail !== undefined && tail.size > 0 && { tail: encodeTail(tail) }),
+  })
 }
 
 function numberBytes(number: number): Uint8Array {

@@ -81,6 +81,15 @@ interface KnownPeer extends HeardPeer {
   notBeforeMs: number
 }
 
+/** An address that the application named: dialled for as long as the node lives. */
+interface Bootstrap {
+  readonly address: string
+  /** Who answered there last; it may call itself by another address. */
+  peerId: string | undefined
+  failures: number
+  notBeforeMs: number
+}
+
 interface Neighbour {
   readonly peer: Peer
   readonly openedMs: number
@@ -88,6 +97,8 @@ interface Neighbour {
 
 /** How long a surplus link is left standing. */
 const surplusGraceMs = 5_000
+/** Longest and shortest pause between dials of one bootstrap address. */
+const bootstrapPauseMs = { shortest: 1_000, longest: 60_000 }
 /** A link that the other end closed within this time was not wanted: not dialled again for a while. */
 const shortLifeMs = 60_000
 /** Spread of the first dial, so that a list does not make everybody dial at once. */
@@ -107,6 +118,7 @@ export class Overlay {
   readonly #dialling = new Map<string, KnownPeer>()
   /** Results of `publicGroup` by address. */
   readonly #groups = new Map<string, string | undefined>()
+  readonly #bootstraps: readonly Bootstrap[]
   #nextDialMs = -Infinity
   #nextRescueMs = -Infinity
   /** Result of `nextDeadline`, which looks at every known peer; undefined after a change. */
@@ -116,7 +128,14 @@ export class Overlay {
     readonly ownId: string
     readonly random: RandomBytes
     readonly limits?: Partial<OverlayLimits>
+    readonly bootstrap?: readonly string[]
   }) {
+    this.#bootstraps = (options.bootstrap ?? []).map((address) => ({
+      address,
+      peerId: undefined,
+      failures: 0,
+      notBeforeMs: -Infinity,
+    }))
     this.#ownId = options.ownId
     this.#random = options.random
     this.#limits = { ...defaultOverlayLimits, ...options.limits }
@@ -197,6 +216,47 @@ export class Overlay {
     if (known.failures >= maxFailures) this.#forget(known)
   }
 
+  /** A dial of ours led to this peer, which may have another id than the one we knew there. */
+  dialSucceeded(id: string, peer: Peer): void {
+    const known = this.#dialling.get(id)
+    this.#dialling.delete(id)
+    this.#cachedDeadlineMs = undefined
+    if (known !== undefined && id !== peer.id) this.#forget(known)
+  }
+
+  /** Somebody answered at this address, whoever wanted it dialled. */
+  noteAnswer(address: string, peer: Peer): void {
+    for (const bootstrap of this.#bootstraps) {
+      if (bootstrap.address !== address) continue
+      bootstrap.peerId = peer.id
+      bootstrap.failures = 0
+      this.#cachedDeadlineMs = undefined
+    }
+  }
+
+  /** The bootstrap addresses to dial now: those that no neighbour has, while links are wanted. */
+  takeBootstraps(now: Now): readonly string[] {
+    const due = this.#wantedBootstraps().filter(({ notBeforeMs }) => notBeforeMs <= now.monoMs)
+    if (due.length > 0) this.#cachedDeadlineMs = undefined
+    for (const bootstrap of due) {
+      const { shortest, longest } = bootstrapPauseMs
+      const pauseMs = Math.min(shortest * 2 ** bootstrap.failures, longest)
+      bootstrap.failures += 1
+      bootstrap.notBeforeMs = now.monoMs + pauseMs / 2 + this.#spread(pauseMs)
+    }
+    return due.map(({ address }) => address)
+  }
+
+  #wantedBootstraps(): Bootstrap[] {
+    if (this.#bootstraps.length === 0 || !this.#wantsMore()) return []
+    return this.#bootstraps.filter(({ peerId }) => !this.#peers.has(peerId ?? ''))
+  }
+
+  #bootstrapDeadline(): number {
+    const moments = this.#wantedBootstraps().map(({ notBeforeMs }) => notBeforeMs)
+    return Math.min(Infinity, ...moments)
+  }
+
   /** Whom to dial now. */
   takeDials(now: Now): readonly HeardPeer[] {
     if (now.monoMs < this.#earliestDial()) return []
@@ -219,7 +279,11 @@ export class Overlay {
   }
 
   nextDeadline(): number {
-    this.#cachedDeadlineMs ??= Math.min(this.#earliestDial(), this.#surplusDeadline())
+    this.#cachedDeadlineMs ??= Math.min(
+      this.#earliestDial(),
+      this.#surplusDeadline(),
+      this.#bootstrapDeadline(),
+    )
     return this.#cachedDeadlineMs
   }
 
@@ -255,9 +319,7 @@ export class Overlay {
 
   /** The last of our own kind that dialled us. */
   #youngestIncoming(): Neighbour | undefined {
-    return [...this.#peers.values()].findLast(
-      ({ peer }) => !peer.outgoing && peer.kind === 'ours',
-    )
+    return [...this.#peers.values()].findLast(({ peer }) => !peer.outgoing && peer.kind === 'ours')
   }
 
   #rescueDeadline(): number {

@@ -50,7 +50,7 @@ export interface Search {
   readonly request: RequestId
   readonly wanted: string
   /** What is handed over once the peer is there. */
-  readonly payload: readonly Value[]
+  readonly message: WireMessage
   readonly searchId: string
   readonly deadlineMs: number
   secondFormMs: number
@@ -72,7 +72,7 @@ export class Searches {
   /** Opens a search; undefined when too many are open. The caller floods `question(search)`. */
   open(
     wanted: string,
-    payload: readonly Value[],
+    message: WireMessage,
     options: { readonly request: RequestId; readonly timeoutMs: number },
     now: Now,
   ): Search | undefined {
@@ -80,7 +80,7 @@ export class Searches {
     const search: Search = {
       request: options.request,
       wanted,
-      payload,
+      message,
       searchId: encodeBase58Integer(this.#random(searchIdBytes)),
       deadlineMs: now.monoMs + options.timeoutMs,
       secondFormMs: now.monoMs + secondFormAfterMs,

@@ -1,12 +1,17 @@
 import { expect, test } from '@jest/globals'
-import { flags } from '@p2p/serializer'
+import { createMessage, flags } from '@p2p/serializer'
 import { MeshNetwork, type MeshSimNode } from './mesh-network.ts'
 
 const fixedGraph = { listsPeersAfterHandshake: false, dialsKnownPeers: false }
 
 function deliver(from: MeshSimNode, to: string, text: string): void {
-  const payload = [flags.whisper, text]
-  from.sim.command({ type: 'deliver', request: 77, peer: to, payload, timeoutMs: 8_000 })
+  const message = createMessage({
+    type: flags.whisper,
+    sender: from.id,
+    time: Math.floor(from.sim.now().utcSeconds),
+    payload: [flags.whisper, text],
+  })
+  from.sim.command({ type: 'deliver', request: 77, peer: to, message, timeoutMs: 8_000 })
 }
 
 const outcome = (node: MeshSimNode): string[] =>

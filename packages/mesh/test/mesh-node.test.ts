@@ -1,0 +1,227 @@
+import { afterEach, expect, test } from '@jest/globals'
+import { createServer } from 'node:net'
+import { MeshNode, type MeshNodeOptions } from '../src/mesh-node.ts'
+import type { ReceivedMessage } from '../src/received-message.ts'
+import type { TopicSchema } from '../src/topic.ts'
+
+const opened: MeshNode[] = []
+
+async function open(options: MeshNodeOptions = {}): Promise<MeshNode> {
+  const node = await MeshNode.open({ listen: 'tcp://127.0.0.1:0', ...options })
+  opened.push(node)
+  return node
+}
+
+/** A listening node and one that joined it. */
+async function pair(): Promise<readonly [MeshNode, MeshNode]> {
+  const a = await open()
+  const joined = new Promise((resolve) => {
+    a.on('connect', resolve)
+  })
+  const b = await open({ connect: a.addresses })
+  await joined
+  return [a, b]
+}
+
+function nextMessage(node: MeshNode): Promise<ReceivedMessage> {
+  return new Promise((resolve) => {
+    node.on('message', resolve, { once: true })
+  })
+}
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((node) => node.close()))
+})
+
+test('a broadcast reaches the other node, and its reply comes back', async () => {
+  const [a, b] = await pair()
+  const received = nextMessage(b)
+  const id = a.broadcast('this is', 'a test')
+  const message = await received
+  expect(message).toMatchObject({ id, packets: ['this is', 'a test'], sender: a.id })
+  expect(message.isPrivate).toBe(false)
+  const answered = nextMessage(a)
+  await message.reply('got', message.packets)
+  expect(await answered).toMatchObject({ packets: ['got', ['this is', 'a test']], isPrivate: true })
+})
+
+test('equal messages sent at once all arrive', async () => {
+  const [a, b] = await pair()
+  const ids = Array.from({ length: 20 }, () => a.broadcast('again'))
+  expect(new Set(ids).size).toBe(20)
+  const received: string[] = []
+  for await (const message of b.messages()) {
+    received.push(message.id)
+    if (received.length === 20) break
+  }
+  expect(received).toEqual(ids)
+})
+
+test('a whisper reaches one neighbour, and is refused for a node that is none', async () => {
+  const [a, b] = await pair()
+  const received = nextMessage(b)
+  a.whisper(b.id, 'psst')
+  expect((await received).packets).toEqual(['psst'])
+  expect(() => a.whisper('nobody', 'psst')).toThrow(
+    expect.objectContaining({ code: 'P2P_NOT_CONNECTED' }),
+  )
+})
+
+test('send to an unknown node rejects with a code within its time', async () => {
+  const [a] = await pair()
+  await expect(a.deliver('nobody', ['hello'], { timeoutMs: 50 })).rejects.toMatchObject({
+    code: 'P2P_PEER_NOT_FOUND',
+  })
+})
+
+test('values that the wire cannot carry are refused at once', async () => {
+  const [a, b] = await pair()
+  const circle: unknown[] = []
+  circle.push(circle)
+  expect(() => a.broadcast(circle as never)).toThrow()
+  const received = nextMessage(b)
+  a.broadcast('still works')
+  expect((await received).packets).toEqual(['still works'])
+})
+
+test('receive hands out what waits, one or several', async () => {
+  const [a, b] = await pair()
+  expect(b.receive()).toBeUndefined()
+  const last = new Promise<void>((resolve) => {
+    b.on('message', (message) => {
+      if (message.packets[0] === 3) resolve()
+    })
+  })
+  for (const number of [1, 2, 3]) a.broadcast(number)
+  await last
+  expect(b.receive()?.packets).toEqual([1])
+  expect(b.receive(5).map(({ packets }) => packets[0])).toEqual([2, 3])
+})
+
+test('a handler can keep messages, and one that throws does not stop them', async () => {
+  const [a, b] = await pair()
+  const kept: unknown[] = []
+  const errors: string[] = []
+  b.on('error', ({ code }) => errors.push(code))
+  const stop = b.handle((message) => {
+    if (message.packets[0] === 'throw') throw new Error('handler fault')
+    kept.push(message.packets[0])
+    return message.packets[0] === 'mine'
+  })
+  const received = nextMessage(b)
+  for (const text of ['mine', 'throw']) a.broadcast(text)
+  expect((await received).packets).toEqual(['throw'])
+  expect(kept).toEqual(['mine'])
+  expect(errors).toEqual(['P2P_HANDLER_FAILED'])
+  stop()
+  const next = nextMessage(b)
+  a.broadcast('mine')
+  expect((await next).packets).toEqual(['mine'])
+})
+
+const numberSchema: TopicSchema<number> = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value) =>
+      typeof value === 'number' ? { value } : { issues: [{ message: 'not a number' }] },
+  },
+}
+
+test('a topic hands on what fits its schema and tells of the rest', async () => {
+  const [a, b] = await pair()
+  const rejected = new Promise((resolve) => {
+    b.on('message:rejected', resolve)
+  })
+  const values: number[] = []
+  b.topic('numbers', numberSchema).on((value, { sender }) => {
+    expect(sender).toBe(a.id)
+    values.push(value)
+  })
+  const free = {
+    '~standard': { ...numberSchema['~standard'], validate: (value: unknown) => ({ value }) },
+  }
+  const topic = a.topic('numbers', free)
+  topic.publish(7)
+  topic.publish('seven')
+  expect(await rejected).toEqual({ topic: 'numbers', sender: a.id, issues: ['not a number'] })
+  expect(values).toEqual([7])
+  expect(b.receive()).toBeUndefined()
+})
+
+test('a request is answered by the responder of the other node', async () => {
+  const [a, b] = await pair()
+  b.respond(({ packets, sender }) => ['sum', Number(packets[0]) + Number(packets[1]), sender])
+  expect(await a.request(b.id, [1, 2])).toEqual(['sum', 3, a.id])
+  b.respond(() => {
+    throw new Error('not today')
+  })
+  await expect(a.request(b.id, [1, 2])).rejects.toMatchObject({ code: 'P2P_REQUEST_REFUSED' })
+  b.respond(() => new Promise(() => undefined))
+  await expect(a.request(b.id, [], { timeoutMs: 30 })).rejects.toMatchObject({
+    code: 'P2P_REQUEST_TIMEOUT',
+  })
+  expect(a.metrics()['openRequests']).toBe(0)
+})
+
+test('connect rejects with a code for each step that can fail', async () => {
+  const a = await open()
+  const wrong = await open({ subnet: 'other' })
+  const silent = createServer((socket) => socket.resume())
+  const chatty = createServer((socket) => socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+  const portOf = async (server: ReturnType<typeof createServer>): Promise<number> => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+  const codeOf = async (address: string): Promise<unknown> =>
+    a.connect(address, { timeoutMs: 300 }).then(
+      () => 'connected',
+      (error: { code?: string }) => error.code,
+    )
+  const [silentPort, chattyPort] = [await portOf(silent), await portOf(chatty)]
+  const [wrongAddress = ''] = wrong.addresses
+  expect(await codeOf(wrongAddress)).toBe('P2P_WRONG_NETWORK')
+  expect(await codeOf(`tcp://127.0.0.1:${silentPort}`)).toBe('P2P_HANDSHAKE_TIMEOUT')
+  expect(await codeOf(`tcp://127.0.0.1:${chattyPort}`)).toBe('P2P_NOT_P2P')
+  for (const server of [silent, chatty]) {
+    await new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve()
+      })
+    })
+  }
+  expect(await codeOf(`tcp://127.0.0.1:${silentPort}`)).toBe('P2P_CONNECTION_REFUSED')
+  expect(await codeOf(a.addresses[0] ?? '')).toBe('P2P_SELF')
+  await a.close()
+  expect(a.metrics()['handles']).toBe(0)
+})
+
+test('close ends the iterator, rejects what waits, and may be called twice', async () => {
+  const [a, b] = await pair()
+  const ended = (async () => {
+    const messages: unknown[] = []
+    for await (const message of b.messages()) messages.push(message)
+    return messages
+  })()
+  const waiting = b.deliver('nobody', ['hello'])
+  const outcome = expect(waiting).rejects.toMatchObject({ code: 'P2P_CLOSED' })
+  await b.close()
+  await b.close()
+  await outcome
+  expect(await ended).toEqual([])
+  expect(() => b.broadcast('late')).toThrow(expect.objectContaining({ code: 'P2P_CLOSED' }))
+  expect(b.metrics()['handles']).toBe(0)
+  expect(a.id).not.toBe(b.id)
+})
+
+test('a signal ends waiting for messages', async () => {
+  const b = await open()
+  const abort = new AbortController()
+  const reading = (async () => {
+    for await (const message of b.messages({ signal: abort.signal })) return message
+    return 'ended'
+  })()
+  abort.abort()
+  expect(await reading).toBe('ended')
+})
