@@ -49,13 +49,6 @@ export interface NodeLimits {
   readonly replyAllowanceBytesPerMinute: number
   /** The largest last message that an old peer's "send it again" is honoured for, once per message. */
   readonly maxResendBytes: number
-  /** Dials that peers (not the application) make us do. A hostile list cannot turn us into a flooder. */
-  readonly maxDialsPerSecond: number
-  /** The same address is not dialled twice within this time, unless the application says so. */
-  readonly redialPauseMs: number
-  /** First and longest pause before a lost peer is dialled again; each is drawn from half to full. */
-  readonly minRedialDelayMs: number
-  readonly maxRedialDelayMs: number
   /** Addresses remembered for later. Above: the worst of a full bucket is forgotten. */
   readonly maxKnownAddresses: number
 }
@@ -85,10 +78,6 @@ export const defaultLimits: NodeLimits = {
   maxReplyFactor: 10,
   replyAllowanceBytesPerMinute: 65_536,
   maxResendBytes: 65_536,
-  maxDialsPerSecond: 4,
-  redialPauseMs: 60_000,
-  minRedialDelayMs: 500,
-  maxRedialDelayMs: 60_000,
   maxKnownAddresses: 1_024,
 }
 

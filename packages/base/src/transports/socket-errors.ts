@@ -23,6 +23,10 @@ export function systemCode(error: unknown): string {
 }
 
 export function dialError(address: string, cause: Error): P2pError {
+  if (systemCode(cause).startsWith('ERR_SSL_')) {
+    const text = `${address} answered, but not as a TLS server`
+    return new P2pError('P2P_NOT_TLS', text, { cause })
+  }
   const [code, text] = dialCodes.get(systemCode(cause)) ?? ['P2P_DIAL_FAILED', cause.message]
   return new P2pError(code, `cannot reach ${address}: ${text}`, { cause })
 }

@@ -1,24 +1,50 @@
 import { describe, expect, test } from '@jest/globals'
+import { WebSocket } from 'ws'
 import { testTransport } from '../../src/testing/index.ts'
 import { MemoryNetwork, MemoryTransport } from '../../src/transports/memory.ts'
 import { TcpTransport } from '../../src/transports/tcp.ts'
+import { TlsTransport } from '../../src/transports/tls.ts'
+import { WebSocketTransport } from '../../src/transports/websocket.ts'
+import { BrowserWebSocketTransport } from '../../src/transports/websocket-browser.ts'
+import type { WebSocketConstructor } from '../../src/transports/websocket-browser.ts'
+import type { Transport } from '../../src/transport.ts'
 
-/** A port that was free a moment ago. */
-async function deadTcpAddress(): Promise<string> {
+/** A port that was free a moment ago, as an address of this scheme. */
+async function deadAddress(scheme: string): Promise<string> {
   const listener = await new TcpTransport().listen('tcp://127.0.0.1:0', () => undefined)
   await listener.close()
-  return listener.address
+  return listener.address.replace('tcp', scheme)
 }
 
-testTransport(
-  { describe, test, expect },
-  {
-    name: 'tcp',
-    create: () => new TcpTransport(),
-    anyAddress: () => 'tcp://127.0.0.1:0',
-    deadAddress: deadTcpAddress,
-  },
-)
+/** The browser's side dials, Node's side listens. */
+function browserTransport(): Transport {
+  const server = new WebSocketTransport()
+  const browser = new BrowserWebSocketTransport(WebSocket as unknown as WebSocketConstructor)
+  return {
+    schemes: browser.schemes,
+    dial: browser.dial.bind(browser),
+    listen: server.listen.bind(server),
+  }
+}
+
+const overSockets: readonly (readonly [string, string, () => Transport])[] = [
+  ['tcp', 'tcp', () => new TcpTransport()],
+  ['tls', 'tls', () => new TlsTransport()],
+  ['ws', 'ws', () => new WebSocketTransport()],
+  ['wss', 'wss', () => new WebSocketTransport()],
+  ['ws from a browser', 'ws', browserTransport],
+]
+for (const [name, scheme, create] of overSockets) {
+  testTransport(
+    { describe, test, expect },
+    {
+      name,
+      create,
+      anyAddress: () => `${scheme}://127.0.0.1:0`,
+      deadAddress: () => deadAddress(scheme),
+    },
+  )
+}
 
 const network = new MemoryNetwork()
 let names = 0
@@ -37,4 +63,28 @@ test('a listener on all interfaces names an address that others can dial', async
   expect(listener.address).toMatch(/^tcp:\/\/0\.0\.0\.0:[1-9]/)
   expect(listener.advertised).toMatch(/^tcp:\/\/(?!0\.0\.0\.0)\d+\.\d+\.\d+\.\d+:[1-9]/)
   await listener.close()
+})
+
+test('a WebSocket dial to a plain web server, and TLS to something else, have their own codes', async () => {
+  const web = await new WebSocketTransport().listen('ws://127.0.0.1:0', () => undefined)
+  const plain = await new TcpTransport().listen('tcp://127.0.0.1:0', (link) => {
+    link.attach({
+      onBytes: () => link.destroy(),
+      onDrain: () => undefined,
+      onClose: () => undefined,
+    })
+    link.send(new TextEncoder().encode('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'))
+  })
+  const ask = (transport: Transport, address: string): Promise<unknown> =>
+    transport.dial(address, { timeoutMs: 2_000 })
+  await expect(ask(new TlsTransport(), web.address.replace('ws', 'tls'))).rejects.toMatchObject({
+    code: 'P2P_NOT_TLS',
+  })
+  await expect(
+    ask(new WebSocketTransport(), plain.address.replace('tcp', 'ws')),
+  ).rejects.toMatchObject({
+    code: 'P2P_NOT_WEBSOCKET',
+  })
+  await web.close()
+  await plain.close()
 })
