@@ -32,7 +32,15 @@ const tasks = {
 function turbo(name) {
   return {
     program: 'pnpm',
-    args: ['exec', 'turbo', 'run', name, '--output-logs=new-only', '--log-order=grouped'],
+    args: [
+      'exec',
+      'turbo',
+      'run',
+      name,
+      '--output-logs=new-only',
+      '--log-order=grouped',
+      '--concurrency=100%',
+    ],
     turbo: true,
   }
 }
@@ -46,6 +54,8 @@ function node(file) {
 // Progress goes to stderr: what a task prints on stdout may be read by a program.
 const say = (text) => process.stderr.write(`[p2p] ${text}\n`)
 
+// npm moves to the root of the project; a path among the arguments means where the caller stands.
+const callersFolder = process.env.INIT_CWD ?? process.cwd()
 const pinned = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager
 const pnpm = (pnpmArgs, stdout = 'inherit') => {
   const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx'
@@ -92,6 +102,6 @@ for (const command of selected.run) {
   stop(
     command.program === 'pnpm'
       ? pnpm(commandArgs)
-      : spawnSync(command.program, commandArgs, { cwd: process.cwd(), stdio: 'inherit' }),
+      : spawnSync(command.program, commandArgs, { cwd: callersFolder, stdio: 'inherit' }),
   )
 }

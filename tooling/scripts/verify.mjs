@@ -19,7 +19,14 @@ const script = (name, file, ...args) => ({
 })
 /** Checks print their result, or a table, on lines of their own; notes of npm are left out. */
 const isResultLine = (line) => line !== '' && !/^npm |^\[p2p\]/.test(line)
-const turbo = (task) => ['exec', 'turbo', 'run', task, '--output-logs=errors-only']
+const turbo = (task) => [
+  'exec',
+  'turbo',
+  'run',
+  task,
+  '--output-logs=errors-only',
+  '--concurrency=100%',
+]
 
 const stages = [
   pnpm('lint', ...turbo('lint')),
