@@ -1,0 +1,189 @@
+/**
+ * Handing out UUIDs to newcomers.
+ *
+ * A join request climbs to the member with the highest UUID: each node passes it on to the highest
+ * entry of its peer book, unless it is the highest itself. That one dials the newcomer if need be,
+ * gives it the UUID of somebody who left, or the next one, and announces it. Requests are taken one
+ * at a time. A freed UUID is used again only when its last owner was seen to be gone, or after a
+ * while: p2py nodes announce departures that never were.
+ *
+ * Source: spec p2py, 4 and 13; p2py 0.23 p2p.py, handle_join_request.
+ * @compat p2py uses a free UUID at once, also that of a living node (admission.test.ts).
+ */
+import { isP2pError, P2pError } from '@p2p/base'
+import type { LinkId } from '@p2p/base'
+import type { PyValue } from '../pickle/values.ts'
+import type { Gossip } from './gossip.ts'
+import type { P2pyLimits } from './limits.ts'
+import type { Links, ReadyLink } from './links.ts'
+import type { Membership } from './membership.ts'
+import { joinFinalized, newPeer, readJoinRequest } from './membership-messages.ts'
+import { encodeMessage, type Response } from './messages.ts'
+import { addressToUrl, type NodeAddress } from './node-address.ts'
+import type { Outbox } from './outbox.ts'
+import type { Reach } from './reach.ts'
+
+interface WaitingJoin {
+  readonly joiner: NodeAddress
+  /** The request as it came, to be passed on unchanged. */
+  readonly value: PyValue
+  readonly link: LinkId
+}
+
+/** A newcomer that asks again within this time gets the same answer again. */
+const repeatMs = 30_000
+const maxRemembered = 256
+
+export class Admission {
+  readonly #limits: P2pyLimits
+  readonly #outbox: Outbox
+  readonly #links: Links
+  readonly #members: Membership
+  readonly #reach: Reach
+  readonly #gossip: Gossip
+  readonly #waiting: WaitingJoin[] = []
+  /** Address URL to what we gave it, oldest first. */
+  readonly #admitted = new Map<string, { readonly uuid: number; readonly atMs: number }>()
+  /** The request that is being worked on. */
+  #current: WaitingJoin | undefined
+
+  constructor(options: {
+    readonly limits: P2pyLimits
+    readonly outbox: Outbox
+    readonly links: Links
+    readonly members: Membership
+    readonly reach: Reach
+    readonly gossip: Gossip
+  }) {
+    this.#limits = options.limits
+    this.#outbox = options.outbox
+    this.#links = options.links
+    this.#members = options.members
+    this.#reach = options.reach
+    this.#gossip = options.gossip
+  }
+
+  onJoinRequest(peer: ReadyLink, message: Response): void {
+    const joiner = readJoinRequest(message)
+    if (joiner === undefined) {
+      this.#reject(peer.remote, new P2pError('P2P_BAD_MESSAGE', 'a join request without address'))
+    } else if (this.#waiting.length >= this.#limits.maxWaitingJoins) {
+      this.#reject(peer.remote, new P2pError('P2P_TOO_BUSY', 'too many nodes want to join'))
+    } else {
+      this.#waiting.push({ joiner, value: message.fields, link: peer.link })
+    }
+  }
+
+  /** Works on what waits, unless we ourselves are on the way into a network. */
+  advance(isJoining: boolean): void {
+    while (this.#current === undefined && !isJoining) {
+      this.#current = this.#waiting.shift()
+      if (this.#current === undefined) return
+      this.#work(this.#current)
+    }
+  }
+
+  reset(): void {
+    this.#waiting.length = 0
+    this.#current = undefined
+    this.#admitted.clear()
+  }
+
+  onReached(joiner: NodeAddress, result: ReadyLink | P2pError): void {
+    if (this.#current?.joiner !== joiner) return
+    this.#current = undefined
+    if (isP2pError(result)) this.#reject(addressToUrl(joiner), result)
+    else this.#admit(joiner, result)
+  }
+
+  /** The end of passing a request on to a member that is not in our peer book. */
+  onForwarded(uuid: number, value: PyValue, result: ReadyLink | P2pError): void {
+    const join = this.#current
+    if (join?.value !== value) return
+    this.#current = undefined
+    if (isP2pError(result)) {
+      this.#gossip.giveUp(uuid)
+      this.#waiting.unshift(join)
+    } else {
+      this.#links.send(result, value)
+      this.#dismiss(join)
+    }
+  }
+
+  #work(join: WaitingJoin): void {
+    if (this.#members.uuid === null) {
+      this.#members.enter(0)
+      this.#gossip.startRepairs()
+      this.#outbox.push({ type: 'joined', uuid: 0, networkSize: 1 })
+    }
+    const own = this.#members.uuid ?? 0
+    const top = Math.max(-1, ...this.#members.book.keys())
+    const next = this.#links.peer(this.#members.book.get(top))
+    const { highest } = this.#members
+    if (top > own && next !== undefined) {
+      this.#dismiss(join)
+      this.#links.send(next, join.value)
+      this.#current = undefined
+    } else if (highest > own) {
+      this.#reach.begin(
+        { uuid: highest },
+        { type: 'forward-join', uuid: highest, value: join.value },
+      )
+    } else {
+      this.#reach.begin({ address: join.joiner }, { type: 'admit', joiner: join.joiner })
+    }
+  }
+
+  /** The newcomer will be dialled by somebody else; p2py closes the link it asked on. */
+  #dismiss(join: WaitingJoin): void {
+    const peer = this.#links.peer(join.link)
+    if (peer === undefined || peer.isConstant) return
+    this.#links.endPolitely(peer, new P2pError('P2P_JOIN_FORWARDED', 'another member will answer'))
+  }
+
+  #admit(joiner: NodeAddress, peer: ReadyLink): void {
+    const own = this.#members.uuid
+    if (own === null) return
+    const nowMs = this.#outbox.now.monoMs
+    const url = addressToUrl(joiner)
+    const before = this.#admitted.get(url)
+    const isRepeated =
+      before !== undefined &&
+      nowMs - before.atMs < repeatMs &&
+      this.#members.book.get(before.uuid) === peer.link
+    const isMember = peer.uuid !== null && this.#members.book.get(peer.uuid) === peer.link
+    if (isMember && !isRepeated) this.#gossip.giveUp(peer.uuid ?? own) // it begins a new life
+    const uuid = isRepeated ? before.uuid : this.#chooseUuid(nowMs)
+    this.#remember(url, uuid, nowMs)
+    this.#gossip.learn(uuid, joiner)
+    this.#gossip.addToBook(uuid, peer)
+    const { highest, networkSize, active } = this.#members
+    const welcome = joinFinalized({
+      joinerUuid: uuid,
+      adderUuid: own,
+      networkSize: Math.max(networkSize, highest + 1), // p2py reaches no UUID from there on
+      activePeers: [...active, own],
+    })
+    this.#links.send(peer, encodeMessage(welcome))
+    if (!isRepeated) this.#gossip.announce(newPeer(uuid, joiner), [uuid])
+  }
+
+  #chooseUuid(nowMs: number): number {
+    const freed = [...this.#members.free].reverse()
+    const usable = freed.find(([, leftMs]) => nowMs - leftMs >= this.#limits.uuidQuarantineMs)
+    return usable?.[0] ?? this.#members.highest + 1
+  }
+
+  #remember(url: string, uuid: number, atMs: number): void {
+    this.#admitted.delete(url)
+    this.#admitted.set(url, { uuid, atMs })
+    for (const oldest of this.#admitted.keys()) {
+      if (this.#admitted.size <= maxRemembered) break
+      this.#admitted.delete(oldest)
+    }
+  }
+
+  #reject(remote: string, error: P2pError): void {
+    this.#outbox.push({ type: 'rejected', remote, error })
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Our own way into a network: ask one address after the other, until somebody tells us our UUID.
+ *
+ * The node we ask either answers itself, or ends the link and passes the request on; then the answer
+ * comes from a node that dials us. So the answer is taken from any link, but only while we wait, and
+ * only from a node that calls itself the adder (or has not named a UUID: the first node of a network
+ * gets its UUID by our very question).
+ *
+ * Source: spec p2py, 4; p2py 0.23 p2p.py, join_network and handle_join_request_finalized.
+ */
+import { isP2pError, P2pError } from '@p2p/base'
+import type { Deadlines } from '@p2p/base'
+import type { CommandId } from './events.ts'
+import type { Gossip } from './gossip.ts'
+import type { P2pyLimits } from './limits.ts'
+import type { Links, ReadyLink } from './links.ts'
+import type { Membership } from './membership.ts'
+import { joinRequest, readJoinFinalized } from './membership-messages.ts'
+import { encodeMessage, type Response } from './messages.ts'
+import type { NodeAddress } from './node-address.ts'
+import type { Outbox } from './outbox.ts'
+import type { Reach } from './reach.ts'
+
+interface Attempt {
+  readonly command: CommandId
+  readonly addresses: readonly NodeAddress[]
+  next: number
+  lastError: P2pError | undefined
+}
+
+export class Joining {
+  readonly #limits: P2pyLimits
+  readonly #outbox: Outbox
+  readonly #deadlines: Deadlines
+  readonly #links: Links
+  readonly #members: Membership
+  readonly #reach: Reach
+  readonly #gossip: Gossip
+  readonly #address: NodeAddress
+  #attempt: Attempt | undefined
+
+  constructor(options: {
+    readonly limits: P2pyLimits
+    readonly outbox: Outbox
+    readonly deadlines: Deadlines
+    readonly links: Links
+    readonly members: Membership
+    readonly reach: Reach
+    readonly gossip: Gossip
+    readonly address: NodeAddress
+  }) {
+    this.#limits = options.limits
+    this.#outbox = options.outbox
+    this.#deadlines = options.deadlines
+    this.#links = options.links
+    this.#members = options.members
+    this.#reach = options.reach
+    this.#gossip = options.gossip
+    this.#address = options.address
+  }
+
+  get isUnderWay(): boolean {
+    return this.#attempt !== undefined
+  }
+
+  /** To be called in no network and without links. */
+  start(command: CommandId, addresses: readonly NodeAddress[]): void {
+    this.#attempt = { command, addresses, next: 0, lastError: undefined }
+    this.#tryNext(this.#attempt)
+  }
+
+  cancel(error: P2pError): void {
+    const attempt = this.#attempt
+    if (attempt === undefined) return
+    this.#end()
+    this.#outbox.push({ type: 'failed', command: attempt.command, error })
+  }
+
+  onReached(result: ReadyLink | P2pError): void {
+    const attempt = this.#attempt
+    if (attempt === undefined) return
+    if (isP2pError(result)) {
+      attempt.lastError = result
+      this.#tryNext(attempt)
+      return
+    }
+    this.#links.send(result, encodeMessage(joinRequest(this.#address)))
+  }
+
+  /** False when the deadline belongs to somebody else. */
+  handleDeadline(name: string): boolean {
+    if (name !== 'join') return false
+    const attempt = this.#attempt
+    if (attempt === undefined) return true
+    attempt.lastError = new P2pError('P2P_JOIN_TIMEOUT', 'no member answered the join request')
+    this.#tryNext(attempt)
+    return true
+  }
+
+  onFinalized(peer: ReadyLink, message: Response): void {
+    const attempt = this.#attempt
+    const values = readJoinFinalized(message, this.#limits.maxMembers)
+    if (attempt === undefined || values === undefined) return
+    if (peer.uuid !== null && peer.uuid !== values.adderUuid) return
+    this.#end()
+    const members = this.#members
+    members.enter(values.joinerUuid)
+    for (const uuid of [values.adderUuid, ...values.activePeers]) members.addMember(uuid)
+    this.#gossip.addToBook(values.adderUuid, peer)
+    // Members that dialled us before we knew our UUID stand in our peer book from now on.
+    for (const other of this.#links.ready()) this.#gossip.onReady(other)
+    this.#gossip.startRepairs()
+    const { networkSize } = members
+    this.#outbox.push({ type: 'joined', uuid: values.joinerUuid, networkSize })
+    this.#outbox.push({ type: 'done', command: attempt.command, response: undefined })
+  }
+
+  #tryNext(attempt: Attempt): void {
+    const address = attempt.addresses[attempt.next]
+    attempt.next += 1
+    if (address === undefined) {
+      const reason = attempt.lastError
+      const error = new P2pError(
+        'P2P_JOIN_FAILED',
+        `none of ${attempt.addresses.length} addresses let this node into a network`,
+        reason === undefined ? {} : { cause: reason, facts: { lastCode: reason.code } },
+      )
+      this.cancel(error)
+      return
+    }
+    this.#deadlines.set('join', this.#outbox.now.monoMs + this.#limits.joinTimeoutMs)
+    this.#reach.begin({ address }, { type: 'join' })
+  }
+
+  #end(): void {
+    this.#attempt = undefined
+    this.#deadlines.delete('join')
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Limits of a p2py node. Everything that can grow because of a peer has a maximum here; each is an
+ * option (`limits: { maxLinks: 64 }`). Sizes are bytes, times milliseconds.
+ */
+import { defaultPickleLimits } from '../pickle/limits.ts'
+import { defaultMaxFrameBytes } from './frame.ts'
+
+export interface P2pyLimits {
+  /** One frame. Above: the link is closed. */
+  readonly maxFrameBytes: number
+  /**
+   * One frame to a Python node, which reads it with a single `recv`: 60 kB were seen to pass, 200 kB
+   * not (and the node is deaf on that link afterwards). Above: sending fails, nothing is sent.
+   */
+  readonly maxFrameBytesToPython: number
+  /** Values in one message, with shared ones counted each time. Above: the link is closed. */
+  readonly maxValues: number
+  /** Nesting of one message. */
+  readonly maxDepth: number
+  /** From an open link to the peer's info. Python nodes send theirs at once. */
+  readonly infoTimeoutMs: number
+  /** From a dial to an open link. */
+  readonly dialTimeoutMs: number
+  /** A frame may take this long; afterwards it has to come at 1 KiB per second or faster. */
+  readonly frameGraceMs: number
+  /** Links in all. Above: an incoming link is closed. */
+  readonly maxLinks: number
+  /** Links that have not sent their info. Above: an incoming link is closed. */
+  readonly maxPendingLinks: number
+  /** Silence after which a temporary link that we dialled is closed; p2py waits as long. */
+  readonly temporaryLinkMs: number
+  /** The same for a temporary link that we accepted: longer, so that the other side closes first. */
+  readonly acceptedLinkMs: number
+  /** Members of the network that are remembered. Above: announcements of new ones are dropped. */
+  readonly maxMembers: number
+  /** UUIDs of departed members that are kept for reuse. Above: the oldest is forgotten. */
+  readonly maxFreeUuids: number
+  /** Own requests waiting for an answer. Above: a request fails at once. */
+  readonly maxRequests: number
+  /** Requests of others that the application has not answered. Above: the oldest is forgotten. */
+  readonly maxIncomingRequests: number
+  /** Time-out of a request when its caller names none; p2py polls 50 times, every 200 ms. */
+  readonly requestTimeoutMs: number
+  /** One attempt of an address search; another neighbour is asked afterwards, up to three. */
+  readonly searchTimeoutMs: number
+  /** Address searches of others that are remembered, so that they do not run in circles. */
+  readonly maxRememberedSearches: number
+  /** Waiting for the answer to a join request, for each address. */
+  readonly joinTimeoutMs: number
+  /** Join requests of others that wait for their turn. Above: the newest is dropped. */
+  readonly maxWaitingJoins: number
+  /** Operations waiting for one node to be reached. Above: the newest fails. */
+  readonly maxWaitingTasks: number
+  /** Dials per second that messages of peers can make us do, after a burst of ten times as many. */
+  readonly maxPeerDialsPerSecond: number
+  /** Membership announcements per second and link, after a burst of ten times as many. */
+  readonly maxAnnouncementsPerSecond: number
+  /** Pause before a newcomer is dialled: it has to have understood that it joined. */
+  readonly newcomerDelayMs: number
+  /** A lost neighbour is dialled again within this time, before it counts as gone. */
+  readonly redialDelayMs: number
+  /** How long a UUID stays unused when we cannot ask whether its last owner is really gone. */
+  readonly uuidQuarantineMs: number
+  /** Time between two looks for neighbours that are missing in the peer book. */
+  readonly repairIntervalMs: number
+}
+
+export const defaultP2pyLimits: P2pyLimits = {
+  maxFrameBytes: defaultMaxFrameBytes,
+  maxFrameBytesToPython: 60_000,
+  maxValues: defaultPickleLimits.maxValues,
+  maxDepth: defaultPickleLimits.maxDepth,
+  infoTimeoutMs: 10_000,
+  dialTimeoutMs: 5_000,
+  frameGraceMs: 10_000,
+  maxLinks: 512,
+  maxPendingLinks: 64,
+  temporaryLinkMs: 8_000,
+  acceptedLinkMs: 30_000,
+  maxMembers: 65_536,
+  maxFreeUuids: 65_536,
+  maxRequests: 1_024,
+  maxIncomingRequests: 1_024,
+  requestTimeoutMs: 10_000,
+  searchTimeoutMs: 3_000,
+  maxRememberedSearches: 4_096,
+  joinTimeoutMs: 10_000,
+  maxWaitingJoins: 256,
+  maxWaitingTasks: 1_024,
+  maxPeerDialsPerSecond: 10,
+  maxAnnouncementsPerSecond: 200,
+  newcomerDelayMs: 250,
+  redialDelayMs: 1_000,
+  uuidQuarantineMs: 10_000,
+  repairIntervalMs: 15_000,
+}
+
+/** The defaults with the given ones put over them. Throws TypeError or RangeError for bad ones. */
+export function resolveP2pyLimits(options: Partial<P2pyLimits> = {}): P2pyLimits {
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    if (!Object.hasOwn(defaultP2pyLimits, name)) throw new TypeError(`unknown limit "${name}"`)
+    if (typeof value !== 'number' || Number.isNaN(value) || value <= 0) {
+      throw new RangeError(`limit ${name} must be a number above 0, got ${String(value)}`)
+    }
+  }
+  return { ...defaultP2pyLimits, ...options }
+}

@@ -1,0 +1,417 @@
+/**
+ * The links of a node, from an open byte channel to a peer with a known address.
+ *
+ * Theory of operation. On a new link both sides send their info at once, without waiting. Newer p2py
+ * nodes then send a bool, "keep this link"; older ones do not, take True for nothing and False for
+ * good-bye. So we send info and True in one go, and take the first value after the peer's info for
+ * the flag only when it is a bool: that works with all three. A link is ready when the info is in.
+ *
+ * A link is *temporary* until it stands in the peer book or a Python node asked to keep it; temporary
+ * links are closed after some silence. There is one link per address: whoever wants to reach an
+ * address gets the link that is there. When two nodes dial each other at once both links stay, since
+ * p2py announces a node as gone when either of them ends.
+ *
+ * Source: spec p2py, 2; p2py 0.23 p2p.py, Connection.__init__ and run.
+ */
+import { isP2pError, P2pError } from '@p2p/base'
+import type { Deadlines, DialId, LinkId, LinkInput } from '@p2p/base'
+import { decodePickle } from '../pickle/reader.ts'
+import type { PyValue } from '../pickle/values.ts'
+import { FrameSplitter } from './frame.ts'
+import type { P2pyLimits } from './limits.ts'
+import type { Membership } from './membership.ts'
+import { killConnection, messageTypes } from './membership-messages.ts'
+import { encodeInfo, encodeMessage, readInfo, readUnit, type WireUnit } from './messages.ts'
+import { addressToUrl, type NodeAddress } from './node-address.ts'
+import { frameOf, type Outbox } from './outbox.ts'
+import { RateLimit } from './rate-limit.ts'
+
+/** A link whose peer has introduced itself. */
+export interface ReadyLink {
+  readonly link: LinkId
+  readonly remote: string
+  readonly address: NodeAddress
+  readonly isOutgoing: boolean
+  /** The peer is one of ours, not a Python node. */
+  readonly isOurs: boolean
+  /** UUID that we told the peer when the link began: a Python node believes that one for ever. */
+  readonly announcedUuid: number | null
+  readonly announcements: RateLimit
+  /** UUID of the peer; set from outside when the peer gets one while the link lives. */
+  uuid: number | null
+  /** In the peer book: never closed for silence. */
+  isConstant: boolean
+}
+
+export type LinkEvent =
+  | { readonly type: 'ready'; readonly peer: ReadyLink; readonly dialled: string | undefined }
+  | { readonly type: 'unit'; readonly peer: ReadyLink; readonly unit: WireUnit }
+  | {
+      readonly type: 'gone'
+      readonly peer: ReadyLink
+      /** The peer said good-bye, so it is not to be looked for. */
+      readonly saidGoodbye: boolean
+    }
+  | { readonly type: 'unreachable'; readonly dialled: string; readonly error: P2pError }
+
+interface LinkState {
+  readonly link: LinkId
+  readonly remote: string
+  readonly isOutgoing: boolean
+  readonly announcedUuid: number | null
+  readonly splitter: FrameSplitter
+  readonly dialled: string | undefined
+  peer: ReadyLink | undefined
+  unitCount: number
+  receivedBytes: number
+  /** Bytes received when the current look at a slow frame began. */
+  lookedBytes: number
+  isClosing: boolean
+  saidGoodbye: boolean
+}
+
+const slowFrameLookMs = 5_000
+const minFrameBytesPerSecond = 1_024
+
+export class Links {
+  readonly #limits: P2pyLimits
+  readonly #outbox: Outbox
+  readonly #deadlines: Deadlines
+  readonly #address: NodeAddress
+  readonly #members: Membership
+  readonly #states = new Map<LinkId, LinkState>()
+  /** Address URL to its newest ready link. */
+  readonly #byAddress = new Map<string, LinkId>()
+  readonly #dials = new Map<DialId, string>()
+  #nextDial: DialId = 1
+  #events: LinkEvent[] = []
+
+  constructor(options: {
+    readonly limits: P2pyLimits
+    readonly outbox: Outbox
+    readonly deadlines: Deadlines
+    /** Our own, as told to every peer. */
+    readonly address: NodeAddress
+    readonly members: Membership
+  }) {
+    this.#limits = options.limits
+    this.#outbox = options.outbox
+    this.#deadlines = options.deadlines
+    this.#address = options.address
+    this.#members = options.members
+  }
+
+  /** What happened since the last call, oldest first. */
+  takeEvents(): readonly LinkEvent[] {
+    const events = this.#events
+    this.#events = []
+    return events
+  }
+
+  get ownAddress(): NodeAddress {
+    return this.#address
+  }
+
+  get size(): number {
+    return this.#states.size
+  }
+
+  ready(): readonly ReadyLink[] {
+    const peers: ReadyLink[] = []
+    for (const { peer, isClosing } of this.#states.values()) {
+      if (peer !== undefined && !isClosing) peers.push(peer)
+    }
+    return peers
+  }
+
+  peer(link: LinkId | undefined): ReadyLink | undefined {
+    const state = link === undefined ? undefined : this.#states.get(link)
+    return state === undefined || state.isClosing ? undefined : state.peer
+  }
+
+  peerAt(address: NodeAddress): ReadyLink | undefined {
+    return this.peer(this.#byAddress.get(addressToUrl(address)))
+  }
+
+  peerWithUuid(uuid: number): ReadyLink | undefined {
+    return this.ready().find((peer) => peer.uuid === uuid)
+  }
+
+  isDialling(address: NodeAddress): boolean {
+    const url = addressToUrl(address)
+    return [...this.#dials.values()].includes(url)
+  }
+
+  dial(address: NodeAddress): void {
+    const url = addressToUrl(address)
+    const dial = this.#nextDial++
+    this.#dials.set(dial, url)
+    this.#outbox.push({ type: 'dial', dial, address: url, timeoutMs: this.#limits.dialTimeoutMs })
+  }
+
+  handle(input: Exclude<LinkInput, { type: 'deadline' }>): void {
+    switch (input.type) {
+      case 'link-open':
+        this.#open(input)
+        break
+      case 'link-bytes':
+        this.#receive(input.link, input.bytes)
+        break
+      case 'link-closed':
+        this.#forget(input.link)
+        break
+      case 'dial-failed': {
+        const dialled = this.#dials.get(input.dial)
+        this.#dials.delete(input.dial)
+        if (dialled !== undefined) {
+          this.#events.push({ type: 'unreachable', dialled, error: input.error })
+        }
+        break
+      }
+    }
+  }
+
+  /** Handles the deadlines of links; false when the name belongs to somebody else. */
+  handleDeadline(name: string): boolean {
+    const match = /^link-(info|idle|slow) (\d+)$/.exec(name)
+    const state = this.#states.get(Number(match?.[2]))
+    if (match === null) return false
+    if (state === undefined) return true
+    if (match[1] === 'info') {
+      this.#reject(state, new P2pError('P2P_INFO_TIMEOUT', 'the peer never introduced itself'))
+    } else if (match[1] === 'idle') {
+      this.#endSilent(state)
+    } else {
+      this.#lookAtSlowFrame(state)
+    }
+    return true
+  }
+
+  /** Sends one value; undefined when done, or why it cannot be sent on this link. */
+  send(peer: ReadyLink, value: PyValue): P2pError | undefined {
+    const frame = frameOf(value)
+    const limit = peer.isOurs ? this.#limits.maxFrameBytes : this.#limits.maxFrameBytesToPython
+    if (frame.length > limit) {
+      return new P2pError(
+        'P2P_MESSAGE_TOO_LARGE',
+        `frame of ${frame.length} bytes, this peer takes ${limit}`,
+        { facts: { limit, got: frame.length } },
+      )
+    }
+    this.sendFrame(peer, frame)
+    return undefined
+  }
+
+  /** A frame that goes to several peers is built once. */
+  sendFrame(peer: ReadyLink, frame: Uint8Array): void {
+    this.#outbox.sendFrame(peer.link, frame)
+    this.#touch(peer)
+  }
+
+  /** Says good-bye, as p2py does, and closes. */
+  endPolitely(peer: ReadyLink, reason: P2pError): void {
+    const state = this.#states.get(peer.link)
+    if (state === undefined || state.isClosing) return
+    this.#outbox.sendFrame(peer.link, frameOf(encodeMessage(killConnection)))
+    state.saidGoodbye = true
+    this.#close(state, reason)
+  }
+
+  closeAll(reason: P2pError): void {
+    for (const state of [...this.#states.values()]) {
+      if (state.peer === undefined) this.#close(state, reason)
+      else this.endPolitely(state.peer, reason)
+    }
+  }
+
+  #open(input: Extract<LinkInput, { type: 'link-open' }>): void {
+    const dialled = input.dial === undefined ? undefined : this.#dials.get(input.dial)
+    if (input.dial !== undefined) this.#dials.delete(input.dial)
+    const { uuid } = this.#members
+    const state: LinkState = {
+      link: input.link,
+      remote: input.remote,
+      isOutgoing: input.dial !== undefined,
+      announcedUuid: uuid,
+      splitter: new FrameSplitter({ maxFrameBytes: this.#limits.maxFrameBytes }),
+      dialled,
+      peer: undefined,
+      unitCount: 0,
+      receivedBytes: 0,
+      lookedBytes: 0,
+      isClosing: false,
+      saidGoodbye: false,
+    }
+    this.#states.set(input.link, state)
+    if (!state.isOutgoing && this.#isFull()) {
+      this.#close(state, new P2pError('P2P_TOO_MANY_LINKS', 'no room for another link'))
+      return
+    }
+    this.#outbox.sendFrame(
+      input.link,
+      frameOf(encodeInfo({ address: this.#address, uuid, isOurs: true })),
+    )
+    this.#outbox.sendFrame(input.link, frameOf(true))
+    this.#deadlines.set(`link-info ${input.link}`, this.#inMs(this.#limits.infoTimeoutMs))
+  }
+
+  #isFull(): boolean {
+    if (this.#states.size > this.#limits.maxLinks) return true
+    let pending = 0
+    for (const { peer } of this.#states.values()) if (peer === undefined) pending += 1
+    return pending > this.#limits.maxPendingLinks
+  }
+
+  #receive(link: LinkId, bytes: Uint8Array): void {
+    const state = this.#states.get(link)
+    if (state === undefined || state.isClosing) return
+    state.receivedBytes += bytes.length
+    try {
+      for (const pickle of state.splitter.push(bytes)) {
+        if (state.isClosing) return
+        this.#takeValue(state, this.#decode(pickle))
+      }
+    } catch (error) {
+      if (!isP2pError(error)) throw error
+      this.#reject(state, error)
+      return
+    }
+    if (state.isClosing) return
+    const name = `link-slow ${link}`
+    if (state.splitter.bufferedBytes === 0) this.#deadlines.delete(name)
+    else if (!this.#deadlines.has(name)) {
+      state.lookedBytes = Infinity
+      this.#deadlines.set(name, this.#inMs(this.#limits.frameGraceMs))
+    }
+  }
+
+  #decode(pickle: Uint8Array): PyValue {
+    const { maxFrameBytes, maxValues, maxDepth } = this.#limits
+    return decodePickle(pickle, { maxPickleBytes: maxFrameBytes, maxValues, maxDepth })
+  }
+
+  #takeValue(state: LinkState, value: PyValue): void {
+    if (state.peer === undefined) {
+      this.#introduce(state, value)
+      return
+    }
+    state.unitCount += 1
+    this.#touch(state.peer)
+    const unit = readUnit(value)
+    if (unit.kind === 'flag') {
+      this.#takeFlag(state, state.peer, unit.value)
+    } else if (unit.kind === 'message' && unit.message.type === messageTypes.killConnection) {
+      state.saidGoodbye = true
+      this.#close(state, new P2pError('P2P_PEER_GOODBYE', 'the peer ended the connection'))
+    } else {
+      this.#events.push({ type: 'unit', peer: state.peer, unit })
+    }
+  }
+
+  #introduce(state: LinkState, value: PyValue): void {
+    const info = readInfo(value)
+    if (info === undefined) {
+      this.#reject(state, new P2pError('P2P_BAD_INFO', 'the first message is no p2py info'))
+      return
+    }
+    this.#deadlines.delete(`link-info ${state.link}`)
+    state.peer = {
+      link: state.link,
+      remote: state.remote,
+      address: info.address,
+      isOutgoing: state.isOutgoing,
+      isOurs: info.isOurs,
+      announcedUuid: state.announcedUuid,
+      announcements: new RateLimit(this.#limits.maxAnnouncementsPerSecond),
+      uuid: info.uuid,
+      isConstant: false,
+    }
+    this.#byAddress.set(addressToUrl(info.address), state.link)
+    if (state.dialled !== undefined) this.#byAddress.set(state.dialled, state.link)
+    this.#touch(state.peer)
+    this.#events.push({ type: 'ready', peer: state.peer, dialled: state.dialled })
+  }
+
+  /** Right behind the info True means "keep this link"; ours always say it, so it tells nothing then. */
+  #takeFlag(state: LinkState, peer: ReadyLink, value: boolean): void {
+    if (state.unitCount === 1) {
+      if (value && !peer.isOurs) peer.isConstant = true
+      return
+    }
+    if (value) return
+    state.saidGoodbye = true
+    this.#close(state, new P2pError('P2P_PEER_GOODBYE', 'the peer ended the connection'))
+  }
+
+  #touch(peer: ReadyLink): void {
+    const { temporaryLinkMs, acceptedLinkMs } = this.#limits
+    const silenceMs = peer.isOutgoing ? temporaryLinkMs : acceptedLinkMs
+    this.#deadlines.set(`link-idle ${peer.link}`, this.#inMs(silenceMs))
+  }
+
+  #endSilent(state: LinkState): void {
+    const { peer } = state
+    if (peer === undefined || peer.isConstant || this.#isTwin(peer)) return
+    this.endPolitely(peer, new P2pError('P2P_LINK_IDLE', 'temporary connection, not used any more'))
+  }
+
+  /** A second link to somebody in the peer book: its end would be taken for his departure. */
+  #isTwin(peer: ReadyLink): boolean {
+    const url = addressToUrl(peer.address)
+    return this.ready().some((other) => other.isConstant && addressToUrl(other.address) === url)
+  }
+
+  #lookAtSlowFrame(state: LinkState): void {
+    const wanted = (minFrameBytesPerSecond * slowFrameLookMs) / 1000
+    if (state.receivedBytes - state.lookedBytes < wanted && state.lookedBytes !== Infinity) {
+      this.#reject(state, new P2pError('P2P_FRAME_TOO_SLOW', 'a frame that does not get finished'))
+      return
+    }
+    state.lookedBytes = state.receivedBytes
+    this.#deadlines.set(`link-slow ${state.link}`, this.#inMs(slowFrameLookMs))
+  }
+
+  #reject(state: LinkState, error: P2pError): void {
+    this.#outbox.push({ type: 'rejected', remote: state.remote, error })
+    this.#close(state, error)
+  }
+
+  /** From here on the link does not exist for the rest of the machine. */
+  #close(state: LinkState, reason: P2pError): void {
+    if (state.isClosing) return
+    state.isClosing = true
+    this.#outbox.push({ type: 'close', link: state.link, reason })
+    this.#leaveTables(state, reason)
+  }
+
+  #forget(link: LinkId): void {
+    const state = this.#states.get(link)
+    if (state === undefined) return
+    this.#states.delete(link)
+    if (!state.isClosing) {
+      state.isClosing = true
+      this.#leaveTables(state, new P2pError('P2P_LINK_LOST', 'the connection was lost'))
+    }
+  }
+
+  #leaveTables(state: LinkState, reason: P2pError): void {
+    for (const kind of ['info', 'idle', 'slow'])
+      this.#deadlines.delete(`link-${kind} ${state.link}`)
+    if (state.peer === undefined) {
+      if (state.dialled !== undefined) {
+        this.#events.push({ type: 'unreachable', dialled: state.dialled, error: reason })
+      }
+      return
+    }
+    const urls = [addressToUrl(state.peer.address), state.dialled ?? '']
+    for (const url of urls) {
+      if (this.#byAddress.get(url) === state.link) this.#byAddress.delete(url)
+    }
+    const { peer, saidGoodbye } = state
+    this.#events.push({ type: 'gone', peer, saidGoodbye })
+  }
+
+  #inMs(durationMs: number): number {
+    return this.#outbox.now.monoMs + durationMs
+  }
+}

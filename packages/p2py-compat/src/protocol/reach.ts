@@ -1,0 +1,299 @@
+/**
+ * Reaching a node: over a link that is there, by dialling its address, or by searching the network for
+ * the address of a UUID. What is to happen then is a task; it comes out with the link or the reason
+ * why there is none, exactly once.
+ *
+ * A search asks the neighbour nearest to the UUID; that one answers or passes the question on to its
+ * own nearest neighbour. When nothing comes back in time the next neighbour is asked, three in all.
+ * The address that comes back is dialled, and the node there has to say that it is the one.
+ *
+ * Source: spec p2py, 5; p2py 0.23 p2p.py, connect_to_UUID. @compat p2py refuses every UUID from
+ * `network_size` on, which is wrong when UUIDs have gaps; here membership decides (machine.test.ts).
+ */
+import { P2pError } from '@p2p/base'
+import type { Deadlines, RandomBytes } from '@p2p/base'
+import type { PyValue } from '../pickle/values.ts'
+import type { CommandId, Target } from './events.ts'
+import type { P2pyLimits } from './limits.ts'
+import type { Links, ReadyLink } from './links.ts'
+import type { Membership } from './membership.ts'
+import { readUuidAddressResponse, uuidAddressRequest } from './membership-messages.ts'
+import { encodeMessage, encodeRequest, type Response } from './messages.ts'
+import { addressToUrl, type NodeAddress } from './node-address.ts'
+import type { Outbox } from './outbox.ts'
+import { createRequestId } from './request-id.ts'
+import { areSuccessors } from './successors.ts'
+
+export type Task =
+  /** Send a value; `command` is answered when it is handed over. */
+  | { readonly type: 'deliver'; readonly command: CommandId | undefined; readonly value: PyValue }
+  /** Send our request of this id. */
+  | { readonly type: 'ask'; readonly requestId: string }
+  /** Send our join request. */
+  | { readonly type: 'join' }
+  /** Take the node at this address into the network. */
+  | { readonly type: 'admit'; readonly joiner: NodeAddress }
+  /** Pass somebody's join request on to this member. */
+  | { readonly type: 'forward-join'; readonly uuid: number; readonly value: PyValue }
+  /** Only have a link to this member. */
+  | { readonly type: 'meet'; readonly uuid: number }
+  /** See whether a lost neighbour is still there. */
+  | { readonly type: 'verify'; readonly uuid: number; readonly attempt: number }
+
+export interface Outcome {
+  readonly task: Task
+  readonly result: ReadyLink | P2pError
+}
+
+interface Waiting {
+  readonly task: Task
+  /** The UUID that has to answer; undefined when any node at that address will do. */
+  readonly uuid: number | undefined
+  /** The address is fresh from a search, so another search is of no use. */
+  readonly isSearched: boolean
+}
+
+interface Search {
+  readonly uuid: number
+  readonly tasks: Task[]
+  readonly tried: Set<number>
+  requestId: string
+}
+
+const maxAttempts = 3
+
+export class Reach {
+  readonly #limits: P2pyLimits
+  readonly #outbox: Outbox
+  readonly #deadlines: Deadlines
+  readonly #links: Links
+  readonly #members: Membership
+  readonly #address: NodeAddress
+  readonly #randomBytes: RandomBytes
+  /** Address URL to what waits for a link there. */
+  readonly #waiting = new Map<string, Waiting[]>()
+  readonly #searches = new Map<number, Search>()
+  /** Request id to the UUID that is searched. */
+  readonly #searchIds = new Map<string, number>()
+  #taskCount = 0
+  #outcomes: Outcome[] = []
+
+  constructor(options: {
+    readonly limits: P2pyLimits
+    readonly outbox: Outbox
+    readonly deadlines: Deadlines
+    readonly links: Links
+    readonly members: Membership
+    readonly address: NodeAddress
+    readonly randomBytes: RandomBytes
+  }) {
+    this.#limits = options.limits
+    this.#outbox = options.outbox
+    this.#deadlines = options.deadlines
+    this.#links = options.links
+    this.#members = options.members
+    this.#address = options.address
+    this.#randomBytes = options.randomBytes
+  }
+
+  /** Outcomes since the last call. */
+  takeOutcomes(): readonly Outcome[] {
+    const outcomes = this.#outcomes
+    this.#outcomes = []
+    return outcomes
+  }
+
+  begin(target: Target, task: Task): void {
+    if ('link' in target) {
+      const peer = this.#links.peer(target.link)
+      this.#settle(task, peer ?? new P2pError('P2P_LINK_LOST', 'that connection is closed'))
+    } else if ('address' in target) {
+      this.#beginAddress(target.address, { task, uuid: undefined, isSearched: false })
+    } else {
+      this.#beginUuid(target.uuid, task)
+    }
+  }
+
+  onReady(peer: ReadyLink, dialled: string | undefined): void {
+    const urls = new Set([addressToUrl(peer.address), dialled ?? ''])
+    for (const url of urls) {
+      for (const waiting of this.#takeWaiting(url)) this.#meet(waiting, peer)
+    }
+  }
+
+  onUnreachable(dialled: string, error: P2pError): void {
+    for (const { task, uuid, isSearched } of this.#takeWaiting(dialled)) {
+      if (uuid === undefined || isSearched) this.#settle(task, error)
+      else this.#search(uuid, task)
+    }
+  }
+
+  /** Takes the answer to a search; false when the id belongs to no search. */
+  onResponse(requestId: string, message: Response): boolean {
+    const uuid = this.#searchIds.get(requestId)
+    const search = uuid === undefined ? undefined : this.#searches.get(uuid)
+    if (search === undefined) return false
+    const answer = readUuidAddressResponse(message)
+    if (answer === undefined || answer.uuid !== search.uuid) return true
+    this.#endSearch(search)
+    for (const task of search.tasks) {
+      this.#beginAddress(answer.address, { task, uuid: answer.uuid, isSearched: true })
+    }
+    return true
+  }
+
+  /** False when the deadline belongs to somebody else. */
+  handleDeadline(name: string): boolean {
+    if (!name.startsWith('search ')) return false
+    const search = this.#searches.get(Number(name.slice('search '.length)))
+    if (search !== undefined) this.#askNext(search)
+    return true
+  }
+
+  /** Ends everything that is under way. */
+  failAll(error: P2pError): void {
+    for (const url of [...this.#waiting.keys()]) {
+      for (const { task } of this.#takeWaiting(url)) this.#settle(task, error)
+    }
+    for (const search of [...this.#searches.values()]) this.#failSearch(search, error)
+  }
+
+  #beginUuid(uuid: number, task: Task): void {
+    const members = this.#members
+    if (uuid === members.uuid) {
+      this.#settle(task, new P2pError('P2P_SELF', 'that is this node'))
+      return
+    }
+    if (members.uuid === null) {
+      this.#settle(task, new P2pError('P2P_NOT_JOINED', 'this node is in no network'))
+      return
+    }
+    if (!members.isMember(uuid)) {
+      this.#settle(
+        task,
+        new P2pError('P2P_UUID_UNKNOWN', `no member has UUID ${uuid}`, { facts: { uuid } }),
+      )
+      return
+    }
+    const peer = this.#links.peer(members.book.get(uuid)) ?? this.#links.peerWithUuid(uuid)
+    const address = members.addressOf(uuid)
+    if (peer !== undefined) this.#settle(task, peer)
+    else if (address === undefined) this.#search(uuid, task)
+    else this.#beginAddress(address, { task, uuid, isSearched: false })
+  }
+
+  #beginAddress(address: NodeAddress, waiting: Waiting): void {
+    const url = addressToUrl(address)
+    const peer = this.#links.peerAt(address)
+    if (url === addressToUrl(this.#address)) {
+      this.#settle(waiting.task, new P2pError('P2P_SELF', 'that is this node'))
+    } else if (peer !== undefined) {
+      this.#meet(waiting, peer)
+    } else if (this.#taskCount >= this.#limits.maxWaitingTasks) {
+      this.#settle(waiting.task, tooManyTasks(this.#limits.maxWaitingTasks))
+    } else {
+      const queue = this.#waiting.get(url) ?? []
+      queue.push(waiting)
+      this.#taskCount += 1
+      this.#waiting.set(url, queue)
+      if (!this.#links.isDialling(address)) this.#links.dial(address)
+    }
+  }
+
+  /** A node without UUID may be one that does not know yet that it joined. */
+  #meet(waiting: Waiting, peer: ReadyLink): void {
+    const { task, uuid, isSearched } = waiting
+    if (uuid === undefined || peer.uuid === null || peer.uuid === uuid) {
+      this.#settle(task, peer)
+    } else if (isSearched) {
+      this.#settle(
+        task,
+        new P2pError('P2P_WRONG_PEER', `another node answers at the address of UUID ${uuid}`, {
+          facts: { uuid, got: peer.uuid },
+        }),
+      )
+    } else {
+      this.#search(uuid, task)
+    }
+  }
+
+  #search(uuid: number, task: Task): void {
+    if (this.#taskCount >= this.#limits.maxWaitingTasks) {
+      this.#settle(task, tooManyTasks(this.#limits.maxWaitingTasks))
+      return
+    }
+    this.#taskCount += 1
+    const running = this.#searches.get(uuid)
+    if (running !== undefined) {
+      running.tasks.push(task)
+      return
+    }
+    const search: Search = { uuid, tasks: [task], tried: new Set(), requestId: '' }
+    this.#searches.set(uuid, search)
+    this.#askNext(search)
+  }
+
+  #askNext(search: Search): void {
+    this.#searchIds.delete(search.requestId)
+    const route = search.tried.size < maxAttempts ? this.#route(search) : undefined
+    if (route === undefined || route.uuid === null) {
+      const facts = { uuid: search.uuid, asked: search.tried.size }
+      const message = `nobody knows the address of UUID ${search.uuid}`
+      this.#failSearch(search, new P2pError('P2P_UUID_UNREACHABLE', message, { facts }))
+      return
+    }
+    search.tried.add(route.uuid)
+    search.requestId = createRequestId(this.#randomBytes)
+    this.#searchIds.set(search.requestId, search.uuid)
+    const request = encodeRequest({
+      callbackAddress: this.#address,
+      requestId: search.requestId,
+      contents: encodeMessage(uuidAddressRequest(search.uuid, this.#address)),
+    })
+    this.#links.send(route, request)
+    const deadline = this.#outbox.now.monoMs + this.#limits.searchTimeoutMs
+    this.#deadlines.set(`search ${search.uuid}`, deadline)
+  }
+
+  /** Python nodes answer only whom they have in their own peer book, so those come last. */
+  #route(search: Search): ReadyLink | undefined {
+    const own = this.#members.uuid ?? 0
+    let lastResort: ReadyLink | undefined
+    for (const uuid of this.#members.bookByDistance(search.uuid)) {
+      const peer = this.#links.peer(this.#members.book.get(uuid))
+      if (peer === undefined || search.tried.has(uuid) || uuid === search.uuid) continue
+      if (peer.isOurs || areSuccessors(own, uuid)) return peer
+      lastResort ??= peer
+    }
+    return lastResort
+  }
+
+  #endSearch(search: Search): void {
+    this.#searches.delete(search.uuid)
+    this.#searchIds.delete(search.requestId)
+    this.#deadlines.delete(`search ${search.uuid}`)
+    this.#taskCount -= search.tasks.length
+  }
+
+  #failSearch(search: Search, error: P2pError): void {
+    this.#endSearch(search)
+    for (const task of search.tasks) this.#settle(task, error)
+  }
+
+  #takeWaiting(url: string): readonly Waiting[] {
+    const queue = this.#waiting.get(url) ?? []
+    this.#waiting.delete(url)
+    this.#taskCount -= queue.length
+    return queue
+  }
+
+  #settle(task: Task, result: ReadyLink | P2pError): void {
+    this.#outcomes.push({ task, result })
+  }
+}
+
+function tooManyTasks(limit: number): P2pError {
+  return new P2pError('P2P_TOO_BUSY', `${limit} operations wait for connections already`, {
+    facts: { limit },
+  })
+}

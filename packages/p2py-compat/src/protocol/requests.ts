@@ -1,0 +1,135 @@
+/**
+ * Requests: our own that wait for an answer, those of others that wait for ours, and the address
+ * searches of others that went through us.
+ *
+ * An answer is matched by its request id alone: it may come over any link, since a bounced request
+ * is answered by somebody we never spoke to.
+ *
+ * Source: spec p2py, 5 and 6; p2py 0.23 p2p.py, Connection.request and class Request.
+ */
+import { P2pError } from '@p2p/base'
+import type { Deadlines, RandomBytes } from '@p2p/base'
+import type { PyRequest } from '../pickle/values.ts'
+import type { CommandId, RequestToken } from './events.ts'
+import type { P2pyLimits } from './limits.ts'
+import { encodeRequest, type RequestEnvelope } from './messages.ts'
+import type { NodeAddress } from './node-address.ts'
+import type { Outbox } from './outbox.ts'
+import { createRequestId } from './request-id.ts'
+import type { PyValue } from '../pickle/values.ts'
+
+interface PendingRequest {
+  readonly command: CommandId
+  readonly value: PyRequest
+}
+
+export class Requests {
+  readonly #limits: P2pyLimits
+  readonly #outbox: Outbox
+  readonly #deadlines: Deadlines
+  readonly #address: NodeAddress
+  readonly #randomBytes: RandomBytes
+  readonly #pending = new Map<string, PendingRequest>()
+  readonly #incoming = new Map<RequestToken, RequestEnvelope>()
+  /** Request id of an address search to the neighbours that had it from us, oldest first. */
+  readonly #searches = new Map<string, Set<number>>()
+  #nextToken: RequestToken = 1
+
+  constructor(options: {
+    readonly limits: P2pyLimits
+    readonly outbox: Outbox
+    readonly deadlines: Deadlines
+    readonly address: NodeAddress
+    readonly randomBytes: RandomBytes
+  }) {
+    this.#limits = options.limits
+    this.#outbox = options.outbox
+    this.#deadlines = options.deadlines
+    this.#address = options.address
+    this.#randomBytes = options.randomBytes
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size
+  }
+
+  /** The id of a new request of ours, or why there cannot be one. */
+  begin(
+    command: CommandId,
+    fields: ReadonlyMap<PyValue, PyValue>,
+    timeoutMs: number,
+  ): string | P2pError {
+    const limit = this.#limits.maxRequests
+    if (this.#pending.size >= limit) {
+      return new P2pError('P2P_TOO_BUSY', `${limit} requests wait for answers already`, {
+        facts: { limit },
+      })
+    }
+    const requestId = this.#unusedId()
+    const value = encodeRequest({
+      callbackAddress: this.#address,
+      requestId,
+      contents: fields,
+    })
+    this.#pending.set(requestId, { command, value })
+    this.#deadlines.set(`request ${requestId}`, this.#outbox.now.monoMs + timeoutMs)
+    return requestId
+  }
+
+  valueOf(requestId: string): PyRequest | undefined {
+    return this.#pending.get(requestId)?.value
+  }
+
+  /** Ends a request of ours; the command that waits for it, or undefined when nobody does. */
+  end(requestId: string): CommandId | undefined {
+    const pending = this.#pending.get(requestId)
+    this.#pending.delete(requestId)
+    this.#deadlines.delete(`request ${requestId}`)
+    return pending?.command
+  }
+
+  /** The request whose time is over; undefined when the deadline belongs to somebody else. */
+  expired(deadline: string): string | undefined {
+    return deadline.startsWith('request ') ? deadline.slice('request '.length) : undefined
+  }
+
+  pendingIds(): readonly string[] {
+    return [...this.#pending.keys()]
+  }
+
+  /** Keeps a request of somebody else until it is answered; beyond the limit the oldest goes. */
+  keep(envelope: RequestEnvelope): RequestToken {
+    const token = this.#nextToken++
+    this.#incoming.set(token, envelope)
+    for (const oldest of this.#incoming.keys()) {
+      if (this.#incoming.size <= this.#limits.maxIncomingRequests) break
+      this.#incoming.delete(oldest)
+    }
+    return token
+  }
+
+  /** Hands a kept request out, once. */
+  take(token: RequestToken): RequestEnvelope | undefined {
+    const envelope = this.#incoming.get(token)
+    this.#incoming.delete(token)
+    return envelope
+  }
+
+  /** Neighbours that this address search was passed on to already; add to it when passing on. */
+  searchTrail(requestId: string): Set<number> {
+    const trail = this.#searches.get(requestId) ?? new Set()
+    this.#searches.set(requestId, trail)
+    for (const oldest of this.#searches.keys()) {
+      if (this.#searches.size <= this.#limits.maxRememberedSearches) break
+      this.#searches.delete(oldest)
+    }
+    return trail
+  }
+
+  #unusedId(): string {
+    for (;;) {
+      const requestId = createRequestId(this.#randomBytes)
+      if (!this.#pending.has(requestId)) return requestId
+    }
+  }
+}
