@@ -9,7 +9,7 @@
  * Source: spec p2py, 4; p2py 0.23 p2p.py, join_network and handle_join_request_finalized.
  */
 import { isP2pError, P2pError } from '@p2p/base'
-import type { Deadlines } from '@p2p/base'
+import type { Deadlines, RandomBytes } from '@p2p/base'
 import type { CommandId } from './events.ts'
 import type { Gossip } from './gossip.ts'
 import type { P2pyLimits } from './limits.ts'
@@ -23,10 +23,16 @@ import type { Reach } from './reach.ts'
 
 interface Attempt {
   readonly command: CommandId
-  readonly addresses: readonly NodeAddress[]
-  next: number
+  readonly addressCount: number
+  /** Addresses to ask, in order. One that was merely too busy comes back at the end. */
+  readonly queue: { readonly address: NodeAddress; readonly askedBefore: number }[]
+  current: { readonly address: NodeAddress; readonly askedBefore: number } | undefined
   lastError: P2pError | undefined
 }
+
+/** How often one address is asked when it hangs up on us. */
+const maxAsks = 3
+const askAgainMs = 500
 
 export class Joining {
   readonly #limits: P2pyLimits
@@ -37,6 +43,7 @@ export class Joining {
   readonly #reach: Reach
   readonly #gossip: Gossip
   readonly #address: NodeAddress
+  readonly #randomBytes: RandomBytes
   #attempt: Attempt | undefined
 
   constructor(options: {
@@ -48,6 +55,7 @@ export class Joining {
     readonly reach: Reach
     readonly gossip: Gossip
     readonly address: NodeAddress
+    readonly randomBytes: RandomBytes
   }) {
     this.#limits = options.limits
     this.#outbox = options.outbox
@@ -57,6 +65,7 @@ export class Joining {
     this.#reach = options.reach
     this.#gossip = options.gossip
     this.#address = options.address
+    this.#randomBytes = options.randomBytes
   }
 
   get isUnderWay(): boolean {
@@ -65,7 +74,9 @@ export class Joining {
 
   /** To be called in no network and without links. */
   start(command: CommandId, addresses: readonly NodeAddress[]): void {
-    this.#attempt = { command, addresses, next: 0, lastError: undefined }
+    const queue = addresses.map((address) => ({ address, askedBefore: 0 }))
+    const addressCount = addresses.length
+    this.#attempt = { command, addressCount, queue, current: undefined, lastError: undefined }
     this.#tryNext(this.#attempt)
   }
 
@@ -81,6 +92,11 @@ export class Joining {
     if (attempt === undefined) return
     if (isP2pError(result)) {
       attempt.lastError = result
+      const { current } = attempt
+      if (result.code === 'P2P_LINK_LOST' && current !== undefined) {
+        const askedBefore = current.askedBefore + 1
+        if (askedBefore < maxAsks) attempt.queue.push({ address: current.address, askedBefore })
+      }
       this.#tryNext(attempt)
       return
     }
@@ -92,6 +108,10 @@ export class Joining {
     if (name !== 'join') return false
     const attempt = this.#attempt
     if (attempt === undefined) return true
+    if (attempt.current === undefined) {
+      this.#ask(attempt)
+      return true
+    }
     attempt.lastError = new P2pError('P2P_JOIN_TIMEOUT', 'no member answered the join request')
     this.#tryNext(attempt)
     return true
@@ -116,20 +136,29 @@ export class Joining {
   }
 
   #tryNext(attempt: Attempt): void {
-    const address = attempt.addresses[attempt.next]
-    attempt.next += 1
-    if (address === undefined) {
+    attempt.current = undefined
+    const [next] = attempt.queue
+    if (next === undefined) {
       const reason = attempt.lastError
       const error = new P2pError(
         'P2P_JOIN_FAILED',
-        `none of ${attempt.addresses.length} addresses let this node into a network`,
+        `none of ${attempt.addressCount} addresses let this node into a network`,
         reason === undefined ? {} : { cause: reason, facts: { lastCode: reason.code } },
       )
       this.cancel(error)
-      return
+    } else if (next.askedBefore > 0) {
+      const delayMs = askAgainMs * next.askedBefore * (1 + (this.#randomBytes(1)[0] ?? 0) / 255)
+      this.#deadlines.set('join', this.#outbox.now.monoMs + delayMs)
+    } else {
+      this.#ask(attempt)
     }
+  }
+
+  #ask(attempt: Attempt): void {
+    attempt.current = attempt.queue.shift()
+    if (attempt.current === undefined) return
     this.#deadlines.set('join', this.#outbox.now.monoMs + this.#limits.joinTimeoutMs)
-    this.#reach.begin({ address }, { type: 'join' })
+    this.#reach.begin({ address: attempt.current.address }, { type: 'join' })
   }
 
   #end(): void {

@@ -45,7 +45,7 @@ export interface P2pyLimits {
   readonly searchTimeoutMs: number
   /** Address searches of others that are remembered, so that they do not run in circles. */
   readonly maxRememberedSearches: number
-  /** Waiting for the answer to a join request, for each address. */
+  /** Waiting for the answer to a join request. Joins are admitted one after the other, so a crowd takes a while. */
   readonly joinTimeoutMs: number
   /** Join requests of others that wait for their turn. Above: the newest is dropped. */
   readonly maxWaitingJoins: number
@@ -84,7 +84,7 @@ export const defaultP2pyLimits: P2pyLimits = {
   requestTimeoutMs: 10_000,
   searchTimeoutMs: 3_000,
   maxRememberedSearches: 4_096,
-  joinTimeoutMs: 10_000,
+  joinTimeoutMs: 30_000,
   maxWaitingJoins: 256,
   maxWaitingTasks: 1_024,
   maxPeerDialsPerSecond: 10,

@@ -112,8 +112,11 @@ export class Links {
     return this.#address
   }
 
+  /** Open links; those being closed do not count. */
   get size(): number {
-    return this.#states.size
+    let count = 0
+    for (const { isClosing } of this.#states.values()) if (!isClosing) count += 1
+    return count
   }
 
   ready(): readonly ReadyLink[] {

@@ -64,7 +64,7 @@ export type WireUnit =
   | { readonly kind: 'meaningless'; readonly why: string }
 
 /** Largest UUID that is believed; far above any network, far below where arithmetic breaks. */
-export const maxUuid = 2 ** 31 - 1
+export const maxUuid: number = 2 ** 31 - 1
 
 /** Most characters of a request id; p2py's have six. */
 const maxRequestIdLength = 64

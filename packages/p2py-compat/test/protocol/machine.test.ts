@@ -217,7 +217,7 @@ describe('leaving', () => {
     const network = new SimulatedNetwork()
     const peers = network.grow(4)
     network.run(5_000)
-    for (const end of network.simulator.network.openLinks()) end.destroy?.()
+    for (const end of network.simulator.network.openLinks()) end.reset()
     network.run(20_000)
     for (const peer of peers)
       expect(peer.events.some(({ type }) => type === 'peer-left')).toBe(false)

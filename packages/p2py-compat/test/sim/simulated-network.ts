@@ -132,7 +132,8 @@ export class SimulatedNetwork {
       if (peer === first) continue
       const command = peer.join(first)
       this.simulator.runUntil(() => peer.answers.has(command), 60_000)
-      if (peer.answers.get(command) !== 'done') throw peer.answers.get(command)
+      const answer = peer.answers.get(command)
+      if (answer !== 'done') throw new Error('a node cannot join', { cause: answer })
     }
     return added
   }

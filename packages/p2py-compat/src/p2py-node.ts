@@ -1,0 +1,478 @@
+/**
+ * A node in a p2py network: options in, promises and events out. The protocol is in
+ * `protocol/machine.ts`; sockets, clocks and randomness are driven by the runtime of @p2p/base.
+ */
+import { Emitter, isP2pError, P2pError, resolveLimits, Runtime } from '@p2p/base'
+import type { ListenOptions, Logger } from '@p2p/base'
+import { P2pyTransport } from './p2py-transport.ts'
+import {
+  defaultPort,
+  readAddress,
+  readTarget,
+  type AddressLike,
+  type TargetLike,
+} from './addresses.ts'
+import { encodePickle } from './pickle/writer.ts'
+import type { P2pyCommand, P2pyEvent, Sender, Target } from './protocol/events.ts'
+import type { P2pyLimits } from './protocol/limits.ts'
+import { P2pyMachine, type P2pyState } from './protocol/machine.ts'
+import { protocolTypes } from './protocol/membership-messages.ts'
+import {
+  encodeMessage,
+  encodeRequest,
+  type OutgoingMessage,
+  type Response,
+} from './protocol/messages.ts'
+import type { NodeAddress } from './protocol/node-address.ts'
+import { Received, type Connection } from './received.ts'
+import type { PyValue } from './pickle/values.ts'
+
+export interface P2pyNodeOptions {
+  /** Port to listen on; 0 for any. Default 10000, as in p2py. */
+  readonly port?: number
+  /**
+   * Host to listen on *and* to be known by: it is told to every node, so others must be able to dial
+   * it. Default 127.0.0.1, which only nodes on this machine can.
+   */
+  readonly host?: string
+  /** What to listen on when it differs from `host`, such as 0.0.0.0. */
+  readonly listenHost?: string
+  /** A rendezvous server for connections through NATs. */
+  readonly rendezvous?: AddressLike
+  readonly limits?: Partial<P2pyLimits>
+  /** Closes the node when it is aborted. */
+  readonly signal?: AbortSignal
+  readonly logger?: Logger
+}
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal
+  readonly timeoutMs?: number
+}
+
+export interface P2pyNodeEvents {
+  readonly [name: string]: unknown
+  joined: { readonly uuid: number; readonly networkSize: number }
+  left: undefined
+  /** Every message of an application, also the built-in TEXT. Requests go to their handler only. */
+  message: Received
+  'peer:join': { readonly uuid: number; readonly address: readonly [string, number] | undefined }
+  'peer:leave': { readonly uuid: number }
+  /** A peer's mistake, or what a handler of yours threw. */
+  error: unknown
+}
+
+/**
+ * Called for each message or request of one type. What it returns (or resolves to) answers a request;
+ * without a return value call `respond` or `bounce`.
+ */
+export type Handler = (
+  received: Received,
+) => OutgoingMessage | undefined | void | Promise<OutgoingMessage | undefined | void>
+
+interface Waiting {
+  resolve(response: Response | undefined): void
+  reject(error: unknown): void
+}
+
+/** Rough number of things that went wrong, by code; part of `report()`. */
+const maxCountedCodes = 64
+
+/**
+ * @example
+ * await using node = await P2pyNode.open({ port: 4445 })
+ * await node.join([['127.0.0.1', 4444]])
+ * await node.sendToUuid(0, { type: 'TEXT', data: 'Hi!' })
+ */
+export class P2pyNode {
+  readonly #machine: P2pyMachine
+  readonly #runtime: Runtime<P2pyCommand, P2pyEvent>
+  readonly #transport: P2pyTransport
+  readonly #address: NodeAddress
+  readonly #emitter: Emitter<P2pyNodeEvents>
+  readonly #handlers = new Map<string, Handler>()
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #rejections = new Map<string, number>()
+  #nextCommand = 1
+  #closed: Promise<void> | undefined
+  #isClosed = false
+
+  /** Use `P2pyNode.open`. */
+  private constructor(options: P2pyNodeOptions, transport: P2pyTransport, address: NodeAddress) {
+    this.#emitter = new Emitter((error, event) => {
+      if (event !== 'error') this.#emitter.emit('error', error)
+    })
+    this.#transport = transport
+    this.#address = address
+    this.#machine = new P2pyMachine({
+      address,
+      randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+      limits: options.limits ?? {},
+    })
+    this.#runtime = new Runtime<P2pyCommand, P2pyEvent>({
+      machine: this.#machine,
+      transports: [transport],
+      limits: resolveLimits(),
+      logger: options.logger,
+      onEffect: (event) => {
+        this.#onEvent(event)
+      },
+      onFailure: (error) => {
+        this.#emitter.emit('error', error)
+      },
+    })
+  }
+
+  /**
+   * Listens and is ready to join a network, or to be joined: a node that others join through, and that
+   * is in no network yet, becomes the first of one, with UUID 0.
+   *
+   * Rejects with P2pError (P2P_ADDRESS_IN_USE …) when it cannot listen.
+   */
+  static async open(options: P2pyNodeOptions = {}): Promise<P2pyNode> {
+    const { host = '127.0.0.1', port = defaultPort, listenHost = host, signal } = options
+    signal?.throwIfAborted()
+    const rendezvous =
+      options.rendezvous === undefined ? undefined : readAddress(options.rendezvous)
+    const transport = new P2pyTransport()
+    const boundPort = await transport.bind({ host: listenHost, port })
+    const address = readAddress([host, boundPort])
+    const node = new P2pyNode(options, transport, address)
+    await node.#runtime.listen(`tcp://${listenHost}:${boundPort}`)
+    try {
+      if (rendezvous !== undefined) await transport.useRendezvous(rendezvous, address)
+    } catch (error) {
+      await node.close()
+      throw error
+    }
+    signal?.addEventListener('abort', () => void node.close(), { once: true })
+    return node
+  }
+
+  /** Where other nodes reach this one. */
+  get address(): readonly [host: string, port: number] {
+    return [this.#address.host, this.#address.port]
+  }
+
+  /** Null while in no network. */
+  get uuid(): number | null {
+    return this.#machine.state.uuid
+  }
+
+  get joined(): boolean {
+    return this.uuid !== null
+  }
+
+  /** Members of the network as far as this node knows, itself included. */
+  get networkSize(): number {
+    return this.#machine.state.networkSize
+  }
+
+  /** UUIDs of the neighbours that this node keeps connections to. */
+  get peerBook(): readonly number[] {
+    return this.#machine.state.peerBook.map(({ uuid }) => uuid)
+  }
+
+  /**
+   * Leaves whatever network this node is in and joins that of the first address that answers. Resolves
+   * with the UUID; rejects with P2P_JOIN_FAILED when no address lets it in.
+   */
+  async join(addresses: readonly AddressLike[], options: WaitOptions = {}): Promise<number> {
+    const wanted = addresses.map(readAddress)
+    if (wanted.length === 0) throw new RangeError('no address to join through')
+    await this.#order((command) => ({ type: 'join', command, addresses: wanted }), options)
+    const { uuid } = this
+    if (uuid === null) throw new P2pError('P2P_LEFT', 'this node left the network again')
+    return uuid
+  }
+
+  /** The name in p2py's examples. */
+  joinNetwork(addresses: readonly AddressLike[], options?: WaitOptions): Promise<number> {
+    return this.join(addresses, options)
+  }
+
+  /** The name in p2py's reference. */
+  connectToNetwork(addresses: readonly AddressLike[], options?: WaitOptions): Promise<number> {
+    return this.join(addresses, options)
+  }
+
+  /** Says good-bye to everybody and closes all connections; the node goes on listening. */
+  async leave(): Promise<void> {
+    await this.#order((command) => ({ type: 'leave', command }), {})
+  }
+
+  /** The name in p2py, where it means leaving the network. */
+  closeAllConnections(): Promise<void> {
+    return this.leave()
+  }
+
+  /**
+   * Handles all messages and requests of one type; the last handler of a type counts.
+   *
+   * @throws RangeError for a type that the protocol itself uses.
+   */
+  handle(type: string, handler: Handler): void {
+    if (protocolTypes.has(type)) throw new RangeError(`"${type}" is handled by the protocol itself`)
+    this.#handlers.set(type, handler)
+  }
+
+  /** The name and the three arguments of p2py's reference. */
+  addHandler(
+    type: string,
+    handler: (node: P2pyNode, connection: Connection, request: Received) => ReturnType<Handler>,
+  ): void {
+    this.handle(type, (received) => handler(this, received.from, received))
+  }
+
+  /** Sends to the member with this UUID; searches for it when it is no neighbour. */
+  async sendToUuid(
+    uuid: number,
+    message: OutgoingMessage,
+    options: WaitOptions = {},
+  ): Promise<void> {
+    await this.#send({ uuid }, message, options)
+  }
+
+  async sendToAddress(
+    address: AddressLike,
+    message: OutgoingMessage,
+    options: WaitOptions = {},
+  ): Promise<void> {
+    await this.#send({ address: readAddress(address) }, message, options)
+  }
+
+  async sendToConnection(
+    connection: Connection,
+    message: OutgoingMessage,
+    options: WaitOptions = {},
+  ): Promise<void> {
+    await this.#send({ link: connection.id }, message, options)
+  }
+
+  /** Sends to every neighbour except the excluded UUIDs. */
+  async sendToPeerBook(
+    message: OutgoingMessage,
+    options: { readonly exclude?: readonly number[] } = {},
+  ): Promise<void> {
+    const fields = checkedFields(message)
+    const { exclude = [] } = options
+    await this.#order((command) => ({ type: 'send-to-book', command, fields, exclude }), {})
+  }
+
+  /**
+   * Asks one node and resolves with its answer. Rejects with P2P_REQUEST_TIMEOUT when none comes
+   * within `timeoutMs` (10 s), or with the reason why the node cannot be reached.
+   */
+  async request(
+    target: TargetLike,
+    message: OutgoingMessage,
+    options: WaitOptions = {},
+  ): Promise<Response> {
+    const fields = checkedFields(message)
+    const wanted = readTarget(target)
+    const { timeoutMs = 10_000, signal } = options
+    const response = await this.#order(
+      (command) => ({ type: 'request', command, target: wanted, fields, timeoutMs }),
+      signal === undefined ? {} : { signal },
+    )
+    if (response === undefined) throw new P2pError('P2P_NO_ANSWER', 'the request had no answer')
+    return response
+  }
+
+  on<Name extends keyof P2pyNodeEvents & string>(
+    event: Name,
+    handler: (value: P2pyNodeEvents[Name]) => unknown,
+    options: ListenOptions = {},
+  ): () => void {
+    return this.#emitter.on(event, handler, options)
+  }
+
+  /** What this node holds, as plain JSON. */
+  report(): P2pyState & {
+    readonly address: string
+    readonly rejected: Readonly<Record<string, number>>
+    readonly rendezvous: string
+    readonly queues: readonly { readonly remote: string; readonly queuedBytes: number }[]
+  } {
+    return {
+      ...this.#machine.state,
+      address: `tcp://${this.#address.host}:${this.#address.port}`,
+      rejected: Object.fromEntries(this.#rejections),
+      rendezvous: this.#transport.rendezvousState,
+      queues: this.#runtime.linkReports.map(({ remote, queuedBytes }) => ({ remote, queuedBytes })),
+    }
+  }
+
+  /** Leaves, stops listening, and resolves when nothing is left open. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(): Promise<void> {
+    await this.leave()
+    this.#isClosed = true
+    await this.#transport.close()
+    await this.#runtime.close()
+    for (const waiting of [...this.#waiting.values()]) waiting.reject(closedError())
+    this.#emitter.clear()
+  }
+
+  async #send(target: Target, message: OutgoingMessage, options: WaitOptions): Promise<void> {
+    const fields = checkedFields(message)
+    await this.#order((command) => ({ type: 'send-message', command, target, fields }), options)
+  }
+
+  /** Gives a command and waits for its answer. */
+  #order(
+    make: (command: number) => P2pyCommand,
+    options: WaitOptions,
+  ): Promise<Response | undefined> {
+    const { signal, timeoutMs } = options
+    if (signal?.aborted === true) return Promise.reject(cancelled(signal))
+    if (this.#isClosed) return Promise.reject(closedError())
+    const command = this.#nextCommand++
+    return new Promise<Response | undefined>((resolve, reject) => {
+      const timer =
+        timeoutMs === undefined
+          ? undefined
+          : setTimeout(() => {
+              finish(() => {
+                reject(new P2pError('P2P_TIMEOUT', `not done within ${timeoutMs} ms`))
+              })
+            }, timeoutMs)
+      const onAbort = (): void => {
+        finish(() => {
+          reject(cancelled(signal))
+        })
+      }
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+        this.#waiting.delete(command)
+        settle()
+      }
+      signal?.addEventListener('abort', onAbort)
+      this.#waiting.set(command, {
+        resolve: (response) => {
+          finish(() => {
+            resolve(response)
+          })
+        },
+        reject: (error) => {
+          finish(() => {
+            reject(error)
+          })
+        },
+      })
+      this.#runtime.command(make(command))
+    })
+  }
+
+  #onEvent(event: P2pyEvent): void {
+    switch (event.type) {
+      case 'done':
+        this.#waiting.get(event.command)?.resolve(event.response)
+        break
+      case 'failed':
+        this.#waiting.get(event.command)?.reject(event.error)
+        break
+      case 'joined':
+        this.#emitter.emit('joined', { uuid: event.uuid, networkSize: event.networkSize })
+        break
+      case 'left':
+        this.#emitter.emit('left', undefined)
+        break
+      case 'peer-joined':
+        this.#emitter.emit('peer:join', { uuid: event.uuid, address: pairOf(event.address) })
+        break
+      case 'peer-left':
+        this.#emitter.emit('peer:leave', { uuid: event.uuid })
+        break
+      case 'message':
+        this.#onMessage(new Received(event.message, connectionOf(event.from), undefined))
+        break
+      case 'request-received':
+        this.#onRequest(event)
+        break
+      case 'rejected':
+        this.#count(event.error.code)
+        this.#emitter.emit('error', event.error)
+        break
+    }
+  }
+
+  #onMessage(received: Received): void {
+    this.#emitter.emit('message', received)
+    const handler = this.#handlers.get(received.type)
+    if (handler !== undefined) void this.#run(handler, received)
+  }
+
+  #onRequest(event: Extract<P2pyEvent, { type: 'request-received' }>): void {
+    const { request } = event
+    const handler = this.#handlers.get(event.message.type)
+    if (handler === undefined) {
+      this.#count('P2P_NO_HANDLER')
+      return
+    }
+    const received = new Received(event.message, connectionOf(event.from), {
+      requestId: event.requestId,
+      callbackAddress: [event.callbackAddress.host, event.callbackAddress.port],
+      respond: async (response) => {
+        const fields = checkedFields(response)
+        await this.#order((command) => ({ type: 'respond', command, request, fields }), {})
+      },
+      bounce: async (target) => {
+        await this.#order((command) => ({ type: 'bounce', command, request, target }), {})
+      },
+    })
+    void this.#run(handler, received)
+  }
+
+  /** What a handler throws is an event, never the end of the process. */
+  async #run(handler: Handler, received: Received): Promise<void> {
+    try {
+      const response = await handler(received)
+      if (response !== undefined && received.isRequest) await received.respond(response)
+    } catch (error) {
+      this.#count(isP2pError(error) ? error.code : 'P2P_HANDLER_FAILED')
+      this.#emitter.emit('error', error)
+    }
+  }
+
+  #count(code: string): void {
+    const known = this.#rejections.get(code)
+    if (known === undefined && this.#rejections.size >= maxCountedCodes) return
+    this.#rejections.set(code, (known ?? 0) + 1)
+  }
+}
+
+/** Tried here, so that a value that is no Python value is the caller's TypeError. */
+function checkedFields(message: OutgoingMessage): Map<PyValue, PyValue> {
+  if (typeof message.type !== 'string') throw new TypeError('a message needs a type that is text')
+  const fields = encodeMessage(message)
+  const callbackAddress = { host: 'localhost', port: 1 }
+  encodePickle(encodeRequest({ callbackAddress, requestId: 'AAAAAA', contents: fields }))
+  return fields
+}
+
+function connectionOf(sender: Sender): Connection {
+  const { host, port } = sender.address
+  return { id: sender.link, address: [host, port], uuid: sender.uuid }
+}
+
+function pairOf(address: NodeAddress | undefined): readonly [string, number] | undefined {
+  return address === undefined ? undefined : [address.host, address.port]
+}
+
+function cancelled(signal: AbortSignal | undefined): P2pError {
+  return new P2pError('P2P_CANCELLED', 'the caller gave up', { cause: signal?.reason })
+}
+
+function closedError(): P2pError {
+  return new P2pError('P2P_CLOSED', 'the node was closed')
+}

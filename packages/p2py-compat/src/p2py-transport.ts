@@ -1,0 +1,79 @@
+/**
+ * The transport of a p2py node: TCP, bound before the node exists (its address is its identity, so the
+ * port has to be known first), and with a rendezvous server a way through NATs when a dial fails.
+ */
+import { isP2pError, type Link, type Listener, type Transport } from '@p2p/base'
+import { TcpTransport } from '@p2p/base/tcp'
+import { urlToAddress, type NodeAddress } from './protocol/node-address.ts'
+import { RendezvousClient } from './punch/rendezvous-client.ts'
+
+/** With a way around, a direct dial gets only this part of its time. */
+const directShare = 0.4
+
+export class P2pyTransport implements Transport {
+  readonly schemes = ['tcp'] as const
+  readonly #tcp = new TcpTransport()
+  /** Links that came in before the node listened. */
+  readonly #early: Link[] = []
+  #onLink: ((link: Link) => void) | undefined
+  #listener: Listener | undefined
+  #rendezvous: RendezvousClient | undefined
+
+  /** Listens at once, keeps what comes in until `listen` is called, and returns the port. */
+  async bind(options: { readonly host: string; readonly port: number }): Promise<number> {
+    const host = options.host.includes(':') ? `[${options.host}]` : options.host
+    const accept = (link: Link): void => {
+      this.#accept(link)
+    }
+    this.#listener = await this.#tcp.listen(`tcp://${host}:${options.port}`, accept)
+    return urlToAddress(this.#listener.address)?.port ?? options.port
+  }
+
+  /** Hands over what was bound; the address is what `bind` was called with. */
+  async listen(address: string, onLink: (link: Link) => void): Promise<Listener> {
+    this.#onLink = onLink
+    for (const link of this.#early.splice(0)) onLink(link)
+    return this.#listener ?? this.#tcp.listen(address, onLink)
+  }
+
+  /** Registers with a rendezvous server; from then on failed dials go through it. */
+  async useRendezvous(server: NodeAddress, own: NodeAddress): Promise<void> {
+    this.#rendezvous = await RendezvousClient.open({
+      server,
+      own,
+      onLink: (link) => {
+        this.#accept(link)
+      },
+    })
+  }
+
+  get rendezvousState(): string {
+    return this.#rendezvous?.state ?? 'none'
+  }
+
+  async dial(
+    address: string,
+    options: { readonly signal?: AbortSignal; readonly timeoutMs: number },
+  ): Promise<Link> {
+    const rendezvous = this.#rendezvous
+    const target = urlToAddress(address)
+    if (rendezvous === undefined || target === undefined) return this.#tcp.dial(address, options)
+    try {
+      const timeoutMs = options.timeoutMs * directShare
+      return await this.#tcp.dial(address, { ...options, timeoutMs })
+    } catch (error) {
+      if (options.signal?.aborted === true || !isP2pError(error)) throw error
+      return rendezvous.reach(target, error)
+    }
+  }
+
+  /** Ends the registration; the listener belongs to the runtime. */
+  async close(): Promise<void> {
+    await this.#rendezvous?.close()
+  }
+
+  #accept(link: Link): void {
+    if (this.#onLink === undefined) this.#early.push(link)
+    else this.#onLink(link)
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * How one side punches through two NATs, decided in virtual time; sockets are in `punch/`.
+ *
+ * Theory of operation. A NAT lets a packet in only where one went out before, so both sides connect to
+ * each other's outside address at the same time: the SYNs cross, and TCP makes one connection of two
+ * `connect` calls. Where a NAT answers stray SYNs with a reset the SYNs must cross inside one round
+ * trip; retries on a fixed beat can miss each other for ever, so we wait a random time of up to two
+ * round trips. A NAT is *independent* when it gives one outside port to one inside port whatever the
+ * destination. When one side's is not, its port towards the peer is unknown: that side opens many
+ * sockets, the other probes random ports, and by the birthday paradox one pair meets
+ * (256 sockets, 1,024 probes of 64,512 ports: 98 %). When both are dependent, only a relay helps.
+ *
+ * A connection counts when the peer's token came over it. The requester chooses: it keeps the first
+ * such connection and says so on it; both sides drop all others.
+ *
+ * Source: RFC 5128, 3.4 and 3.5; measured recipe: research notes on reliability, section 8;
+ * p2py 0.23 p2p.py, hole_punching (step 5 of spec p2py, 9), which cannot work there.
+ */
+import type { Machine, Now, RandomBytes } from '@p2p/base'
+import type { NodeAddress } from './node-address.ts'
+
+export interface PunchPlan {
+  /** Outside address of the peer, as the rendezvous server saw it. */
+  readonly peer: NodeAddress
+  readonly isIndependent: boolean
+  readonly isPeerIndependent: boolean
+  /** The requester chooses the connection that is kept. */
+  readonly isRequester: boolean
+  /** Round trip to the rendezvous server, as an estimate of the one to the peer. */
+  readonly roundTripMs: number
+}
+
+export interface PunchLimits {
+  readonly maxDurationMs: number
+  readonly maxSockets: number
+  readonly maxProbes: number
+}
+
+export const defaultPunchLimits: PunchLimits = {
+  maxDurationMs: 15_000,
+  maxSockets: 256,
+  maxProbes: 1_024,
+}
+
+export type PunchInput =
+  | { readonly type: 'start' }
+  | { readonly type: 'connected'; readonly attempt: number }
+  | { readonly type: 'failed'; readonly attempt: number }
+  /** The peer's token came over this connection; `keep` when he chose it. */
+  | { readonly type: 'greeted'; readonly attempt: number; readonly keep: boolean }
+  | { readonly type: 'deadline' }
+
+export type PunchEffect =
+  | {
+      readonly type: 'connect'
+      readonly attempt: number
+      readonly address: NodeAddress
+      /** From the port of the rendezvous connection, whose outside port the peer knows. */
+      readonly fromKnownPort: boolean
+    }
+  | { readonly type: 'greet'; readonly attempt: number; readonly keep: boolean }
+  | { readonly type: 'drop'; readonly attempt: number }
+  | { readonly type: 'won'; readonly attempt: number }
+  | { readonly type: 'lost' }
+
+const minWaitMs = 20
+/** The side with the open sockets gets a head start, so that its NAT has mappings to be found. */
+const probeDelayMs = 300
+const probesAtOnce = 32
+const probeBeatMs = 20
+const firstProbedPort = 1_024
+const probedPorts = 65_536 - firstProbedPort
+
+export class PunchMachine implements Machine<PunchInput, PunchEffect> {
+  readonly #plan: PunchPlan
+  readonly #limits: PunchLimits
+  readonly #randomBytes: RandomBytes
+  readonly #probed = new Set<number>()
+  readonly #open = new Set<number>()
+  #nextAttempt = 1
+  /** When the next connect is due; Infinity while none is planned. */
+  #nextMs = Infinity
+  #endMs = Infinity
+  #isOver = false
+
+  constructor(plan: PunchPlan, randomBytes: RandomBytes, limits: Partial<PunchLimits> = {}) {
+    this.#plan = plan
+    this.#randomBytes = randomBytes
+    this.#limits = { ...defaultPunchLimits, ...limits }
+  }
+
+  nextDeadline(): number {
+    return this.#isOver ? Infinity : Math.min(this.#nextMs, this.#endMs)
+  }
+
+  handle(input: PunchInput, now: Now): readonly PunchEffect[] {
+    if (this.#isOver) return []
+    switch (input.type) {
+      case 'start':
+        return this.#start(now)
+      case 'connected':
+        return [{ type: 'greet', attempt: input.attempt, keep: false }]
+      case 'failed':
+        return this.#onFailed(input.attempt, now)
+      case 'greeted':
+        return this.#onGreeted(input.attempt, input.keep)
+      case 'deadline':
+        return this.#onDeadline(now)
+    }
+  }
+
+  #start(now: Now): readonly PunchEffect[] {
+    const { isIndependent, isPeerIndependent, peer } = this.#plan
+    if (!isIndependent && !isPeerIndependent) return this.#lose()
+    this.#endMs = now.monoMs + this.#limits.maxDurationMs
+    if (isIndependent && isPeerIndependent) return [this.#connect(peer, true)]
+    if (isIndependent) {
+      this.#nextMs = now.monoMs + probeDelayMs
+      return []
+    }
+    const effects: PunchEffect[] = []
+    for (let count = 0; count < this.#limits.maxSockets; count += 1) {
+      effects.push(this.#connect(peer, false))
+    }
+    return effects
+  }
+
+  #onFailed(attempt: number, now: Now): readonly PunchEffect[] {
+    this.#open.delete(attempt)
+    const { isIndependent, isPeerIndependent, roundTripMs } = this.#plan
+    if (isIndependent && isPeerIndependent && this.#open.size === 0) {
+      this.#nextMs = now.monoMs + this.#random() * Math.max(minWaitMs, 2 * roundTripMs)
+    }
+    return []
+  }
+
+  #onGreeted(attempt: number, keep: boolean): readonly PunchEffect[] {
+    const { isRequester } = this.#plan
+    if (!isRequester && !keep) return []
+    this.#isOver = true
+    this.#open.delete(attempt)
+    const effects: PunchEffect[] = isRequester ? [{ type: 'greet', attempt, keep: true }] : []
+    effects.push({ type: 'won', attempt })
+    for (const other of this.#open) effects.push({ type: 'drop', attempt: other })
+    return effects
+  }
+
+  #onDeadline(now: Now): readonly PunchEffect[] {
+    if (now.monoMs >= this.#endMs) return this.#lose()
+    if (now.monoMs < this.#nextMs) return []
+    this.#nextMs = Infinity
+    if (this.#plan.isPeerIndependent) return [this.#connect(this.#plan.peer, true)]
+    return this.#probe(now)
+  }
+
+  #probe(now: Now): readonly PunchEffect[] {
+    const effects: PunchEffect[] = []
+    const last = Math.min(this.#probed.size + probesAtOnce, this.#limits.maxProbes)
+    while (this.#probed.size < last) {
+      const port = this.#unprobedPort()
+      effects.push(this.#connect({ host: this.#plan.peer.host, port }, true))
+    }
+    if (this.#probed.size < this.#limits.maxProbes) this.#nextMs = now.monoMs + probeBeatMs
+    return effects
+  }
+
+  #unprobedPort(): number {
+    for (;;) {
+      const [high = 0, low = 0] = this.#randomBytes(2)
+      const port = firstProbedPort + ((high * 256 + low) % probedPorts)
+      if (this.#probed.has(port)) continue
+      this.#probed.add(port)
+      return port
+    }
+  }
+
+  #connect(address: NodeAddress, fromKnownPort: boolean): PunchEffect {
+    const attempt = this.#nextAttempt++
+    this.#open.add(attempt)
+    return { type: 'connect', attempt, address, fromKnownPort }
+  }
+
+  #lose(): readonly PunchEffect[] {
+    this.#isOver = true
+    const drops = [...this.#open].map((attempt): PunchEffect => ({ type: 'drop', attempt }))
+    return [...drops, { type: 'lost' }]
+  }
+
+  #random(): number {
+    return (this.#randomBytes(1)[0] ?? 0) / 255
+  }
+}

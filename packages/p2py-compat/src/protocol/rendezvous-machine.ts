@@ -1,0 +1,350 @@
+/**
+ * A rendezvous server as a pure machine: it knows under which outside address each registered node is
+ * seen, introduces two nodes to each other, and carries bytes between them when nothing else works.
+ *
+ * Nodes keep a connection to it open. A node whose dial failed asks for its target; both get told each
+ * other's outside addresses and a common token, and punch. On a second port of the server a node can
+ * see whether its NAT shows the same outside port to everybody. The server believes nothing about
+ * where a node is but what it sees itself.
+ *
+ * Source: spec p2py, 9.
+ */
+import { Deadlines, isP2pError, P2pError } from '@p2p/base'
+import type { LinkEffect, LinkId, LinkInput, Machine, Now, RandomBytes } from '@p2p/base'
+import { decodePickle } from '../pickle/reader.ts'
+import type { PyValue } from '../pickle/values.ts'
+import { FrameSplitter } from './frame.ts'
+import { messageTypes, testAnswer } from './membership-messages.ts'
+import {
+  encodeInfo,
+  encodeMessage,
+  encodeResponse,
+  maxUuid,
+  readInfo,
+  readUnit,
+  type NodeInfo,
+  type OutgoingMessage,
+  type RequestEnvelope,
+  type Response,
+} from './messages.ts'
+import { addressToUrl, urlToAddress, type NodeAddress } from './node-address.ts'
+import { frameOf } from './outbox.ts'
+import { RateLimit } from './rate-limit.ts'
+import {
+  encodeIntroduction,
+  encodeUnknownTarget,
+  probePortKey,
+  readInitRequest,
+  readRelay,
+  rendezvousTypes,
+  yourAddress,
+  type Endpoints,
+} from './rendezvous-messages.ts'
+
+export interface RendezvousLimits {
+  /** Connections in all. Above: a new one is closed. */
+  readonly maxClients: number
+  /** Introductions that are remembered for relaying. Above: the oldest ends. */
+  readonly maxSessions: number
+  /** Bytes of one frame; relayed bytes come in pieces of 16 KiB. */
+  readonly maxFrameBytes: number
+  /** Introductions a node may ask for in one second, after a burst of ten times as many. */
+  readonly maxRequestsPerSecond: number
+  /** Relayed frames a node may send in one second, after a burst of ten times as many. */
+  readonly maxRelayedPerSecond: number
+  readonly infoTimeoutMs: number
+}
+
+export const defaultRendezvousLimits: RendezvousLimits = {
+  maxClients: 10_000,
+  maxSessions: 4_096,
+  maxFrameBytes: 65_536,
+  maxRequestsPerSecond: 5,
+  maxRelayedPerSecond: 200,
+  infoTimeoutMs: 10_000,
+}
+
+export type RendezvousEvent =
+  | { readonly type: 'registered'; readonly address: string; readonly seenAs: string }
+  | { readonly type: 'introduced'; readonly source: string; readonly target: string }
+  | { readonly type: 'rejected'; readonly remote: string; readonly error: P2pError }
+
+interface Client {
+  readonly link: LinkId
+  readonly seenAs: NodeAddress
+  readonly splitter: FrameSplitter
+  readonly requests: RateLimit
+  readonly relayed: RateLimit
+  info: NodeInfo | undefined
+  isIndependent: boolean
+}
+
+type Effect = LinkEffect | RendezvousEvent
+
+export class RendezvousMachine implements Machine<LinkInput, Effect> {
+  readonly #address: NodeAddress
+  readonly #probePort: number
+  readonly #limits: RendezvousLimits
+  readonly #randomBytes: RandomBytes
+  readonly #deadlines = new Deadlines()
+  readonly #clients = new Map<LinkId, Client>()
+  /** Announced address to the newest client of that name. */
+  readonly #byAddress = new Map<string, Client>()
+  /** Token to the two nodes it was given to, oldest first. */
+  readonly #sessions = new Map<string, readonly [LinkId, LinkId]>()
+  #effects: Effect[] = []
+  #nowMs = 0
+
+  constructor(options: {
+    readonly address: NodeAddress
+    readonly probePort: number
+    readonly randomBytes: RandomBytes
+    readonly limits?: Partial<RendezvousLimits>
+  }) {
+    this.#address = options.address
+    this.#probePort = options.probePort
+    this.#randomBytes = options.randomBytes
+    this.#limits = { ...defaultRendezvousLimits, ...options.limits }
+  }
+
+  get clientCount(): number {
+    return this.#clients.size
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size
+  }
+
+  nextDeadline(): number {
+    return this.#deadlines.next()
+  }
+
+  handle(input: LinkInput, now: Now): readonly Effect[] {
+    this.#nowMs = now.monoMs
+    switch (input.type) {
+      case 'link-open':
+        this.#open(input.link, input.remote)
+        break
+      case 'link-bytes':
+        this.#receive(input.link, input.bytes)
+        break
+      case 'link-closed':
+        this.#forget(input.link)
+        break
+      case 'deadline':
+        this.#passDeadlines(now)
+        break
+      case 'dial-failed':
+        break
+    }
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  #open(link: LinkId, remote: string): void {
+    const seenAs = urlToAddress(remote)
+    if (seenAs === undefined || this.#clients.size >= this.#limits.maxClients) {
+      const reason = new P2pError('P2P_TOO_MANY_LINKS', 'no room for another node')
+      this.#effects.push({ type: 'close', link, reason })
+      return
+    }
+    this.#clients.set(link, {
+      link,
+      seenAs,
+      splitter: new FrameSplitter({ maxFrameBytes: this.#limits.maxFrameBytes }),
+      requests: new RateLimit(this.#limits.maxRequestsPerSecond),
+      relayed: new RateLimit(this.#limits.maxRelayedPerSecond),
+      info: undefined,
+      isIndependent: false,
+    })
+    this.#deadlines.set(`info ${link}`, this.#nowMs + this.#limits.infoTimeoutMs)
+    // p2py listens to CONNECTION INIT only from a link with a UUID; this one is nobody's neighbour.
+    const info = encodeInfo({ address: this.#address, uuid: maxUuid, isOurs: true })
+    if (info instanceof Map) info.set(probePortKey, this.#probePort)
+    this.#send(link, info)
+    this.#send(link, true)
+  }
+
+  #receive(link: LinkId, bytes: Uint8Array): void {
+    const client = this.#clients.get(link)
+    if (client === undefined) return
+    try {
+      for (const pickle of client.splitter.push(bytes)) {
+        if (!this.#clients.has(link)) return
+        this.#takeValue(
+          client,
+          decodePickle(pickle, { maxPickleBytes: this.#limits.maxFrameBytes }),
+        )
+      }
+    } catch (error) {
+      if (!isP2pError(error)) throw error
+      this.#end(client, error)
+    }
+  }
+
+  #takeValue(client: Client, value: PyValue): void {
+    if (client.info === undefined) {
+      this.#introduce(client, readInfo(value))
+      return
+    }
+    const unit = readUnit(value)
+    if (unit.kind === 'request') this.#onRequest(client, unit.envelope)
+    else if (unit.kind === 'message') this.#onMessage(client, unit.message)
+  }
+
+  #introduce(client: Client, info: NodeInfo | undefined): void {
+    if (info === undefined) {
+      this.#end(client, new P2pError('P2P_BAD_INFO', 'the first message is no p2py info'))
+      return
+    }
+    this.#deadlines.delete(`info ${client.link}`)
+    client.info = info
+    // To Python nodes this type is unknown, and would end their thread.
+    if (info.isOurs) this.#sendMessage(client, yourAddress(client.seenAs))
+    else this.#enter(client, info)
+  }
+
+  /** From now on others can ask for it. Ours enter when they know what their NAT does. */
+  #enter(client: Client, info: NodeInfo): void {
+    const address = addressToUrl(info.address)
+    this.#byAddress.set(address, client)
+    this.#effects.push({ type: 'registered', address, seenAs: addressToUrl(client.seenAs) })
+  }
+
+  #onMessage(client: Client, message: Response): void {
+    switch (message.type) {
+      case rendezvousTypes.register:
+        client.isIndependent = message.data === true
+        if (client.info !== undefined) this.#enter(client, client.info)
+        break
+      case rendezvousTypes.relay:
+      case rendezvousTypes.relayEnd:
+        this.#relay(client, message)
+        break
+      case messageTypes.killConnection:
+        this.#end(client, new P2pError('P2P_PEER_GOODBYE', 'the node ended the connection'))
+        break
+      default:
+        break // nothing that a server is for
+    }
+  }
+
+  #onRequest(client: Client, { contents, requestId }: RequestEnvelope): void {
+    if (contents.type === messageTypes.test) {
+      this.#send(client.link, encodeResponse(encodeMessage(testAnswer), requestId))
+    } else if (contents.type === rendezvousTypes.initRequest) {
+      const target = readInitRequest(contents.fields)
+      if (target !== undefined && client.requests.take(this.#nowMs)) {
+        this.#bringTogether(client, target, requestId)
+      }
+    }
+  }
+
+  #bringTogether(source: Client, wanted: NodeAddress, requestId: string): void {
+    const target = this.#byAddress.get(addressToUrl(wanted))
+    const sourceEnds = endpointsOf(source)
+    const targetEnds = target === undefined ? undefined : endpointsOf(target)
+    if (sourceEnds === undefined) return
+    if (target === undefined || targetEnds === undefined || target === source) {
+      this.#send(
+        source.link,
+        encodeResponse(encodeMessage(encodeUnknownTarget(sourceEnds)), requestId),
+      )
+      return
+    }
+    const token = hexOf(this.#randomBytes(16))
+    const answer = encodeIntroduction(rendezvousTypes.initResponse, {
+      target: targetEnds,
+      source: sourceEnds,
+      token,
+      isRequester: true,
+      isIndependent: source.isIndependent,
+      isPeerIndependent: target.isIndependent,
+    })
+    if (target.info?.isOurs === true && source.info?.isOurs === true) {
+      this.#openSession(token, [source.link, target.link])
+      const notice = encodeIntroduction(rendezvousTypes.init, {
+        target: sourceEnds,
+        source: targetEnds,
+        token,
+        isRequester: false,
+        isIndependent: target.isIndependent,
+        isPeerIndependent: source.isIndependent,
+      })
+      this.#sendMessage(target, notice)
+    }
+    this.#send(source.link, encodeResponse(encodeMessage(answer), requestId))
+    this.#effects.push({
+      type: 'introduced',
+      source: addressToUrl(sourceEnds.privateAddress),
+      target: addressToUrl(targetEnds.privateAddress),
+    })
+  }
+
+  #openSession(token: string, links: readonly [LinkId, LinkId]): void {
+    this.#sessions.set(token, links)
+    for (const oldest of this.#sessions.keys()) {
+      if (this.#sessions.size <= this.#limits.maxSessions) break
+      this.#sessions.delete(oldest)
+    }
+  }
+
+  #relay(client: Client, message: Response): void {
+    const relayed = readRelay(message)
+    const session = relayed === undefined ? undefined : this.#sessions.get(relayed.token)
+    if (relayed === undefined || session?.includes(client.link) !== true) return
+    if (!client.relayed.take(this.#nowMs)) {
+      this.#end(client, new P2pError('P2P_RELAY_TOO_FAST', 'more relayed data than allowed'))
+      return
+    }
+    const other = session[0] === client.link ? session[1] : session[0]
+    if (message.type === rendezvousTypes.relayEnd) this.#sessions.delete(relayed.token)
+    this.#send(other, message.fields)
+  }
+
+  #end(client: Client, error: P2pError): void {
+    this.#effects.push({ type: 'rejected', remote: addressToUrl(client.seenAs), error })
+    this.#effects.push({ type: 'close', link: client.link, reason: error })
+    this.#forget(client.link)
+  }
+
+  #forget(link: LinkId): void {
+    const client = this.#clients.get(link)
+    if (client === undefined) return
+    this.#clients.delete(link)
+    this.#deadlines.delete(`info ${link}`)
+    const url = client.info === undefined ? '' : addressToUrl(client.info.address)
+    if (this.#byAddress.get(url) === client) this.#byAddress.delete(url)
+    for (const [token, session] of this.#sessions) {
+      if (session.includes(link)) this.#sessions.delete(token)
+    }
+  }
+
+  #passDeadlines(now: Now): void {
+    for (;;) {
+      const name = this.#deadlines.takeDue(now.monoMs)
+      if (name === undefined) return
+      const client = this.#clients.get(Number(name.slice('info '.length)))
+      if (client === undefined) continue
+      this.#end(client, new P2pError('P2P_INFO_TIMEOUT', 'the node never introduced itself'))
+    }
+  }
+
+  #sendMessage(client: Client, message: OutgoingMessage): void {
+    this.#send(client.link, encodeMessage(message))
+  }
+
+  #send(link: LinkId, value: PyValue): void {
+    this.#effects.push({ type: 'send', link, bytes: frameOf(value), priority: 'own' })
+  }
+}
+
+function endpointsOf(client: Client): Endpoints | undefined {
+  if (client.info === undefined) return undefined
+  return { publicAddress: client.seenAs, privateAddress: client.info.address }
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

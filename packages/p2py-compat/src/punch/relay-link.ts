@@ -1,0 +1,78 @@
+/** A link through the rendezvous server, for two nodes whose NATs cannot be punched. */
+import type { Link, LinkEvents } from '@p2p/base'
+
+/** Bytes of one relayed message. */
+const pieceBytes = 16_384
+
+export class RelayLink implements Link {
+  readonly transport = 'tcp'
+  readonly remote: string
+  readonly #send: (bytes: Uint8Array) => boolean
+  readonly #end: () => void
+  readonly #queuedBytes: () => number
+  readonly #early: Uint8Array[] = []
+  #events: LinkEvents | undefined
+  #isClosed = false
+
+  constructor(options: {
+    readonly remote: string
+    send(bytes: Uint8Array): boolean
+    end(): void
+    queuedBytes(): number
+  }) {
+    this.remote = options.remote
+    this.#send = options.send
+    this.#end = options.end
+    this.#queuedBytes = options.queuedBytes
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes()
+  }
+
+  attach(events: LinkEvents): void {
+    this.#events = events
+    for (const bytes of this.#early.splice(0)) events.onBytes(bytes)
+    if (this.#isClosed) events.onClose(undefined)
+  }
+
+  send(bytes: Uint8Array): boolean {
+    let mayGoOn = true
+    for (let start = 0; start < bytes.length && !this.#isClosed; start += pieceBytes) {
+      mayGoOn = this.#send(bytes.slice(start, start + pieceBytes))
+    }
+    return mayGoOn
+  }
+
+  /** The server's connection is shared, so a slow reader cannot hold the sender back here. */
+  pause(): void {}
+
+  resume(): void {}
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#end()
+    this.onEnded()
+  }
+
+  destroy(): void {
+    this.close()
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    if (this.#isClosed) return
+    if (this.#events === undefined) this.#early.push(bytes)
+    else this.#events.onBytes(bytes)
+  }
+
+  onDrain(): void {
+    if (!this.#isClosed) this.#events?.onDrain()
+  }
+
+  /** The other side, or the server, is gone. */
+  onEnded(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#events?.onClose(undefined)
+  }
+}

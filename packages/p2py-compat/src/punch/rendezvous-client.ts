@@ -1,0 +1,377 @@
+/**
+ * A node's side of the rendezvous: a connection to the server from a port of its own, kept open; what
+ * the NAT in front of us does; and links to nodes that cannot be dialled, punched or relayed.
+ *
+ * The port is chosen by us and never listened on: connecting from a port after listening on it fails.
+ * A second, short connection from the same port to the server's probe port shows whether the NAT
+ * keeps one outside port for all destinations.
+ */
+import { connect, type Socket } from 'node:net'
+import { P2pError, type Link } from '@p2p/base'
+import { SocketLink } from '@p2p/base/tcp'
+import type { PyValue } from '../pickle/values.ts'
+import {
+  encodeInfo,
+  encodeMessage,
+  encodeRequest,
+  readUnit,
+  type OutgoingMessage,
+  type Response,
+} from '../protocol/messages.ts'
+import { addressToUrl, type NodeAddress } from '../protocol/node-address.ts'
+import { PunchMachine } from '../protocol/punch-machine.ts'
+import {
+  initRequest,
+  probePortKey,
+  readIntroduction,
+  readRelay,
+  readYourAddress,
+  register,
+  relay,
+  relayEnd,
+  rendezvousTypes,
+  type Introduction,
+} from '../protocol/rendezvous-messages.ts'
+import { createRequestId } from '../protocol/request-id.ts'
+import { FrameSocket } from './frame-socket.ts'
+import { punch } from './punch-sockets.ts'
+import { RelayLink } from './relay-link.ts'
+
+export interface RendezvousClientOptions {
+  readonly server: NodeAddress
+  /** What this node calls itself; others ask for it by this. */
+  readonly own: NodeAddress
+  /** Gets the links that other nodes asked for. */
+  readonly onLink: (link: Link) => void
+}
+
+const connectTimeoutMs = 10_000
+const answerTimeoutMs = 5_000
+const probeTimeoutMs = 2_000
+const firstReconnectMs = 1_000
+const maxReconnectMs = 60_000
+const portTries = 8
+const firstPort = 20_000
+const portCount = 40_000
+/** Introductions under way at once; what an attacker at the server could make us do. */
+const maxPunches = 16
+
+export class RendezvousClient {
+  readonly #options: RendezvousClientOptions
+  readonly #abort = new AbortController()
+  readonly #answers = new Map<string, (message: Response | undefined) => void>()
+  readonly #relays = new Map<string, RelayLink>()
+  #connection: FrameSocket | undefined
+  #localPort = 0
+  #roundTripMs = 0
+  #state: 'registering' | 'registered' | 'lost' | 'closed' = 'registering'
+  #reconnectMs = firstReconnectMs
+  #reconnectTimer: ReturnType<typeof setTimeout> | undefined
+  #punches = 0
+
+  private constructor(options: RendezvousClientOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when registered. Rejects with P2P_RENDEZVOUS_UNREACHABLE. */
+  static async open(options: RendezvousClientOptions): Promise<RendezvousClient> {
+    const client = new RendezvousClient(options)
+    try {
+      await client.#register()
+    } catch (cause) {
+      await client.close()
+      const server = addressToUrl(options.server)
+      throw new P2pError('P2P_RENDEZVOUS_UNREACHABLE', `no rendezvous server at ${server}`, {
+        cause,
+      })
+    }
+    return client
+  }
+
+  get state(): string {
+    return this.#state
+  }
+
+  /**
+   * A link to the node that calls itself so. Rejects with P2P_RENDEZVOUS_UNKNOWN when it is not
+   * registered, P2P_RENDEZVOUS_LOST when the server does not answer.
+   */
+  async reach(target: NodeAddress, cause: unknown): Promise<Link> {
+    const answer = await this.#ask(initRequest(target))
+    if (answer === undefined) {
+      throw new P2pError('P2P_RENDEZVOUS_LOST', 'the rendezvous server does not answer', { cause })
+    }
+    const introduction = readIntroduction(answer)
+    if (introduction === undefined) {
+      const name = addressToUrl(target)
+      throw new P2pError('P2P_RENDEZVOUS_UNKNOWN', `no node ${name} at the rendezvous server`, {
+        cause,
+      })
+    }
+    return this.#meet(introduction)
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed'
+    this.#abort.abort()
+    clearTimeout(this.#reconnectTimer)
+    for (const link of [...this.#relays.values()]) link.close()
+    this.#connection?.end()
+    this.#connection?.destroy()
+    this.#connection = undefined
+    await Promise.resolve()
+  }
+
+  async #register(): Promise<void> {
+    const startMs = performance.now()
+    const socket = await this.#connectFromOwnPort()
+    this.#roundTripMs = performance.now() - startMs
+    const { seenAs, probePort } = await this.#introduce(socket)
+    const isIndependent = await this.#probe(seenAs, probePort)
+    this.#say(register(isIndependent))
+    this.#state = 'registered'
+    this.#reconnectMs = firstReconnectMs
+  }
+
+  /** From the port used before if there is one: others may know it. */
+  async #connectFromOwnPort(): Promise<Socket> {
+    let lastError: unknown
+    for (let tries = 0; tries < portTries; tries += 1) {
+      const [high = 0, low = 0] = crypto.getRandomValues(new Uint8Array(2))
+      this.#localPort = firstPort + ((high * 256 + low) % portCount)
+      try {
+        return await this.#connect(this.#options.server, connectTimeoutMs)
+      } catch (error) {
+        lastError = error
+        const code = error instanceof Error && 'code' in error ? error.code : undefined
+        if (code !== 'EADDRINUSE' && code !== 'EADDRNOTAVAIL') break
+      }
+    }
+    throw lastError
+  }
+
+  #connect(address: NodeAddress, timeoutMs: number): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({
+        host: address.host,
+        port: address.port,
+        localPort: this.#localPort,
+        localAddress: '0.0.0.0',
+      })
+      const timer = setTimeout(() => socket.destroy(new Error('no answer in time')), timeoutMs)
+      socket.once('connect', () => {
+        clearTimeout(timer)
+        resolve(socket)
+      })
+      socket.once('error', (error) => {
+        clearTimeout(timer)
+        reject(error)
+      })
+    })
+  }
+
+  /** Exchanges infos; resolves with what the server says about us and itself. */
+  #introduce(socket: Socket): Promise<{ seenAs: NodeAddress; probePort: number }> {
+    return new Promise((resolve, reject) => {
+      let probePort = 0
+      let isIntroduced = false
+      const timer = setTimeout(() => socket.destroy(), answerTimeoutMs)
+      const connection = new FrameSocket(socket, {
+        onValue: (value) => {
+          if (!isIntroduced) {
+            isIntroduced = true
+            probePort = portOf(value)
+            return
+          }
+          const unit = readUnit(value)
+          if (unit.kind !== 'message') return
+          const seenAs =
+            unit.message.type === rendezvousTypes.yourAddress
+              ? readYourAddress(unit.message)
+              : undefined
+          if (seenAs === undefined) {
+            this.#onMessage(unit.requestId, unit.message)
+            return
+          }
+          clearTimeout(timer)
+          resolve({ seenAs, probePort })
+        },
+        onDrain: () => {
+          for (const link of this.#relays.values()) link.onDrain()
+        },
+        onClose: () => {
+          clearTimeout(timer)
+          reject(new Error('the server closed the connection'))
+          this.#onLost(connection)
+        },
+      })
+      this.#connection = connection
+      this.#sayInfo(connection)
+    })
+  }
+
+  /** True when the NAT shows the same outside port on the second connection. */
+  async #probe(seenAs: NodeAddress, probePort: number): Promise<boolean> {
+    const { host } = this.#options.server
+    if (probePort === 0) return true
+    let socket: Socket
+    try {
+      socket = await this.#connect({ host, port: probePort }, probeTimeoutMs)
+    } catch {
+      return true // nobody there to tell; most NATs are of this kind
+    }
+    const second = await new Promise<NodeAddress | undefined>((resolve) => {
+      const timer = setTimeout(() => socket.destroy(), probeTimeoutMs)
+      const connection = new FrameSocket(socket, {
+        onValue: (value) => {
+          const unit = readUnit(value)
+          if (unit.kind !== 'message' || unit.message.type !== rendezvousTypes.yourAddress) return
+          resolve(readYourAddress(unit.message))
+          connection.end()
+        },
+        onClose: () => {
+          clearTimeout(timer)
+          resolve(undefined)
+        },
+      })
+      this.#sayInfo(connection)
+    })
+    return second === undefined || second.port === seenAs.port
+  }
+
+  #sayInfo(connection: FrameSocket): void {
+    connection.send(encodeInfo({ address: this.#options.own, uuid: null, isOurs: true }))
+    connection.send(true)
+  }
+
+  #say(message: OutgoingMessage): boolean {
+    return this.#connection?.send(encodeMessage(message)) ?? true
+  }
+
+  #onMessage(requestId: string | undefined, message: Response): void {
+    const answer = requestId === undefined ? undefined : this.#answers.get(requestId)
+    if (answer !== undefined) {
+      answer(message)
+      return
+    }
+    switch (message.type) {
+      case rendezvousTypes.init: {
+        const introduction = readIntroduction(message)
+        if (introduction !== undefined && this.#punches < maxPunches)
+          void this.#accept(introduction)
+        break
+      }
+      case rendezvousTypes.relay: {
+        const relayed = readRelay(message)
+        if (relayed !== undefined) this.#relays.get(relayed.token)?.onBytes(relayed.bytes)
+        break
+      }
+      case rendezvousTypes.relayEnd: {
+        const relayed = readRelay(message)
+        const link = relayed === undefined ? undefined : this.#relays.get(relayed.token)
+        if (relayed !== undefined) this.#relays.delete(relayed.token)
+        link?.onEnded()
+        break
+      }
+      default:
+        break
+    }
+  }
+
+  /** Sends a request to the server; undefined when no answer comes. */
+  #ask(message: OutgoingMessage): Promise<Response | undefined> {
+    const requestId = createRequestId((count) => crypto.getRandomValues(new Uint8Array(count)))
+    return new Promise((resolve) => {
+      const settle = (answer: Response | undefined): void => {
+        clearTimeout(timer)
+        this.#answers.delete(requestId)
+        resolve(answer)
+      }
+      const timer = setTimeout(() => {
+        settle(undefined)
+      }, answerTimeoutMs)
+      this.#answers.set(requestId, settle)
+      const contents = encodeMessage(message)
+      const callbackAddress = this.#options.own
+      this.#connection?.send(encodeRequest({ callbackAddress, requestId, contents }))
+    })
+  }
+
+  async #accept(introduction: Introduction): Promise<void> {
+    const link = await this.#meet(introduction)
+    if (this.#state === 'closed') link.destroy()
+    else this.#options.onLink(link)
+  }
+
+  /** Punches, or relays where punching does not help. */
+  async #meet(introduction: Introduction): Promise<Link> {
+    const { target, token, isRequester, isIndependent, isPeerIndependent } = introduction
+    const peer = target.publicAddress
+    // Before anything else: the other side may relay at once.
+    const relayLink = this.#openRelay(addressToUrl(peer), token)
+    const plan = {
+      peer,
+      isRequester,
+      isIndependent,
+      isPeerIndependent,
+      roundTripMs: this.#roundTripMs,
+    }
+    const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count))
+    this.#punches += 1
+    const socket = await punch({
+      machine: new PunchMachine(plan, randomBytes),
+      localPort: this.#localPort,
+      token,
+      signal: this.#abort.signal,
+    })
+    this.#punches -= 1
+    if (socket === undefined) return relayLink
+    this.#relays.delete(token)
+    return new SocketLink({ transport: 'tcp', remote: addressToUrl(peer), socket })
+  }
+
+  #openRelay(remote: string, token: string): RelayLink {
+    const link = new RelayLink({
+      remote,
+      send: (bytes) => this.#say(relay(token, bytes)),
+      end: () => {
+        this.#relays.delete(token)
+        this.#say(relayEnd(token))
+      },
+      queuedBytes: () => this.#connection?.queuedBytes ?? 0,
+    })
+    this.#relays.set(token, link)
+    return link
+  }
+
+  #onLost(connection: FrameSocket): void {
+    if (this.#connection !== connection || this.#state === 'closed') return
+    this.#connection = undefined
+    for (const answer of [...this.#answers.values()]) answer(undefined)
+    for (const link of [...this.#relays.values()]) link.onEnded()
+    this.#relays.clear()
+    if (this.#state === 'registering') return
+    this.#state = 'lost'
+    this.#reconnectTimer = setTimeout(() => {
+      void this.#reconnect()
+    }, this.#reconnectMs)
+    this.#reconnectMs = Math.min(this.#reconnectMs * 2, maxReconnectMs)
+  }
+
+  async #reconnect(): Promise<void> {
+    try {
+      await this.#register()
+    } catch {
+      if (this.#state === 'closed') return
+      this.#reconnectTimer = setTimeout(() => {
+        void this.#reconnect()
+      }, this.#reconnectMs)
+      this.#reconnectMs = Math.min(this.#reconnectMs * 2, maxReconnectMs)
+    }
+  }
+}
+
+function portOf(info: PyValue): number {
+  const port = info instanceof Map ? (info.get(probePortKey) as unknown) : undefined
+  return typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536 ? port : 0
+}

@@ -1,0 +1,132 @@
+// Nodes over real sockets on loopback: the README's examples among our own.
+import { afterEach, expect, test } from '@jest/globals'
+import { P2pyNode, type P2pyNodeOptions, type Received } from '../src/index.ts'
+
+const open: P2pyNode[] = []
+
+async function openNode(options: P2pyNodeOptions = {}): Promise<P2pyNode> {
+  const node = await P2pyNode.open({ port: 0, ...options })
+  open.push(node)
+  return node
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((node) => node.close()))
+})
+
+function nextMessage(node: P2pyNode): Promise<Received> {
+  return new Promise((resolve) => node.on('message', resolve, { once: true }))
+}
+
+test('a node joins the network of another one and sends a text', async () => {
+  const first = await openNode()
+  const second = await openNode()
+  const received = nextMessage(first)
+  await second.join([first.address])
+  expect([first.uuid, second.uuid, second.networkSize]).toEqual([0, 1, 2])
+  await second.sendToUuid(0, { type: 'TEXT', data: 'Hi!' })
+  const message = await received
+  expect([message.type, message.data, message.from.uuid, message.isRequest]).toEqual([
+    'TEXT',
+    'Hi!',
+    1,
+    false,
+  ])
+})
+
+test('a request is answered by what its handler returns', async () => {
+  const first = await openNode()
+  const second = await openNode()
+  first.handle('ADD', ({ data }) => ({ type: 'ADD RESP', data: Number(data) + 1 }))
+  await second.join([first.address])
+  const response = await second.request({ uuid: 0 }, { type: 'ADD', data: 17 })
+  expect(response.data).toBe(18)
+})
+
+test("a handler with p2py's three arguments responds by itself, and bounces", async () => {
+  const [first, second, third] = [await openNode(), await openNode(), await openNode()]
+  await second.joinNetwork([first.address])
+  await third.connectToNetwork([first.address])
+  await expectSoon(() => first.networkSize === 3)
+  first.addHandler('ADD', async (_node, _connection, request) => {
+    await request.bounce({ uuid: 2 })
+  })
+  third.addHandler('ADD', async (_node, connection, request) => {
+    expect(connection.uuid).toBe(0)
+    await request.respond({ type: 'ADD RESP', data: Number(request.contents.data) + 1 })
+  })
+  expect((await second.request({ uuid: 0 }, { type: 'ADD', data: 17 })).data).toBe(18)
+})
+
+test('a message over the connection another one came by finds its sender', async () => {
+  const first = await openNode()
+  const second = await openNode()
+  await second.join([first.address])
+  const received = nextMessage(first)
+  await second.sendToAddress(first.address, { type: 'TEXT', data: 'ping' })
+  const answered = nextMessage(second)
+  await first.sendToConnection((await received).from, { type: 'TEXT', data: 'pong' })
+  expect((await answered).data).toBe('pong')
+})
+
+test('waiting ends with the reason: nobody there, nobody known, called off, closed', async () => {
+  const node = await openNode()
+  const gone = await openNode()
+  await gone.close()
+  await expect(node.join([gone.address])).rejects.toMatchObject({ code: 'P2P_JOIN_FAILED' })
+  await expect(node.sendToUuid(3, { type: 'TEXT' })).rejects.toMatchObject({
+    code: 'P2P_NOT_JOINED',
+  })
+  await expect(node.request({ address: gone.address }, { type: 'TEST' })).rejects.toMatchObject({
+    code: 'P2P_CONNECTION_REFUSED',
+  })
+  const silent = await openNode()
+  const abort = new AbortController()
+  const asked = node.request({ address: silent.address }, { type: 'X' }, { signal: abort.signal })
+  abort.abort()
+  await expect(asked).rejects.toMatchObject({ code: 'P2P_CANCELLED' })
+  await node.close()
+  await expect(node.sendToUuid(0, { type: 'TEXT' })).rejects.toMatchObject({ code: 'P2P_CLOSED' })
+})
+
+test("a caller's mistake is thrown at once", async () => {
+  const node = await openNode()
+  await expect(node.join([])).rejects.toThrow(RangeError)
+  await expect(node.join([['no host!', 1]])).rejects.toThrow(RangeError)
+  await expect(node.sendToUuid(0, { type: 'X', data: new Date() as never })).rejects.toThrow(
+    TypeError,
+  )
+  await expect(node.sendToUuid(0, {} as never)).rejects.toThrow(TypeError)
+  expect(() => {
+    node.handle('JOIN REQUEST', () => undefined)
+  }).toThrow(RangeError)
+})
+
+test('what a handler throws is an error event, and the node goes on', async () => {
+  const first = await openNode()
+  const second = await openNode()
+  await second.join([first.address])
+  const failure = new Error('of the application')
+  first.handle('BAD', () => {
+    throw failure
+  })
+  const reported = new Promise((resolve) => first.on('error', resolve, { once: true }))
+  await second.sendToUuid(0, { type: 'BAD' })
+  expect(await reported).toBe(failure)
+  expect((await second.request({ uuid: 0 }, { type: 'TEST' })).data).toBe('Hi!')
+})
+
+test('a node that closes is gone for the others at once', async () => {
+  const first = await openNode()
+  const second = await openNode()
+  await second.join([first.address])
+  const left = new Promise((resolve) => first.on('peer:leave', resolve, { once: true }))
+  await second.close()
+  expect(await left).toEqual({ uuid: 1 })
+  expect(first.networkSize).toBe(1)
+  expect(second.report()).toMatchObject({ uuid: null, links: 0, queues: [] })
+})
+
+async function expectSoon(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
+}
