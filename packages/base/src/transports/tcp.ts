@@ -19,6 +19,9 @@ const socketOptions = {
   keepAliveInitialDelay: keepAliveDelayMs,
 } as const
 
+/** For sockets that were opened in another way, such as by hole punching. */
+export { SocketLink } from './socket-link.ts'
+
 export class TcpTransport implements Transport {
   readonly schemes = ['tcp'] as const
 
