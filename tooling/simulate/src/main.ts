@@ -4,7 +4,8 @@ import { runMesh } from './mesh-run.ts'
 import type { RunResult } from './mesh-run.ts'
 import { parseOptions, usage } from './options.ts'
 import type { SimOptions } from './options.ts'
-import { summarise } from './summary.ts'
+import { runSeeds } from './seed-pool.ts'
+import { describe, summarise } from './summary.ts'
 
 const transcriptLength = 60
 
@@ -13,32 +14,28 @@ function say(text: string): void {
 }
 
 /** Runs all seeds; the first one twice, because the same seed must give the same trace. */
-function runAll(options: SimOptions): boolean {
+async function runAll(options: SimOptions): Promise<boolean> {
   const startMs = performance.now()
   const wallSeconds = (): number => (performance.now() - startMs) / 1_000
-  const results: RunResult[] = []
-  const unstable: { seed: number; invariant: string }[] = []
-  for (let count = 0; count < options.seedCount; count += 1) {
-    if (wallSeconds() > options.maxWallSeconds) {
-      say(`stopped after ${count} of ${options.seedCount} seeds: --max-seconds is over`)
-      break
-    }
-    const seed = options.firstSeed + count
-    const result = runMesh(options, seed, 0)
-    results.push(result)
-    report(result, options, wallSeconds())
+  const results = await runSeeds({
+    options,
+    mayStart: () => wallSeconds() <= options.maxWallSeconds,
+    onResult: (result) => report(result, options, wallSeconds()),
+  })
+  if (results.length < options.seedCount) {
+    say(`--max-seconds is over: ${results.length} of ${options.seedCount} seeds were run`)
   }
-  const [first] = results
   const ownSeconds = wallSeconds()
-  if (first !== undefined && runMesh(options, first.seed, 0).traceHash !== first.traceHash) {
-    unstable.push({ seed: first.seed, invariant: 'same-seed-same-trace' })
-    say(`seed ${first.seed}: a second run gave another trace hash`)
-  }
+  const [first] = results
+  const isStable =
+    first === undefined || runMesh(options, first.seed, 0).traceHash === first.traceHash
+  if (!isStable) say(`seed ${first.seed}: a second run gave another trace hash`)
   const summary = summarise(results, options, {
     wallSeconds: ownSeconds,
     repeatedHashes: first === undefined ? 0 : 1,
-    broken: unstable,
+    broken: isStable ? [] : [{ seed: first.seed, invariant: 'same-seed-same-trace' }],
   })
+  if (!options.json) process.stdout.write(describe(summary))
   process.stdout.write(`${JSON.stringify(summary)}\n`)
   return summary.broken.length === 0
 }
@@ -65,7 +62,7 @@ function repeatArguments(options: SimOptions, seed: number): string {
   ].join(' ')
 }
 
-function main(): void {
+async function main(): Promise<void> {
   let options: SimOptions | 'help'
   try {
     options = parseOptions(process.argv.slice(2))
@@ -75,7 +72,7 @@ function main(): void {
     return
   }
   if (options === 'help') say(usage)
-  else if (!runAll(options)) process.exitCode = 1
+  else if (!(await runAll(options))) process.exitCode = 1
 }
 
-main()
+await main()

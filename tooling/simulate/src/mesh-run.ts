@@ -33,7 +33,14 @@ export interface RunResult {
   readonly traceHash: string
   readonly simMs: number
   readonly events: number
-  readonly broken: SimulationError | undefined
+  readonly broken: BrokenRun | undefined
+}
+
+/** What is left of a SimulationError when it comes from another thread. */
+export interface BrokenRun {
+  readonly invariant: string
+  /** With seed, time and transcript. */
+  readonly message: string
 }
 
 const settleMs = 40_000
@@ -185,7 +192,7 @@ function summarise(run: {
     traceHash: sim.traceHash(),
     simMs: sim.nowMs,
     events: sim.counters.inputs,
-    broken,
+    broken: broken && { invariant: broken.invariant, message: broken.message },
   }
 }
 

@@ -20,6 +20,8 @@ export interface SimOptions {
   readonly dissemination: 'tree' | 'flood'
   /** Runs one seed after another until this much real time has passed. */
   readonly maxWallSeconds: number
+  /** Threads that run seeds side by side. */
+  readonly workerCount: number
   readonly transcript: boolean
   readonly json: boolean
 }
@@ -36,8 +38,9 @@ export const usage: string = `npm run sim -- [options]
   --broadcasts 20        broadcasts that are measured before the faults
   --dissemination tree   tree or flood
   --max-seconds          stop starting new seeds after so many real seconds
+  --workers 1            threads that run seeds side by side
   --transcript           print the last events of the node that broke an invariant
-  --json                 print nothing but the JSON line on stdout
+  --json                 print the JSON line and nothing else on stdout
 
 Ends with one JSON line; status 1 when an invariant broke.`
 
@@ -56,6 +59,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
       broadcasts: { type: 'string', default: '20' },
       dissemination: { type: 'string', default: 'tree' },
       'max-seconds': { type: 'string', default: 'Infinity' },
+      workers: { type: 'string', default: '1' },
       transcript: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -76,6 +80,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     broadcasts: readNumber('broadcasts', values.broadcasts, { min: 1 }),
     dissemination: readDissemination(values.dissemination),
     maxWallSeconds: readNumber('max-seconds', values['max-seconds'], { min: 1 }),
+    workerCount: readNumber('workers', values.workers, { min: 1, max: 64 }),
     transcript: values.transcript,
     json: values.json,
   }

@@ -68,6 +68,15 @@ export function summarise(
   }
 }
 
+/** The same for people: one line per figure. */
+export function describe(summary: Summary): string {
+  const lines = Object.entries(summary).map(([name, value]: [string, unknown]) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value)
+    return `${name.padEnd(20)} ${text}`
+  })
+  return `${lines.join('\n')}\n`
+}
+
 function hashOf(results: readonly RunResult[]): string {
   const [only] = results
   if (results.length === 1 && only !== undefined) return only.traceHash

@@ -1,0 +1,46 @@
+import { expect, test } from '@jest/globals'
+import { allFaultKinds } from '@p2p/base/sim'
+import { parseOptions } from '../src/options.ts'
+
+test('the defaults are one calm run of 100 nodes', () => {
+  expect(parseOptions([])).toEqual({
+    type: 'mesh',
+    minNodes: 100,
+    maxNodes: 100,
+    firstSeed: 1,
+    seedCount: 1,
+    faults: [],
+    faultMinutes: 10,
+    oldShare: 0,
+    broadcasts: 20,
+    dissemination: 'tree',
+    maxWallSeconds: Infinity,
+    workerCount: 1,
+    transcript: false,
+    json: false,
+  })
+})
+
+test('ranges, lists of faults and all of them are read', () => {
+  const options = parseOptions(['--nodes', '16-64', '--faults', 'crash,partition', '--old', '0.5'])
+  expect(options).toMatchObject({
+    minNodes: 16,
+    maxNodes: 64,
+    faults: ['crash', 'partition'],
+    oldShare: 0.5,
+  })
+  expect(parseOptions(['--faults', 'all'])).toMatchObject({ faults: allFaultKinds })
+  expect(parseOptions(['--help'])).toBe('help')
+})
+
+test.each([
+  ['--type', 'ring', 'known: mesh'],
+  ['--nodes', '64-16', '--nodes'],
+  ['--nodes', '1.5-3', '--nodes'],
+  ['--seeds', 'many', '--seeds'],
+  ['--faults', 'crash,gremlins', 'gremlins'],
+  ['--old', '1', '--old'],
+  ['--dissemination', 'pigeon', 'tree or flood'],
+])('%s %s is refused, and the message says what is known', (name, value, hint) => {
+  expect(() => parseOptions([name, value])).toThrow(hint)
+})
