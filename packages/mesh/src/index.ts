@@ -1,5 +1,13 @@
 export { MeshNode } from './mesh-node.ts'
-export type { MeshEvents, MeshNodeOptions, MeshReport, MessageHandler } from './mesh-node.ts'
+export type {
+  LayerControl,
+  MeshEvents,
+  MeshLayer,
+  MeshLikeMachine,
+  MeshNodeOptions,
+  MeshReport,
+  MessageHandler,
+} from './mesh-node.ts'
 export { ReceivedMessage } from './received-message.ts'
 export type { RemoteRequest, Responder } from './remote-requests.ts'
 export { Topic } from './topic.ts'

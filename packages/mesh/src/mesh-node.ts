@@ -12,10 +12,13 @@ import {
   P2pError,
   resolveNodeOptions,
   type ListenOptions,
+  type Machine,
   type NodeEvents,
   type NodeOptions,
   type NodeReport,
+  type Now,
   type PeerInfo,
+  type RequestId,
   type WaitOptions,
 } from '@p2p/base'
 import {
@@ -28,7 +31,7 @@ import {
   type WireMessage,
 } from '@p2p/serializer'
 import { MessageQueue } from './message-queue.ts'
-import { MeshMachine } from './protocol/mesh.ts'
+import { MeshMachine, type MeshMachineOptions } from './protocol/mesh.ts'
 import type { MeshEffect, MeshInput } from './protocol/mesh-contract.ts'
 import { isMeshLimit, defaultMeshLimits, type MeshLimits } from './protocol/mesh-limits.ts'
 import { OutgoingStamps } from './protocol/outgoing-stamps.ts'
@@ -65,14 +68,66 @@ export interface MeshReport extends NodeReport {
   readonly droppedMessages: number
 }
 
+/** What every layer's commands and effects have. */
+interface Typed {
+  readonly type: string
+}
+
+/**
+ * A network on top of the mesh. Its machine stands where the mesh machine would; the node stays the
+ * surface of everything a mesh does, and hands the rest up.
+ */
+export interface MeshLayer<LayerCommand extends Typed, LayerEffect extends Typed> {
+  /** Subnet when the options name none. */
+  readonly subnet: string
+  /** Makes the machine from what a mesh machine would get. */
+  readonly createMachine: (
+    options: MeshMachineOptions,
+  ) => MeshLikeMachine<LayerCommand, LayerEffect>
+  /** Tells the layer's effects from those of the mesh. */
+  readonly isOwnEffect: (effect: MeshEmitted | LayerEffect) => effect is LayerEffect
+  readonly onEffect: (effect: LayerEffect) => void
+}
+
+/** A machine that does all that a mesh machine does, and more. */
+export interface MeshLikeMachine<
+  LayerCommand extends Typed,
+  LayerEffect extends Typed,
+> extends Machine<MeshInput | LayerCommand, MeshEffect | LayerEffect> {
+  readonly wireId: string | Uint8Array
+  counters(): Readonly<Record<string, number>>
+}
+
+/** How a layer reaches its machine through the node. */
+export interface LayerControl<LayerCommand extends Typed> {
+  readonly isClosed: boolean
+  now(): Now
+  command(command: LayerCommand): void
+  /** Settled by `settle` or `fail` under the same request id; see NodeShell. */
+  request<Result>(
+    build: (request: RequestId, timeoutMs: number) => LayerCommand,
+    wait?: WaitOptions,
+  ): Promise<Result>
+  settle(request: RequestId, result: unknown): void
+  fail(request: RequestId, error: Error): void
+  reportError(error: P2pError): void
+}
+
 /** Takes a message of a kind of its own; true when nobody else needs to see it. */
 export type MessageHandler = (message: ReceivedMessage) => boolean | void
 
-type Emitted = Exclude<MeshEffect, { type: 'send' | 'dial' | 'cancel-dial' | 'close' }>
+type MeshEmitted = Exclude<MeshEffect, { type: 'send' | 'dial' | 'cancel-dial' | 'close' }>
 type Command = Exclude<MeshInput, { type: `link-${string}` | 'dial-failed' | 'deadline' }>
 
 const defaultQueue = { maxMessages: 1_024, maxBytes: 16 * 1_048_576 }
-const defaultSubnet = 'mesh'
+
+/** The mesh itself, with nothing on top. */
+const plainMesh: MeshLayer<never, never> = {
+  subnet: 'mesh',
+  createMachine: (options) => new MeshMachine(options),
+  isOwnEffect: (effect): effect is never => false,
+  onEffect: () => undefined,
+}
 const requestIdBytes = 12
 
 /**
@@ -82,9 +137,9 @@ const requestIdBytes = 12
  * mesh.broadcast('this is', 'a test')
  * await mesh.close()
  */
-export class MeshNode {
-  readonly #shell: NodeShell<Command, Emitted, MeshEvents>
-  readonly #machine: MeshMachine
+export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Typed = never> {
+  readonly #shell: NodeShell<Command | LayerCommand, MeshEmitted | LayerEffect, MeshEvents>
+  readonly #machine: MeshLikeMachine<LayerCommand, LayerEffect>
   readonly #stamps = new OutgoingStamps()
   readonly #queue: MessageQueue<ReceivedMessage>
   readonly #handlers = new Set<MessageHandler>()
@@ -100,25 +155,37 @@ export class MeshNode {
    *   reason to reject: they are dialled again, and told as `error` events.
    */
   static async open(options: MeshNodeOptions = {}): Promise<MeshNode> {
-    const node = new MeshNode(options)
-    await node.#shell.start()
+    const { node } = await MeshNode.openLayer(options, plainMesh)
     return node
   }
 
-  private constructor(options: MeshNodeOptions) {
+  /** For packages that build a network on the mesh: a node around another machine. */
+  static async openLayer<LayerCommand extends Typed, LayerEffect extends Typed>(
+    options: MeshNodeOptions,
+    layer: MeshLayer<LayerCommand, LayerEffect>,
+  ): Promise<{
+    readonly node: MeshNode<LayerCommand, LayerEffect>
+    readonly control: LayerControl<LayerCommand>
+  }> {
+    const node = new MeshNode(options, layer)
+    await node.#shell.start()
+    return { node, control: node.#control() }
+  }
+
+  private constructor(options: MeshNodeOptions, layer: MeshLayer<LayerCommand, LayerEffect>) {
     const ownLimits = Object.keys(defaultMeshLimits)
     const { queue, ...nodeOptions } = options
-    const resolved = resolveNodeOptions(nodeOptions, { subnet: defaultSubnet, ownLimits })
+    const resolved = resolveNodeOptions(nodeOptions, { subnet: layer.subnet, ownLimits })
     const meshLimits = Object.fromEntries(
       Object.entries(options.limits ?? {}).filter(([name]) => isMeshLimit(name)),
     )
     this.#queue = new MessageQueue({ ...defaultQueue, ...queue })
     const { subnet, idEncoding, extensions, compression, connect } = resolved
-    let machine: MeshMachine | undefined
-    this.#shell = new NodeShell<Command, Emitted, MeshEvents>({
+    let machine: MeshLikeMachine<LayerCommand, LayerEffect> | undefined
+    this.#shell = new NodeShell({
       options: resolved,
       createMachine: (boot) => {
-        machine = new MeshMachine({
+        machine = layer.createMachine({
           ...boot,
           subnet,
           idEncoding,
@@ -130,7 +197,8 @@ export class MeshNode {
         return machine
       },
       onEffect: (effect) => {
-        this.#onEffect(effect)
+        if (layer.isOwnEffect(effect)) layer.onEffect(effect)
+        else this.#onEffect(effect)
       },
     })
     if (machine === undefined) throw new Error('the shell made no machine')
@@ -369,7 +437,7 @@ export class MeshNode {
     await this.close()
   }
 
-  #onEffect(effect: Emitted): void {
+  #onEffect(effect: MeshEmitted): void {
     switch (effect.type) {
       case 'peer-join':
         this.#shell.peerJoined(effect.peer)
@@ -399,7 +467,7 @@ export class MeshNode {
     }
   }
 
-  #onMessage(effect: Extract<Emitted, { type: 'message' | 'unclaimed' }>): void {
+  #onMessage(effect: Extract<MeshEmitted, { type: 'message' | 'unclaimed' }>): void {
     const { message: wire, from } = effect
     const isPrivate = wire.type === flags.whisper
     const message = new ReceivedMessage({ wire, from, isPrivate }, (to, packets) =>
@@ -482,6 +550,29 @@ export class MeshNode {
 
   get #wireId(): string | Uint8Array {
     return this.#machine.wireId
+  }
+
+  #control(): LayerControl<LayerCommand> {
+    const shell = this.#shell
+    return {
+      get isClosed() {
+        return shell.isClosed
+      },
+      now: () => ({ monoMs: performance.now(), utcSeconds: nowSeconds() }),
+      command: (command) => {
+        shell.command(command)
+      },
+      request: (build, wait) => shell.request(build, wait),
+      settle: (request, result) => {
+        shell.settle(request, result)
+      },
+      fail: (request, error) => {
+        shell.fail(request, error)
+      },
+      reportError: (error) => {
+        shell.reportError(error)
+      },
+    }
   }
 
   #command(command: Command): void {

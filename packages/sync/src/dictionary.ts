@@ -6,7 +6,7 @@
  * Every value handed out is decoded anew: it is the caller's own, and changing it changes nothing here.
  */
 import { P2pError } from '@p2p/base'
-import type { Now, RequestId, WaitOptions } from '@p2p/base'
+import type { Now, WaitOptions } from '@p2p/base'
 import { decodeValue, encodeValue, toHex } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { byteTextToText, toByteText } from './protocol/byte-text.ts'
@@ -40,8 +40,6 @@ export interface DictionaryLink {
   askAgreement(wait: WaitOptions): Promise<{ readonly equal: boolean; readonly nodes: number }>
   persisted(): Promise<void>
 }
-
-export type AgreementRequest = (request: RequestId) => SyncInput
 
 const defaultSettleMs = 30_000
 const defaultClaimMs = 2_000

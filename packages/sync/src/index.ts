@@ -1,3 +1,8 @@
+export { SyncNode } from './sync-node.ts'
+export type { SyncEvents, SyncNodeOptions, SyncReport } from './sync-node.ts'
+export type { Key, Meta, WrittenValue } from './dictionary.ts'
+export { LevelStore } from './level-store.ts'
+export type { LevelDatabase } from './level-store.ts'
 export { SyncMachine } from './protocol/sync.ts'
 export type { Entry, SyncEffect, SyncInput, SyncMachineOptions } from './protocol/sync-contract.ts'
 export { LeaseError, currentLease, leaseSeconds, originalAccepts } from './protocol/lease.ts'

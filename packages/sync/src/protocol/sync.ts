@@ -16,7 +16,7 @@
 import type { Machine, Now, Peer } from '@p2p/base'
 import { MeshMachine, defaultMeshPolicy } from '@p2p/mesh'
 import type { MeshEffect, MeshInput } from '@p2p/mesh'
-import { decodeValue, encodeValue, wholeNumber } from '@p2p/serializer'
+import { createMessage, decodeValue, encodeValue, flags, wholeNumber } from '@p2p/serializer'
 import type { Value, WireMessage } from '@p2p/serializer'
 import { Agreement } from './agreement.ts'
 import type { AgreementEffect } from './agreement.ts'
@@ -48,8 +48,6 @@ import type { Write } from './write.ts'
 /** Time between two looks for writes to fold and deletes to forget. */
 const sweepEveryMs = 600_000
 const waveBytes = 8
-/** Request number of whispers whose fate is of no interest. */
-const ownRequest = -1
 
 type Refusals = Partial<Record<Refusal | 'invalid', number>>
 
@@ -93,6 +91,11 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
         mayPass: (message, peer) => this.#old.mayPass(message, peer),
       },
     })
+  }
+
+  /** The own id as it goes on the wire in messages of the mesh. */
+  get wireId(): string | Uint8Array {
+    return this.#mesh.wireId
   }
 
   get peers(): ReadonlyMap<string, Peer> {
@@ -202,11 +205,6 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
       case 'unclaimed':
         if (this.#onMessage(effect.message, effect.from, now)) return
         break
-      case 'sent':
-      case 'send-failed':
-        // Nobody waits for our own whispers.
-        if (effect.request === ownRequest) return
-        break
       default:
         break
     }
@@ -232,7 +230,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   /** True when the message was about the dictionary. */
   #onMessage(message: WireMessage, from: Peer, now: Now): boolean {
     const subFlag = wholeNumber(message.payload[0])
-    const isWhisper = message.type === 2
+    const isWhisper = message.type === flags.whisper
     if (subFlag === turnFlag || subFlag === agreementFlag) {
       if (!isWhisper || !this.#ours.has(from.id)) return true
       if (subFlag === turnFlag) this.#onTurn(message.payload, from, now)
@@ -350,7 +348,9 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   }
 
   #whisper(peer: string, payload: readonly Value[], now: Now): void {
-    this.#tellMesh({ type: 'send', request: ownRequest, peer, payload }, now)
+    const time = Math.floor(now.utcSeconds)
+    const message = createMessage({ type: flags.whisper, sender: this.wireId, time, payload })
+    this.#tellMesh({ type: 'pass', peer, message, priority: 'own' }, now)
   }
 
   // ---- old neighbours

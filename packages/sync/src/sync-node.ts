@@ -1,0 +1,466 @@
+/**
+ * A node of a sync network: what programs use.
+ *
+ *   SyncNode ─┬─ MeshNode      everything a mesh does: links, messages, topics, requests
+ *             ├─ Dictionary    the Map-like face of the replica
+ *             └─ ReplicaStore  keeps the replica, if a store is given
+ *
+ * All three work on one SyncMachine (protocol/sync.ts).
+ */
+import { Emitter, P2pError } from '@p2p/base'
+import type { ListenOptions, PeerInfo, WaitOptions } from '@p2p/base'
+import { MeshNode } from '@p2p/mesh'
+import type {
+  LayerControl,
+  MeshEvents,
+  MeshNodeOptions,
+  MeshReport,
+  MessageHandler,
+  ReceivedMessage,
+  Responder,
+  Topic,
+  TopicSchema,
+} from '@p2p/mesh'
+import type { Value } from '@p2p/serializer'
+import { Dictionary, writtenValue } from './dictionary.ts'
+import type { Key, Meta, WrittenValue } from './dictionary.ts'
+import { byteTextToText } from './protocol/byte-text.ts'
+import type { Lease } from './protocol/lease.ts'
+import { SyncMachine } from './protocol/sync.ts'
+import type { ReplicaLimits } from './protocol/replica-limits.ts'
+import { defaultReplicaLimits } from './protocol/replica-limits.ts'
+import type { SyncEffect, SyncInput } from './protocol/sync-contract.ts'
+import { ReplicaStore } from './replica-store.ts'
+
+export interface SyncNodeOptions extends MeshNodeOptions {
+  /**
+   * True (default): whoever sets a key holds it for an hour, renewed by each change. False: the last
+   * write stays. Nodes with different settings do not connect.
+   */
+  readonly leasing?: boolean
+  /**
+   * Whether to correct old Python neighbours that hold something else than everybody: it sends them a
+   * delete in another node's name. Default false.
+   */
+  readonly healsOldPeers?: boolean
+  /** What the dictionary may take. */
+  readonly dictionary?: Partial<ReplicaLimits>
+}
+
+export interface SyncEvents extends MeshEvents {
+  /** A key has a new value, by this node or another. */
+  readonly update: { readonly key: Key; readonly value: Value; readonly meta: Meta }
+  readonly delete: { readonly key: Key; readonly meta: Meta }
+  /**
+   * A write that was acknowledged somewhere lost against one whose author had not known it: both wrote
+   * while they could not hear each other. `won` is undefined when the key is free now.
+   */
+  readonly conflict: {
+    readonly key: Key
+    readonly lost: WrittenValue
+    readonly won: WrittenValue | undefined
+  }
+}
+
+export interface SyncReport extends MeshReport {
+  readonly leasing: boolean
+  readonly keys: number
+}
+
+type LayerEffect = Extract<
+  SyncEffect,
+  { type: 'update' | 'delete' | 'conflict' | 'persist' | 'agreement' }
+>
+type LayerCommand = Extract<SyncInput, { type: 'write' | 'compare' | 'ask-agreement' }>
+
+const layerEffects: ReadonlySet<string> = new Set<LayerEffect['type']>([
+  'update',
+  'delete',
+  'conflict',
+  'persist',
+  'agreement',
+])
+const ownEvents: ReadonlySet<string> = new Set(['update', 'delete', 'conflict'])
+
+/** Events of the dictionary; the rest is the mesh's. */
+interface OwnEvents {
+  readonly update: SyncEvents['update']
+  readonly delete: SyncEvents['delete']
+  readonly conflict: SyncEvents['conflict']
+  readonly [event: string]: unknown
+}
+
+/**
+ * @example
+ * const sync = await SyncNode.open({ listen: 'tcp://127.0.0.1:0' })
+ * sync.on('update', ({ key, value }) => console.log(key, value))
+ * sync.set('colour', 'green')
+ * sync.get('colour') // 'green', here and on every other node
+ * await sync.close()
+ */
+export class SyncNode {
+  readonly #mesh: MeshNode<LayerCommand, LayerEffect>
+  readonly #control: LayerControl<LayerCommand>
+  readonly #machine: SyncMachine
+  readonly #dictionary: Dictionary
+  readonly #store: ReplicaStore | undefined
+  readonly #events: Emitter<OwnEvents>
+
+  /**
+   * Opens a node: it takes up what its store kept, listens, and joins the addresses given as `connect`.
+   *
+   * @throws TypeError or RangeError for options that are wrong; rejects with a P2pError such as
+   *   `P2P_ADDRESS_IN_USE`
+   */
+  static async open(options: SyncNodeOptions = {}): Promise<SyncNode> {
+    const { leasing = true, healsOldPeers = false, dictionary = {}, ...meshOptions } = options
+    checkOwnOptions({ leasing, healsOldPeers, dictionary })
+    const subnet = options.subnet ?? defaultSubnet
+    const errors: P2pError[] = []
+    let report = (error: P2pError): void => {
+      errors.push(error)
+    }
+    const store =
+      options.store === undefined
+        ? undefined
+        : new ReplicaStore(options.store, { subnet, leasing }, (error) => {
+            report(error)
+          })
+    const restored = (await store?.load()) ?? []
+    const events = new Emitter<OwnEvents>((cause, event) => {
+      report(new P2pError('P2P_HANDLER_FAILED', `a handler of "${event}" threw`, { cause }))
+    })
+    let machine: SyncMachine | undefined
+    let control: LayerControl<LayerCommand> | undefined
+    const opened = await MeshNode.openLayer<LayerCommand, LayerEffect>(meshOptions, {
+      subnet: defaultSubnet,
+      createMachine: (boot) => {
+        const replicaLimits = dictionary
+        machine = new SyncMachine({ ...boot, leasing, healsOldPeers, replicaLimits, restored })
+        const { replica } = machine
+        store?.attach((key) => replica.log(key))
+        return machine
+      },
+      isOwnEffect: (effect): effect is LayerEffect => layerEffects.has(effect.type),
+      onEffect: (effect) => {
+        if (effect.type === 'persist') store?.changed(effect.key)
+        else if (effect.type === 'agreement') control?.settle(effect.request, effect)
+        else emit(events, effect)
+      },
+    })
+    control = opened.control
+    report = (error) => {
+      opened.control.reportError(error)
+    }
+    if (machine === undefined) throw new Error('the mesh made no machine')
+    for (const error of errors) report(error)
+    return new SyncNode({ mesh: opened.node, control: opened.control, machine, store, events })
+  }
+
+  private constructor(parts: {
+    readonly mesh: MeshNode<LayerCommand, LayerEffect>
+    readonly control: LayerControl<LayerCommand>
+    readonly machine: SyncMachine
+    readonly store: ReplicaStore | undefined
+    readonly events: Emitter<OwnEvents>
+  }) {
+    const { mesh, control, machine, store, events } = parts
+    this.#mesh = mesh
+    this.#control = control
+    this.#machine = machine
+    this.#store = store
+    this.#events = events
+    this.#dictionary = new Dictionary({
+      machine,
+      now: () => control.now(),
+      command: (input) => {
+        control.command(input)
+      },
+      askAgreement: (wait) =>
+        control.request((request) => ({ type: 'ask-agreement', request }), wait),
+      persisted: async () => {
+        await store?.persisted()
+      },
+    })
+  }
+
+  // The dictionary
+
+  /** Number of keys. */
+  get size(): number {
+    return this.#dictionary.size
+  }
+
+  /** The value of a key, decoded anew at each call; the fallback, or undefined, when there is none. */
+  get(key: Key): Value | undefined
+  get<Fallback>(key: Key, fallback: Fallback): Value | Fallback
+  get(key: Key, fallback?: unknown): unknown {
+    return this.#dictionary.get(key, fallback)
+  }
+
+  has(key: Key): boolean {
+    return this.#dictionary.has(key)
+  }
+
+  /**
+   * Sets a key, here at once and on all other nodes as soon as they hear of it. When a store is given,
+   * `persisted()` tells when it has the write.
+   *
+   * @throws LeaseError when another node holds the key, EncodeError for values that the wire cannot
+   *   carry, TypeError for null (which means deleted on the wire) and undefined
+   */
+  set(key: Key, value: Value): void {
+    this.#assertOpen()
+    this.#dictionary.set(key, value)
+  }
+
+  /**
+   * Removes a key everywhere; false when there is none. It is free for everybody afterwards.
+   *
+   * @throws LeaseError when another node holds the key
+   */
+  delete(key: Key): boolean {
+    this.#assertOpen()
+    return this.#dictionary.delete(key)
+  }
+
+  /** Sets many keys: all of them, or none when one is refused. */
+  update(entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value }): void {
+    this.#assertOpen()
+    this.#dictionary.update(entries)
+  }
+
+  /**
+   * Writes the fields of a mapping over those of the stored one, one level deep; a key that is free
+   * gets the fields as its value.
+   *
+   * @throws TypeError when one of the two is no mapping, LeaseError when another node holds the key
+   */
+  applyDelta(key: Key, delta: Value): void {
+    this.#assertOpen()
+    this.#dictionary.applyDelta(key, delta)
+  }
+
+  /** Removes a key and returns its value; the fallback, or undefined, when there is none. */
+  pop(key: Key): Value | undefined
+  pop<Fallback>(key: Key, fallback: Fallback): Value | Fallback
+  pop(key: Key, fallback?: unknown): unknown {
+    this.#assertOpen()
+    return this.#dictionary.pop(key, fallback)
+  }
+
+  /** Removes and returns some entry that this node may remove; undefined when there is none. */
+  popItem(): [Key, Value] | undefined {
+    this.#assertOpen()
+    return this.#dictionary.popItem()
+  }
+
+  /** Keys as text; as bytes where they are not UTF-8. */
+  keys(): IterableIterator<Key> {
+    return this.#dictionary.keys()
+  }
+
+  values(): IterableIterator<Value> {
+    return this.#dictionary.values()
+  }
+
+  entries(): IterableIterator<[Key, Value]> {
+    return this.#dictionary.entries()
+  }
+
+  [Symbol.iterator](): IterableIterator<[Key, Value]> {
+    return this.#dictionary.entries()
+  }
+
+  /** A copy that belongs to the caller. */
+  toMap(): Map<Key, Value> {
+    return this.#dictionary.toMap()
+  }
+
+  /** Who wrote the value of a key, and when. */
+  meta(key: Key): Meta | undefined {
+    return this.#dictionary.meta(key)
+  }
+
+  /** Who holds a key, and until when; undefined when everybody may write it. */
+  lease(key: Key): Lease | undefined {
+    return this.#dictionary.lease(key)
+  }
+
+  /**
+   * Takes a key, or renews the lease on it, and waits until nobody in reach can have taken it as well:
+   * resolves with the lease when it is still this node's after `timeoutMs` (default 2,000). A free
+   * key gets `value`, by default true.
+   *
+   * While the network is cut in two, both sides may hold a key; one of them learns by a `conflict`.
+   *
+   * @throws LeaseError when another node holds the key, now or after the wait
+   */
+  claim(key: Key, options?: { readonly value?: Value } & WaitOptions): Promise<Lease> {
+    return this.#dictionary.claim(key, options)
+  }
+
+  /** Hash of the whole dictionary as hexadecimal digits: equal on nodes whose dictionaries are equal. */
+  digest(): string {
+    return this.#dictionary.digest()
+  }
+
+  /**
+   * Resolves once all nodes of this package that can be reached hold the same dictionary, with their
+   * number. Rejects with `P2P_NOT_SETTLED` after `timeoutMs` (default 30,000).
+   */
+  settled(wait: WaitOptions = {}): Promise<number> {
+    return this.#dictionary.settled(wait)
+  }
+
+  /**
+   * Resolves once everything written or received so far is in the store: it survives the end of the
+   * process, however it comes. At once without a store. Rejects with `P2P_STORE_FAILED`.
+   */
+  persisted(): Promise<void> {
+    return this.#dictionary.persisted()
+  }
+
+  // The mesh: see MeshNode for all of these
+
+  get id(): string {
+    return this.#mesh.id
+  }
+
+  get addresses(): readonly string[] {
+    return this.#mesh.addresses
+  }
+
+  get peers(): ReadonlyMap<string, PeerInfo> {
+    return this.#mesh.peers
+  }
+
+  connect(address: string, wait?: WaitOptions): Promise<PeerInfo> {
+    return this.#mesh.connect(address, wait)
+  }
+
+  disconnect(id: string): boolean {
+    return this.#mesh.disconnect(id)
+  }
+
+  broadcast(...packets: readonly Value[]): string {
+    return this.#mesh.broadcast(...packets)
+  }
+
+  whisper(peerId: string, ...packets: readonly Value[]): string {
+    return this.#mesh.whisper(peerId, ...packets)
+  }
+
+  send(peerId: string, ...packets: readonly Value[]): Promise<void> {
+    return this.#mesh.send(peerId, ...packets)
+  }
+
+  deliver(peerId: string, packets: readonly Value[], wait?: WaitOptions): Promise<void> {
+    return this.#mesh.deliver(peerId, packets, wait)
+  }
+
+  requestPeers(): void {
+    this.#mesh.requestPeers()
+  }
+
+  /** Calls the handler at each such event; returns the function that ends it. */
+  on<Name extends keyof SyncEvents & string>(
+    event: Name,
+    handler: (value: SyncEvents[Name]) => unknown,
+    options?: ListenOptions,
+  ): () => void {
+    // Each emitter has some of the names, with these values.
+    const emitter = (ownEvents.has(event) ? this.#events : this.#mesh) as Emitter<SyncEvents>
+    return emitter.on(event, handler, options)
+  }
+
+  handle(handler: MessageHandler): () => void {
+    return this.#mesh.handle(handler)
+  }
+
+  receive(): ReceivedMessage | undefined
+  receive(count: number): ReceivedMessage[]
+  receive(count?: number): ReceivedMessage | ReceivedMessage[] | undefined {
+    return count === undefined ? this.#mesh.receive() : this.#mesh.receive(count)
+  }
+
+  messages(options?: { readonly signal?: AbortSignal }): AsyncGenerator<ReceivedMessage> {
+    return this.#mesh.messages(options)
+  }
+
+  topic<Output>(name: string, schema: TopicSchema<Output>): Topic<Output> {
+    return this.#mesh.topic(name, schema)
+  }
+
+  request(
+    peerId: string,
+    packets: readonly Value[],
+    wait?: WaitOptions,
+  ): Promise<readonly Value[]> {
+    return this.#mesh.request(peerId, packets, wait)
+  }
+
+  respond(responder: Responder): () => void {
+    return this.#mesh.respond(responder)
+  }
+
+  report(): SyncReport {
+    const { leasing } = this.#machine.replica.rule
+    return { ...this.#mesh.report(), leasing, keys: this.size }
+  }
+
+  metrics(): Readonly<Record<string, number>> {
+    return this.#mesh.metrics()
+  }
+
+  /** Ends everything, once the store has what was written. The store stays open: it is the caller's. */
+  async close(): Promise<void> {
+    await this.#mesh.close()
+    await this.#store?.persisted().catch(() => undefined)
+    this.#events.clear()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #assertOpen(): void {
+    if (this.#control.isClosed) throw new P2pError('P2P_CLOSED', 'the node was closed')
+  }
+}
+
+const defaultSubnet = 'sync'
+
+function emit(
+  events: Emitter<OwnEvents>,
+  effect: Extract<LayerEffect, { type: 'update' | 'delete' | 'conflict' }>,
+): void {
+  const key = byteTextToText(effect.key)
+  if (effect.type === 'conflict') {
+    const won = effect.won === undefined ? undefined : writtenValue(effect.won)
+    events.emit('conflict', { key, lost: writtenValue(effect.lost), won })
+    return
+  }
+  const { value, owner, timestamp } = writtenValue(effect.entry)
+  const meta = { owner, timestamp }
+  if (effect.type === 'delete') events.emit('delete', { key, meta })
+  else if (value !== undefined) events.emit('update', { key, value, meta })
+}
+
+function checkOwnOptions(options: {
+  readonly leasing: unknown
+  readonly healsOldPeers: unknown
+  readonly dictionary: object
+}): void {
+  const { leasing, healsOldPeers, dictionary } = options
+  if (typeof leasing !== 'boolean') throw new TypeError('leasing must be a boolean')
+  if (typeof healsOldPeers !== 'boolean') throw new TypeError('healsOldPeers must be a boolean')
+  for (const [name, value] of Object.entries(dictionary)) {
+    if (!Object.hasOwn(defaultReplicaLimits, name)) {
+      throw new TypeError(`unknown limit "${name}" of the dictionary`)
+    }
+    if (typeof value !== 'number' || !(value > 0)) {
+      throw new RangeError(`${name} must be a number above 0`)
+    }
+  }
+}
