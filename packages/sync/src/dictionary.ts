@@ -101,11 +101,11 @@ export class Dictionary {
   applyDelta(key: Key, delta: Value): void {
     const name = readKey(key)
     if (!isMapping(encodeValue(delta))) throw new TypeError('a delta is a mapping of fields')
+    this.#assertFree(name)
     const bytes = this.#bytes(name)
     if (bytes !== undefined && !isMapping(bytes)) {
       throw new TypeError('a delta applies to a mapping, and this value is none')
     }
-    this.#assertFree(name)
     this.#write(name, 'delta', delta)
   }
 

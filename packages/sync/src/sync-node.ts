@@ -80,15 +80,9 @@ const layerEffects: ReadonlySet<string> = new Set<LayerEffect['type']>([
   'persist',
   'agreement',
 ])
-const ownEvents: ReadonlySet<string> = new Set(['update', 'delete', 'conflict'])
 
 /** Events of the dictionary; the rest is the mesh's. */
-interface OwnEvents {
-  readonly update: SyncEvents['update']
-  readonly delete: SyncEvents['delete']
-  readonly conflict: SyncEvents['conflict']
-  readonly [event: string]: unknown
-}
+type OwnEvents = Pick<SyncEvents, 'update' | 'delete' | 'conflict'>
 
 /**
  * @example
@@ -131,7 +125,7 @@ export class SyncNode {
       report(new P2pError('P2P_HANDLER_FAILED', `a handler of "${event}" threw`, { cause }))
     })
     let machine: SyncMachine | undefined
-    let control: LayerControl<LayerCommand> | undefined
+    let settle: (request: number, result: unknown) => void = () => undefined
     const opened = await MeshNode.openLayer<LayerCommand, LayerEffect>(meshOptions, {
       subnet: defaultSubnet,
       createMachine: (boot) => {
@@ -144,11 +138,13 @@ export class SyncNode {
       isOwnEffect: (effect): effect is LayerEffect => layerEffects.has(effect.type),
       onEffect: (effect) => {
         if (effect.type === 'persist') store?.changed(effect.key)
-        else if (effect.type === 'agreement') control?.settle(effect.request, effect)
+        else if (effect.type === 'agreement') settle(effect.request, effect)
         else emit(events, effect)
       },
     })
-    control = opened.control
+    settle = (request, result) => {
+      opened.control.settle(request, result)
+    }
     report = (error) => {
       opened.control.reportError(error)
     }
@@ -369,9 +365,8 @@ export class SyncNode {
     handler: (value: SyncEvents[Name]) => unknown,
     options?: ListenOptions,
   ): () => void {
-    // Each emitter has some of the names, with these values.
-    const emitter = (ownEvents.has(event) ? this.#events : this.#mesh) as Emitter<SyncEvents>
-    return emitter.on(event, handler, options)
+    if (isOwnEvent(event)) return this.#events.on(event, handler as never, options)
+    return this.#mesh.on(event as keyof MeshEvents & string, handler as never, options)
   }
 
   handle(handler: MessageHandler): () => void {
@@ -430,6 +425,10 @@ export class SyncNode {
 }
 
 const defaultSubnet = 'sync'
+
+function isOwnEvent(event: string): event is 'update' | 'delete' | 'conflict' {
+  return event === 'update' || event === 'delete' || event === 'conflict'
+}
 
 function emit(
   events: Emitter<OwnEvents>,

@@ -1,0 +1,181 @@
+import { MemoryStore } from '@p2p/base'
+import { afterEach, expect, test } from '@jest/globals'
+import { LeaseError, SyncNode } from '../src/index.ts'
+import type { SyncEvents, SyncNodeOptions } from '../src/index.ts'
+
+const nodes: SyncNode[] = []
+
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map((node) => node.close()))
+})
+
+async function open(options: SyncNodeOptions = {}): Promise<SyncNode> {
+  const node = await SyncNode.open({ listen: 'tcp://127.0.0.1:0', ...options })
+  nodes.push(node)
+  return node
+}
+
+async function openTwo(options: SyncNodeOptions = {}): Promise<[SyncNode, SyncNode]> {
+  const a = await open(options)
+  const b = await open({ ...options, connect: a.addresses[0]! })
+  await b.settled()
+  return [a, b]
+}
+
+function next<Name extends keyof SyncEvents & string>(
+  node: SyncNode,
+  event: Name,
+): Promise<SyncEvents[Name]> {
+  return new Promise((resolve) => node.on(event, resolve, { once: true }))
+}
+
+test('is like a Map, here and on the other node', async () => {
+  const [a, b] = await openTwo()
+  const update = next(b, 'update')
+  a.set('colour', 'green')
+  expect(await update).toEqual({
+    key: 'colour',
+    value: 'green',
+    meta: { owner: a.id, timestamp: expect.any(Number) },
+  })
+  a.update({ one: 1, 测试: [1, { two: 2 }] })
+  a.update(new Map([['three', 3]]))
+  a.applyDelta('map', { x: 1 })
+  a.applyDelta('map', { y: 2 })
+  expect(await b.settled()).toBe(2)
+  expect(b.digest()).toBe(a.digest())
+  expect(b.toMap()).toEqual(a.toMap())
+  expect([...b.keys()].sort()).toEqual(['colour', 'map', 'one', 'three', '测试'])
+  expect(b.get('map')).toEqual({ x: 1, y: 2 })
+  expect([b.size, b.has('one'), b.has('none'), b.get('none', 7)]).toEqual([5, true, false, 7])
+  expect(a.pop('one')).toBe(1)
+  expect(a.pop('one', 'gone')).toBe('gone')
+  expect(a.delete('three')).toBe(true)
+  expect(a.delete('three')).toBe(false)
+  expect(a.popItem()).toEqual(['colour', 'green'])
+  await b.settled()
+  expect([...b].length).toBe(2)
+})
+
+test('a key of another node is leased, and free once it is deleted', async () => {
+  const [a, b] = await openTwo()
+  a.set('key', 1)
+  await b.settled()
+  expect(b.lease('key')).toEqual({ owner: a.id, expiresAtSeconds: expect.any(Number) })
+  for (const write of [
+    () => b.set('key', 2),
+    () => b.delete('key'),
+    () => b.applyDelta('key', {}),
+    () => b.update({ other: 1, key: 2 }),
+  ]) {
+    expect(write).toThrow('leased by')
+  }
+  expect(b.has('other')).toBe(false)
+  try {
+    b.set('key', 2)
+  } catch (error) {
+    expect(error).toBeInstanceOf(LeaseError)
+    expect(error).toMatchObject({ code: 'P2P_LEASE_HELD', owner: a.id })
+    expect((error as LeaseError).remainingSeconds).toBeGreaterThan(3_500)
+  }
+  a.delete('key')
+  await b.settled()
+  b.set('key', 2)
+  await a.settled()
+  expect(a.get('key')).toBe(2)
+})
+
+test('without leases everybody may write, and the last one stays', async () => {
+  const [a, b] = await openTwo({ leasing: false })
+  a.set('key', 1)
+  await b.settled()
+  b.set('key', 2)
+  b.set('key', 3)
+  await a.settled()
+  expect([a.get('key'), b.get('key'), a.lease('key')]).toEqual([3, 3, undefined])
+})
+
+test('nodes with and without leases do not connect', async () => {
+  const a = await open()
+  const b = await open({ leasing: false })
+  await expect(b.connect(a.addresses[0]!)).rejects.toMatchObject({ code: 'P2P_WRONG_NETWORK' })
+})
+
+test('what is handed out belongs to the caller', async () => {
+  const a = await open()
+  const value = { list: [1] }
+  a.set('key', value)
+  value.list.push(2)
+  const got = a.get('key') as { list: number[] }
+  got.list.push(3)
+  expect(a.get('key')).toEqual({ list: [1] })
+})
+
+test('values and keys that cannot be sent are refused before anything changes', async () => {
+  const a = await open()
+  expect(() => a.set('key', null)).toThrow(TypeError)
+  expect(() => a.set('key', undefined as never)).toThrow(TypeError)
+  expect(() => a.set('key', (() => 1) as never)).toThrow('cannot be encoded')
+  expect(() => a.set(7 as never, 1)).toThrow(TypeError)
+  expect(() =>
+    a.update([
+      ['a', 1],
+      ['b', null],
+    ] as never),
+  ).toThrow(TypeError)
+  expect(() => a.applyDelta('key', [1] as never)).toThrow(TypeError)
+  a.set('text', 'text')
+  expect(() => a.applyDelta('text', { a: 1 })).toThrow(TypeError)
+  expect(a.size).toBe(1)
+})
+
+test('text keys and their bytes are one key, and keys that are no text stay bytes', async () => {
+  const a = await open()
+  a.set(new TextEncoder().encode('ä'), 1)
+  a.set(Uint8Array.of(255, 0), 2)
+  expect(a.get('ä')).toBe(1)
+  expect([...a.keys()]).toEqual(['ä', Uint8Array.of(255, 0)])
+  a.set('__proto__', 'harmless')
+  expect(a.get('__proto__')).toBe('harmless')
+})
+
+test('a node that was restarted has what its store kept', async () => {
+  const store = new MemoryStore()
+  const first = await open({ store })
+  first.set('key', { a: 1 })
+  first.set('gone', 1)
+  first.delete('gone')
+  await first.persisted()
+  await first.close()
+  const again = await open({ store })
+  expect(again.toMap()).toEqual(new Map([['key', { a: 1 }]]))
+})
+
+test('claim resolves with the lease, or says who has it', async () => {
+  const [a, b] = await openTwo()
+  const lease = await a.claim('leader', { value: 'a', timeoutMs: 50 })
+  expect(lease.owner).toBe(a.id)
+  await b.settled()
+  await expect(b.claim('leader', { timeoutMs: 50 })).rejects.toMatchObject({
+    code: 'P2P_LEASE_HELD',
+    owner: a.id,
+  })
+})
+
+test('it is a mesh node as well', async () => {
+  const [a, b] = await openTwo()
+  const message = next(b, 'message')
+  a.broadcast('this is', 'a test')
+  expect((await message).packets).toEqual(['this is', 'a test'])
+  b.respond((question) => question.packets)
+  expect(await a.request(b.id, ['echo'])).toEqual(['echo'])
+  expect(a.report()).toMatchObject({ leasing: true, keys: 0, peers: [{ id: b.id }] })
+  await a.close()
+  expect(() => a.set('key', 1)).toThrow('closed')
+})
+
+test('wrong options are told at once', async () => {
+  await expect(SyncNode.open({ leasing: 1 as never })).rejects.toThrow(TypeError)
+  await expect(SyncNode.open({ leasin: true } as never)).rejects.toThrow(TypeError)
+  await expect(SyncNode.open({ dictionary: { maxKey: 1 } as never })).rejects.toThrow(TypeError)
+})
