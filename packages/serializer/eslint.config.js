@@ -1,1 +1,1 @@
-export { default } from '@p2p/eslint-config'
+export { pureThroughout as default } from '@p2p/eslint-config'

@@ -31,7 +31,37 @@ const impureProperties = [
   },
 ]
 
-export default tseslint.config(
+const purityRules = {
+  'no-restricted-globals': ['error', ...impureGlobals],
+  'no-restricted-properties': ['error', ...impureProperties],
+  'no-restricted-syntax': [
+    'error',
+    { selector: 'ExportAllDeclaration', message: 'Name what you export.' },
+    { selector: 'ExportDefaultDeclaration', message: 'Use a named export.' },
+    {
+      selector: ":not(MemberExpression) > Identifier[name='Math']",
+      message: 'Name the function: Math.max(…); Math.random is refused.',
+    },
+    {
+      selector: "MemberExpression[object.name='Math'][computed=true]",
+      message: 'Name the function: Math.max(…); Math.random is refused.',
+    },
+  ],
+  'no-restricted-imports': [
+    'error',
+    {
+      patterns: [
+        { group: ['node:*'], message: 'Protocol code imports no Node module.' },
+        {
+          group: ['../*-node.ts', '../runtime.ts', '../transports/*'],
+          message: 'Protocol code never imports its shell.',
+        },
+      ],
+    },
+  ],
+}
+
+const shared = tseslint.config(
   { ignores: ['dist/**', 'coverage/**', '**/*.js', '**/*.mjs', '**/*.cjs'] },
   tseslint.configs.base,
   {
@@ -66,36 +96,13 @@ export default tseslint.config(
       'max-lines': ['error', { max: 600, skipBlankLines: false, skipComments: false }],
     },
   },
-  {
-    files: ['src/protocol/**/*.ts', 'src/**/protocol/**/*.ts'],
-    rules: {
-      'no-restricted-globals': ['error', ...impureGlobals],
-      'no-restricted-properties': ['error', ...impureProperties],
-      'no-restricted-syntax': [
-        'error',
-        { selector: 'ExportAllDeclaration', message: 'Name what you export.' },
-        { selector: 'ExportDefaultDeclaration', message: 'Use a named export.' },
-        {
-          selector: ":not(MemberExpression) > Identifier[name='Math']",
-          message: 'Name the function: Math.max(…); Math.random is refused.',
-        },
-        {
-          selector: "MemberExpression[object.name='Math'][computed=true]",
-          message: 'Name the function: Math.max(…); Math.random is refused.',
-        },
-      ],
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            { group: ['node:*'], message: 'Protocol code imports no Node module.' },
-            {
-              group: ['../*-node.ts', '../runtime.ts', '../transports/*'],
-              message: 'Protocol code never imports its shell.',
-            },
-          ],
-        },
-      ],
-    },
-  },
+  { files: ['src/protocol/**/*.ts', 'src/**/protocol/**/*.ts'], rules: purityRules },
 )
+
+export default shared
+
+/** For a package that is pure throughout, what depends on the platform apart. */
+export const pureThroughout = [
+  ...shared,
+  { files: ['src/**/*.ts'], ignores: ['src/platform/**'], rules: purityRules },
+]

@@ -40,6 +40,7 @@ const stages = [
   script('packages', 'check-packages.mjs', ...everyNode),
   script('sizes', 'check-sizes.mjs'),
   script('dead code', 'check-dead-code.mjs'),
+  script('documents', 'check-documents.mjs'),
 ]
 
 const say = (text) => process.stdout.write(`${text}\n`)
