@@ -24,7 +24,7 @@ import { js2pProgram, p2pProgram, py2pProgram } from './programs.ts'
 import { formatRow, summarize } from './report.ts'
 import { runDictionary } from './scenarios/dictionary.ts'
 import { runHashTable } from './scenarios/hash-table.ts'
-import { runMethods, runPair, runWrongSubnet } from './scenarios/pair.ts'
+import { runBursts, runMethods, runPair, runWrongSubnet } from './scenarios/pair.ts'
 import { runCrash, runCrossDials, runRedials } from './scenarios/trouble.ts'
 import { runTrio } from './scenarios/trio.ts'
 
@@ -66,6 +66,7 @@ function scenariosOf({ network, dialler }: Side): ReadonlyMap<string, Scenario> 
   if (network === 'chord') return new Map([['hash table', runHashTable]])
   const scenarios = new Map<string, Scenario>([
     ['pair', runPair],
+    ['bursts', runBursts],
     ['compression methods', runMethods],
     ['wrong subnet', runWrongSubnet],
     ['redials', runRedials],
