@@ -1,0 +1,85 @@
+/** listen, close, ping: a node's beginning and end. */
+import { networkId, offeredMethods } from '@p2p/serializer'
+import * as z from 'zod/mini'
+import { openResources } from '../handles.ts'
+import { kinds } from '../kind-names.ts'
+import type { Kind } from '../kind-names.ts'
+import { openNode } from '../open-node.ts'
+import { LineError } from '../line-error.ts'
+import { operation } from '../operation.ts'
+import type { Fields, Operation } from '../operation.ts'
+import type { Session } from '../session.ts'
+
+/** URL scheme of each encryption, as networks of 0.7 call what they run over. */
+const schemes = { Plaintext: 'tcp', SSL: 'tls', ws: 'ws', wss: 'wss' } as const
+
+export interface ListenFields {
+  readonly kind?: Kind | undefined
+  readonly listen?: string | readonly string[] | undefined
+  readonly connect?: string | readonly string[] | undefined
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly encryption?: keyof typeof schemes | undefined
+  readonly subnet?: string | undefined
+  /** Numbers of the compression methods offered. */
+  readonly compression?: readonly number[] | undefined
+  /** Host and port that others are told to dial. */
+  readonly out_addr?: readonly [string, number] | undefined
+  readonly limits?: Readonly<Record<string, number>> | undefined
+}
+
+const addressList = z.union([z.string(), z.array(z.string())])
+
+const listenFields: z.ZodMiniType<ListenFields> = z.object({
+  kind: z.optional(z.enum(kinds)),
+  listen: z.optional(addressList),
+  connect: z.optional(addressList),
+  host: z.optional(z.string()),
+  port: z.optional(z.int().check(z.gte(0), z.lte(65_535))),
+  encryption: z.optional(z.enum(['Plaintext', 'SSL', 'ws', 'wss'])),
+  subnet: z.optional(z.string()),
+  compression: z.optional(z.array(z.int())),
+  out_addr: z.optional(z.tuple([z.string(), z.int()])),
+  limits: z.optional(z.record(z.string(), z.number())),
+})
+
+/** Opens the node; the fields are those of the `listen` command. */
+export async function listen(session: Session, fields: ListenFields): Promise<Fields> {
+  if (session.isOpen) throw new LineError('P2P_ALREADY_LISTENING', 'there is a node already')
+  const { encryption = 'Plaintext', subnet = session.kind, compression } = fields
+  if (fields.kind !== undefined && fields.kind !== session.kind)
+    throw new LineError('P2P_WRONG_KIND', `this process runs a ${session.kind} node`)
+  const scheme = schemes[encryption]
+  const node = await openNode(session.kind, {
+    listen: fields.listen ?? `${scheme}://${fields.host ?? '127.0.0.1'}:${fields.port ?? 0}`,
+    ...(fields.connect === undefined ? {} : { connect: fields.connect }),
+    subnet,
+    ...(compression === undefined ? {} : { compression }),
+    ...(fields.out_addr === undefined
+      ? {}
+      : { advertise: `${scheme}://${fields.out_addr[0]}:${fields.out_addr[1]}` }),
+    ...(fields.limits === undefined ? {} : { limits: fields.limits }),
+  })
+  session.adopt(node)
+  const [first] = node.addresses
+  return {
+    id: node.id,
+    port: first === undefined ? null : Number(new URL(first).port),
+    addresses: node.addresses,
+    protocol: networkId({ subnet, encryption }),
+    compression: compression ?? offeredMethods,
+    version: '0.7',
+  }
+}
+
+export const lifeOperations: Readonly<Record<string, Operation>> = {
+  listen: operation(listenFields, listen),
+  ping: operation(z.object({}), () => ({})),
+  close: operation(z.object({}), async (session) => {
+    await session.close()
+    // Closed handles are off the list one turn later.
+    await new Promise((resolve) => setImmediate(resolve))
+    const resources = openResources()
+    return { handles: resources.length, resources }
+  }),
+}

@@ -1,0 +1,84 @@
+/**
+ * What one `p2p node` process holds: its node, once `listen` came, and the messages a `reply` can
+ * name. Reports what the node does as events.
+ */
+import type { MeshNode, ReceivedMessage } from '@p2p/mesh'
+import { describeFailure, LineError } from './line-error.ts'
+import type { Kind } from './kind-names.ts'
+import { valueToTagged } from './tagged-value.ts'
+
+/** Messages that `reply` can still name; the oldest is forgotten first. */
+const maxRepliable = 10_000
+
+export class Session {
+  readonly kind: Kind
+  readonly #write: (line: object) => void
+  readonly #repliable = new Map<string, ReceivedMessage>()
+  #node: MeshNode | undefined
+
+  constructor(kind: Kind, write: (line: object) => void) {
+    this.kind = kind
+    this.#write = write
+  }
+
+  /** The node. Before `listen` there is none. */
+  get node(): MeshNode {
+    if (this.#node === undefined)
+      throw new LineError('P2P_NOT_LISTENING', 'there is no node: the first command is listen')
+    return this.#node
+  }
+
+  get isOpen(): boolean {
+    return this.#node !== undefined
+  }
+
+  emit(ev: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.#write({ ev, at: Date.now() / 1_000, ...fields })
+  }
+
+  /** Takes a node that has just been opened and reports its events from now on. */
+  adopt(node: MeshNode): void {
+    this.#node = node
+    node.on('connect', () => this.emit('connect'))
+    node.on('peer:join', (peer) =>
+      this.emit('peer_join', { id: peer.id, address: peer.address ?? null }),
+    )
+    node.on('peer:leave', ({ peer, reason }) =>
+      this.emit('peer_leave', { id: peer.id, reason: `${reason.code}: ${reason.message}` }),
+    )
+    node.on('message', (message) => this.#take(message))
+    node.on('error', (error) => this.emit('error', { ...describeFailure(error) }))
+  }
+
+  /** The message with this id (hex), or the newest one. */
+  repliable(id: string | undefined): ReceivedMessage {
+    const message =
+      id === undefined ? [...this.#repliable.values()].at(-1) : this.#repliable.get(id)
+    if (message === undefined)
+      throw new LineError('P2P_UNKNOWN_MESSAGE', 'no such message to reply to')
+    return message
+  }
+
+  /** Closes the node, if there is one. */
+  async close(): Promise<void> {
+    const node = this.#node
+    this.#node = undefined
+    this.#repliable.clear()
+    await node?.close()
+  }
+
+  #take(message: ReceivedMessage): void {
+    const id = message.id
+    this.#repliable.set(id, message)
+    if (this.#repliable.size > maxRepliable) {
+      const [oldest] = this.#repliable.keys()
+      if (oldest !== undefined) this.#repliable.delete(oldest)
+    }
+    this.emit('message', {
+      id,
+      sender: valueToTagged(message.wire.sender),
+      time: valueToTagged(message.timeSeconds),
+      packets: valueToTagged(message.wire.payload),
+    })
+  }
+}

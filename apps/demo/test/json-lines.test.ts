@@ -1,0 +1,62 @@
+import { PassThrough } from 'node:stream'
+import { expect, test } from '@jest/globals'
+import { serveLines } from '../src/node/json-lines.ts'
+import type { Kind } from '../src/node/kind-names.ts'
+import { operations } from '../src/node/operations/table.ts'
+import { Session } from '../src/node/session.ts'
+
+/** Feeds the lines to a process without a node; returns everything it wrote. */
+async function converse(lines: readonly string[], kind: Kind = 'mesh'): Promise<readonly object[]> {
+  const written: object[] = []
+  const write = (line: object): void => void written.push(line)
+  const input = new PassThrough()
+  input.end(lines.map((line) => `${line}\n`).join(''))
+  await serveLines(new Session(kind, write), operations, input, write)
+  return written
+}
+
+test('every command has one answer that names it', async () => {
+  const written = await converse(['{"op":"ping","seq":1}', '{"op":"ping","seq":2}'])
+  expect(written).toHaveLength(2)
+  expect(written).toContainEqual({ re: 1, op: 'ping', ok: true, ms: expect.any(Number) })
+  expect(written).toContainEqual({ re: 2, op: 'ping', ok: true, ms: expect.any(Number) })
+})
+
+test('an unknown command is answered with a code', async () => {
+  const [answer] = await converse(['{"op":"fly","seq":7}'])
+  expect(answer).toMatchObject({ re: 7, op: 'fly', ok: false, code: 'P2P_UNKNOWN_COMMAND' })
+})
+
+test('the name of an inherited property is no command', async () => {
+  const [answer] = await converse(['{"op":"constructor","seq":7}'])
+  expect(answer).toMatchObject({ ok: false, code: 'P2P_UNKNOWN_COMMAND' })
+})
+
+test('a broken line is answered and the next command still works', async () => {
+  for (const broken of ['nonsense', '[]', '5', '{"seq":1}', '{"op":5}']) {
+    const [first, second] = await converse([broken, '{"op":"ping","seq":1}'])
+    expect(first).toMatchObject({ re: null, ok: false, code: 'P2P_BAD_COMMAND' })
+    expect(second).toMatchObject({ re: 1, ok: true })
+  }
+})
+
+test('a command with wrong fields is refused', async () => {
+  const [answer] = await converse(['{"op":"listen","seq":1,"port":"x"}'])
+  expect(answer).toMatchObject({ re: 1, ok: false, code: 'P2P_BAD_COMMAND' })
+})
+
+test('commands before listen are refused', async () => {
+  for (const op of ['peers', 'send', 'status', 'request_peers']) {
+    const [answer] = await converse([`{"op":"${op}","seq":1}`])
+    expect(answer).toMatchObject({ re: 1, op, ok: false, code: 'P2P_NOT_LISTENING' })
+  }
+})
+
+test('exit is answered and nothing after it is read', async () => {
+  const written = await converse(['{"op":"exit","seq":1}', '{"op":"ping","seq":2}'])
+  expect(written).toEqual([{ re: 1, op: 'exit', ok: true, ms: 0 }])
+})
+
+test('blank lines are nothing', async () => {
+  expect(await converse(['', '  '])).toEqual([])
+})

@@ -1,0 +1,66 @@
+import { expect, test } from '@jest/globals'
+import { Float, decodeValue, encodeValue } from '@p2p/serializer'
+import { tagged, taggedToValue, valueToTagged } from '../src/node/tagged-value.ts'
+import type { Tagged } from '../src/node/tagged-value.ts'
+
+const samples: readonly Tagged[] = [
+  { t: 'nil' },
+  { t: 'bool', v: false },
+  { t: 'int', v: '-5' },
+  { t: 'int', v: '18446744073709551615' },
+  { t: 'float', hex: '3ff0000000000000' },
+  { t: 'float', hex: '8000000000000000' },
+  { t: 'float', hex: '3ff8000000000000' },
+  { t: 'str', v: '日本' },
+  { t: 'bin', hex: '00ff' },
+  {
+    t: 'array',
+    v: [
+      { t: 'int', v: '1' },
+      { t: 'array', v: [] },
+    ],
+  },
+  {
+    t: 'map',
+    v: [
+      [{ t: 'str', v: '10' }, { t: 'nil' }],
+      [
+        { t: 'int', v: '10' },
+        { t: 'bin', hex: '' },
+      ],
+    ],
+  },
+  { t: 'ext', type: 5, hex: '01' },
+]
+
+test('a tagged value survives the wire and back', () => {
+  for (const sample of samples) {
+    const decoded = decodeValue(encodeValue(taggedToValue(sample)))
+    expect(valueToTagged(decoded)).toEqual(sample)
+  }
+})
+
+test('a repeated value is written out', () => {
+  expect(taggedToValue({ t: 'str', repeat: 'ab', count: 3 })).toBe('ababab')
+  expect(taggedToValue({ t: 'bin', repeat: '5a', count: 2 })).toEqual(Uint8Array.of(0x5a, 0x5a))
+  expect(taggedToValue({ t: 'array', repeat: { t: 'nil' }, count: 2 })).toEqual([null, null])
+})
+
+test('a whole float is not an int', () => {
+  expect(valueToTagged(new Float(1))).toEqual({ t: 'float', hex: '3ff0000000000000' })
+  expect(valueToTagged(1)).toEqual({ t: 'int', v: '1' })
+  expect(valueToTagged(-0)).toEqual({ t: 'float', hex: '8000000000000000' })
+})
+
+test('what is no tagged value is refused', () => {
+  for (const wrong of [
+    5,
+    'x',
+    null,
+    {},
+    { t: 'int', v: 5 },
+    { t: 'bin', hex: 'abc' },
+    { t: 'what' },
+  ])
+    expect(tagged.safeParse(wrong).success).toBe(false)
+})
