@@ -96,7 +96,10 @@ const shared = tseslint.config(
       'max-lines': ['error', { max: 600, skipBlankLines: false, skipComments: false }],
     },
   },
-  { files: ['src/protocol/**/*.ts', 'src/**/protocol/**/*.ts'], rules: purityRules },
+  {
+    files: ['src/protocol/**/*.ts', 'src/**/protocol/**/*.ts', 'src/pickle/**/*.ts'],
+    rules: purityRules,
+  },
 )
 
 export default shared

@@ -7,7 +7,7 @@
 // 2. Real imports in src/: only what package.json declares; nothing by a relative path out of src/.
 // 3. src/protocol imports nothing of its shell and no Node module; modules import each other in no circle.
 // 4. The compiler or the linter refuses clocks, timers, randomness, globals and Node modules there.
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { builtinModules, createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -54,9 +54,10 @@ function checkManifest(name, manifest) {
 }
 
 /** Problems in the imports of one source file. */
-function checkImports(name, manifest, file, imports) {
+function checkImports(name, manifest, file, imports, pureFolders = ['protocol']) {
   const problems = []
-  const inProtocol = /(^|\/)protocol\//.test(file)
+  const isPure = (path) => pureFolders.some((folder) => path.startsWith(`${folder}/`))
+  const inProtocol = isPure(file)
   const declared = new Set([
     ...Object.keys(manifest.dependencies ?? {}),
     ...Object.keys(manifest.peerDependencies ?? {}),
@@ -68,7 +69,7 @@ function checkImports(name, manifest, file, imports) {
     if (specifier.startsWith('.')) {
       const target = join(dirname(file), specifier)
       if (target.startsWith('..')) say(`${specifier} leaves the package`)
-      else if (inProtocol && name !== 'serializer' && !/(^|\/)protocol\//.test(target)) {
+      else if (inProtocol && !isPure(target)) {
         say(`protocol code imports ${specifier}, which is not protocol code`)
       }
       continue
@@ -130,18 +131,28 @@ function findCircles(graph) {
   return circles
 }
 
+/** Folders in src/ that the package compiles without Node or DOM types. */
+function pureFoldersOf(folder) {
+  const project = join(folder, 'tsconfig.protocol.json')
+  const { include = [] } = existsSync(project)
+    ? ts.parseConfigFileTextToJson(project, readFileSync(project, 'utf8')).config
+    : {}
+  return include.map((entry) => entry.replace(/^src\//, ''))
+}
+
 function checkPackage(name) {
   const folder = join(root, 'packages', name)
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const problems = checkManifest(name, manifest)
   const graph = new Map()
   const src = join(folder, 'src')
+  const pureFolders = pureFoldersOf(folder)
   const files = readdirSync(src, { recursive: true })
     .map((file) => String(file).replaceAll('\\', '/'))
     .filter((file) => /\.tsx?$/.test(file))
   for (const file of files) {
     const { all, value } = importsOf(file, readFileSync(join(src, file), 'utf8'))
-    problems.push(...checkImports(name, manifest, file, all))
+    problems.push(...checkImports(name, manifest, file, all, pureFolders))
     const targets = value.filter((specifier) => specifier.startsWith('.'))
     graph.set(
       file,
