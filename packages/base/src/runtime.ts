@@ -190,6 +190,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
   #queue(open: OpenLink, effect: Extract<LinkEffect, { type: 'send' }>): void {
     if (open.reason !== undefined) return
     const { queue, id } = open
+    if (effect.toPython === true) queue.useFramingForPython()
     const outcome = queue.push(effect.bytes, effect.priority, performance.now())
     if (outcome === 'overflow') {
       const text = 'the peer does not read, and its queue is full of messages that may not be lost'
@@ -222,7 +223,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
 
   #write(open: OpenLink): void {
     while (!this.#blocked.has(open)) {
-      const bytes = open.queue.take()
+      const bytes = open.queue.take(performance.now())
       if (bytes === undefined) return
       if (open.link.send(bytes)) open.queue.onWritten(performance.now())
       else this.#blocked.add(open)
@@ -307,7 +308,11 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     if (open.reason !== undefined) return
     open.reason = reason
     this.#dirty.delete(open)
-    for (let bytes = open.queue.take(); bytes !== undefined; bytes = open.queue.take()) {
+    for (
+      let bytes = open.queue.take(performance.now());
+      bytes !== undefined;
+      bytes = open.queue.take(performance.now())
+    ) {
       open.link.send(bytes)
     }
     open.link.close()

@@ -7,7 +7,6 @@
  *   - carries out renegotiation as far as old peers need it (spec/mesh.md, 6);
  *   - compresses when the peer listed a method of ours and it makes the frame shorter, and never
  *     before the peer's list is known (spec/wire.md 6.4, spec/observed.md 4.14);
- *   - keeps a stream to py2p clear of its four-byte trap (python-framing.ts);
  *   - counts what the peer may make us answer.
  *
  * Sub-flags are believed only under the main flag that the specification gives them, unlike in the
@@ -41,7 +40,6 @@ import type { Control, Hello } from './hello.ts'
 import type { NodeLimits } from './limits.ts'
 import type { DialId, LinkId, TransportName } from './link.ts'
 import type { Now } from './machine.ts'
-import { PythonFraming } from './python-framing.ts'
 
 /** What a node says about itself on every link of one transport. */
 export interface OwnIdentity {
@@ -81,7 +79,7 @@ export type Arrival =
   | { readonly type: 'control'; readonly control: Control }
   | { readonly type: 'message'; readonly message: WireMessage }
   /** An answer that the link itself owes. */
-  | { readonly type: 'answer'; readonly frames: readonly Uint8Array[] }
+  | { readonly type: 'answer'; readonly frame: Uint8Array }
   /** The link cannot go on; nothing follows. */
   | { readonly type: 'failed'; readonly error: P2pError }
 
@@ -102,7 +100,6 @@ export class Connection {
   readonly #frames: FrameCache
   readonly #splitter: FrameSplitter
   readonly #decodeLimits: Partial<Limits>
-  readonly #pythonFraming = new PythonFraming()
   #handshake: Handshake | undefined
   #hello: Hello | undefined
   #peerMethods: readonly Value[] = []
@@ -209,10 +206,10 @@ export class Connection {
     return this.#plainFrame(createControlPayload(control), now)
   }
 
-  /** The frames that carry a message to this peer: itself, and sometimes a filler before it. */
-  encode(message: WireMessage, now: Now): readonly Uint8Array[] {
+  /** The frame that carries a message to this peer. */
+  encode(message: WireMessage): Uint8Array {
     this.#lastSent = message
-    return this.#withFiller(this.#frames.frame(message, this.#method), now)
+    return this.#sent(this.#frames.frame(message, this.#method))
   }
 
   /**
@@ -351,7 +348,7 @@ export class Connection {
   #answer(message: WireMessage, now: Now): Arrival | undefined {
     const frame = this.#frames.plain(message)
     if (!this.chargeReply(frame.length, now)) return this.#ignore()
-    return { type: 'answer', frames: this.#withFiller(frame, now) }
+    return { type: 'answer', frame: this.#sent(frame) }
   }
 
   #ignore(): undefined {
@@ -369,49 +366,17 @@ export class Connection {
   }
 
   #plainFrame(payload: readonly Value[], now: Now): Uint8Array {
-    const frame = this.#frames.plain(this.#compose(flags.whisper, payload, now))
-    this.#countSent(frame, now)
-    return frame
+    return this.#sent(this.#frames.plain(this.#compose(flags.whisper, payload, now)))
   }
 
-  #compose(type: number, payload: readonly Value[], now: Now, tail?: Uint8Array): WireMessage {
-    return createMessage({
-      type,
-      sender: this.#own.wireId,
-      time: Math.floor(now.utcSeconds),
-      payload,
-      ...(tail === undefined ? {} : { tail }),
-    })
+  #compose(type: number, payload: readonly Value[], now: Now): WireMessage {
+    const time = Math.floor(now.utcSeconds)
+    return createMessage({ type, sender: this.#own.wireId, time, payload })
   }
 
-  #withFiller(frame: Uint8Array, now: Now): readonly Uint8Array[] {
-    const frames: Uint8Array[] = []
-    if (this.#handshake?.kind === 'py2p' && !this.#pythonFraming.isSafe(frame.length, now.monoMs)) {
-      const minFillerBytes = this.#fillerFrame(0, now).length
-      const fillerBytes = this.#pythonFraming.fillerBytes({
-        frameBytes: frame.length,
-        minFillerBytes,
-        monoMs: now.monoMs,
-      })
-      if (fillerBytes > 0) {
-        const filler = this.#fillerFrame(fillerBytes - minFillerBytes, now)
-        this.#countSent(filler, now)
-        frames.push(filler)
-      }
-    }
-    this.#countSent(frame, now)
-    frames.push(frame)
-    return frames
-  }
-
-  #fillerFrame(tailBytes: number, now: Now): Uint8Array {
-    const tail = new Uint8Array(tailBytes)
-    return this.#frames.plain(this.#compose(flags.whisper, [fillerFlag, 0], now, tail))
-  }
-
-  #countSent(frame: Uint8Array, now: Now): void {
+  #sent(frame: Uint8Array): Uint8Array {
     this.#bytesOut += frame.length
-    this.#pythonFraming.onSent(frame.length, now.monoMs)
+    return frame
   }
 
   /** What a decoding failure means: before the handshake the other end does not speak our language. */

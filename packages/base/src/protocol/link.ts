@@ -44,6 +44,8 @@ export type LinkEffect =
       readonly link: LinkId
       readonly bytes: Uint8Array
       readonly priority: SendPriority
+      /** True when the reader is py2p, whose four-byte trap the send queue keeps clear of (python-framing.ts). */
+      readonly toPython?: boolean
     }
   | {
       readonly type: 'dial'

@@ -40,7 +40,7 @@ import { Heartbeats } from './heartbeats.ts'
 import { nonceBytes, nonceText } from './hello.ts'
 import type { Control } from './hello.ts'
 import type { NodeLimits } from './limits.ts'
-import type { LinkId, LinkInput } from './link.ts'
+import type { LinkId, LinkInput, SendPriority } from './link.ts'
 import type { Machine, Now } from './machine.ts'
 import { OwnIdentities } from './own-identities.ts'
 import type { OpenPeer } from './open-peer.ts'
@@ -220,7 +220,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     })
     this.#connections.set(link, connection)
     this.#deadlines.set(`handshake ${link}`, monoMs + this.#limits.handshakeTimeoutMs)
-    this.#sendFrames(connection, [connection.handshakeFrame(this.#now)])
+    this.#send(connection, connection.handshakeFrame(this.#now))
   }
 
   #refuseIncoming(link: LinkId, remote: string): P2pError | undefined {
@@ -265,7 +265,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
         this.#onControl(connection, arrival.control)
         break
       case 'answer':
-        this.#sendFrames(connection, arrival.frames)
+        this.#send(connection, arrival.frame)
         break
       case 'message':
         this.#onMessage(connection, arrival.message)
@@ -299,7 +299,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       this.#admit(connection)
       return
     }
-    this.#sendFrames(connection, [connection.helloFrame(this.#now)])
+    this.#send(connection, connection.helloFrame(this.#now))
     this.#deadlines.set(`hello ${link}`, this.#now.monoMs + helloTimeoutMs)
   }
 
@@ -348,15 +348,13 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     if (connection === undefined) return
     const isAnswer = priority === 'control'
     if (isAnswer && !connection.chargeReply(message.body.length, this.#now)) return
-    for (const bytes of connection.encode(message, this.#now)) {
-      this.#emit({ type: 'send', link: connection.link, bytes, priority })
-    }
+    this.#send(connection, connection.encode(message), priority)
   }
 
-  #sendFrames(connection: Connection, frames: readonly Uint8Array[]): void {
-    for (const bytes of frames) {
-      this.#emit({ type: 'send', link: connection.link, bytes, priority: 'control' })
-    }
+  #send(connection: Connection, bytes: Uint8Array, priority: SendPriority = 'control'): void {
+    const { link, handshake } = connection
+    const toPython = handshake?.kind === 'py2p'
+    this.#emit({ type: 'send', link, bytes, priority, ...(toPython && { toPython }) })
   }
 
   #contest(peer: OpenPeer, newcomer: Connection): void {
@@ -370,7 +368,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     this.#contests.begin(peer, newcomer, monoMs + this.#limits.heartbeatTimeoutMs)
     if (bothAreOurs && newcomer.hello !== undefined) {
       const nonce = Uint8Array.from(newcomer.hello.nonce, (letter) => letter.charCodeAt(0))
-      this.#sendFrames(incumbent, [incumbent.controlFrame({ verb: 'claim', nonce }, this.#now)])
+      this.#send(incumbent, incumbent.controlFrame({ verb: 'claim', nonce }, this.#now))
       return
     }
     if (incumbent.supports('heartbeat')) {
@@ -384,7 +382,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       time: Math.floor(this.#now.utcSeconds),
       payload: [flags.request, Uint8Array.of(0x2a)],
     })
-    this.#sendFrames(incumbent, incumbent.encode(message, this.#now))
+    this.#send(incumbent, incumbent.encode(message))
   }
 
   /** Something came over the established link of a peer that cannot be asked: it is alive and stays. */
@@ -398,7 +396,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   #onControl(connection: Connection, control: Control): void {
     const answer = (verb: Control['verb']): void => {
       const frame = connection.controlFrame({ verb, nonce: control.nonce }, this.#now)
-      this.#sendFrames(connection, [frame])
+      this.#send(connection, frame)
     }
     const id = connection.handshake?.id
     switch (control.verb) {
@@ -477,7 +475,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
 
   #ping(connection: Connection): void {
     const nonce = new Uint8Array(nonceBytes)
-    this.#sendFrames(connection, [connection.controlFrame({ verb: 'ping', nonce }, this.#now)])
+    this.#send(connection, connection.controlFrame({ verb: 'ping', nonce }, this.#now))
   }
 
   #onDeadline(): void {

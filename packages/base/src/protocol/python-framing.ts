@@ -3,20 +3,26 @@
  *
  * py2p reads at most 1,024 bytes at a time. When it has finished a frame and exactly four bytes of
  * the next one are left in its buffer, it takes those four for a whole message and closes the link.
- * Its reads start wherever it had emptied its socket, which is at the start of some write of ours,
- * and go on in steps of 1,024 from there. So a frame must not end 1,020 bytes (modulo 1,024) behind
- * the start of a recent write. Before a frame that would, a small whisper that nobody understands
- * is put in, long enough to shift the frame out of the way.
+ * Its reads start wherever it had emptied its socket, which is where some write of ours began, and go
+ * on in steps of 1,024 from there. So a frame must not end 1,020 bytes (modulo 1,024) behind the start
+ * of a recent write. Before a frame that would, a small whisper that nobody understands is put in,
+ * long enough to shift the frame out of the way. Writes are kept so short that the system does not cut
+ * them in two, and no shorter, because every start of a write forbids one more distance.
  *
  * On real networks segments may be cut elsewhere; then nothing but a slow pace would help.
  *
  * Source: spec/wire.md 8 and spec/observed.md 4.4, both observed with py2p 0.7.870.
  */
+import { createMessage, encodeFrame, flags } from '@p2p/serializer'
+import { fillerFlag } from './hello.ts'
+
+/** Longest write to py2p that is put together; one loopback segment has 65,483 bytes. */
+export const maxPythonWriteBytes = 32_768
 
 const readBytes = 1_024
 const trapDistance = 1_020
 /** Write starts that are remembered. With more, every length would be forbidden at some offset. */
-const maxStarts = 64
+const maxStarts = 128
 
 interface WriteStart {
   readonly residue: number
@@ -27,52 +33,19 @@ interface WriteStart {
 const startLifeMs = 5_000
 
 export class PythonFraming {
-  #offset = 0
-  #lastTurnMs = -Infinity
+  /** Where the stream is, modulo the length of a read. */
+  #offset: number
   readonly #starts: WriteStart[] = []
   /** How many remembered starts forbid a frame to end at this residue. */
   readonly #forbiddenEnds = new Uint8Array(readBytes)
 
-  /**
-   * How many bytes a filler frame must have so that the frame behind it is safe, and the filler
-   * itself; 0 when the frame can go as it is. `minFillerBytes` is the shortest filler there is.
-   */
-  fillerBytes(options: {
-    readonly frameBytes: number
-    readonly minFillerBytes: number
-    readonly monoMs: number
-  }): number {
-    const { frameBytes, minFillerBytes, monoMs } = options
-    this.#beginWrite(monoMs)
-    if (this.#isSafe(this.#offset, frameBytes)) return 0
-    for (let extra = 0; extra < readBytes; extra += 1) {
-      const filler = minFillerBytes + extra
-      const isFillerSafe = this.#isSafe(this.#offset, filler)
-      if (isFillerSafe && this.#isSafe(this.#offset + filler, frameBytes)) return filler
-    }
-    return 0
+  /** @param sentBytes how many bytes the stream carried before */
+  constructor(sentBytes: number) {
+    this.#offset = sentBytes % readBytes
   }
 
-  /** True when a frame of this length can be sent now without a filler. */
-  isSafe(frameBytes: number, monoMs: number): boolean {
-    this.#beginWrite(monoMs)
-    return this.#isSafe(this.#offset, frameBytes)
-  }
-
-  /** Counts a frame (or filler) that was sent. */
-  onSent(frameBytes: number, monoMs: number): void {
-    this.#beginWrite(monoMs)
-    this.#offset = (this.#offset + frameBytes) % readBytes
-  }
-
-  #isSafe(offset: number, frameBytes: number): boolean {
-    return this.#forbiddenEnds[(offset + frameBytes) % readBytes] === 0
-  }
-
-  /** The sends of one moment leave in one write; the first of them is a possible start of a read. */
-  #beginWrite(monoMs: number): void {
-    if (monoMs === this.#lastTurnMs) return
-    this.#lastTurnMs = monoMs
+  /** The next frame will be the first of a write. */
+  beginWrite(monoMs: number): void {
     const isExpired = (start: WriteStart): boolean => monoMs - start.atMs > startLifeMs
     while (
       this.#starts[0] !== undefined &&
@@ -85,9 +58,47 @@ export class PythonFraming {
     this.#mark(start, 1)
   }
 
+  /** What goes out for a frame: the frame, and before it a filler when it needs one. */
+  frames(frame: Uint8Array): readonly Uint8Array[] {
+    const fillerBytes = this.#fillerBytes(frame.length)
+    this.#offset = (this.#offset + fillerBytes + frame.length) % readBytes
+    return fillerBytes === 0 ? [frame] : [createFiller(fillerBytes), frame]
+  }
+
+  /** The length of the shortest filler that makes both itself and the frame safe; 0 for none. */
+  #fillerBytes(frameBytes: number): number {
+    if (this.#isSafe(frameBytes)) return 0
+    for (
+      let fillerBytes = minFillerBytes;
+      fillerBytes < minFillerBytes + readBytes;
+      fillerBytes += 1
+    ) {
+      if (this.#isSafe(fillerBytes) && this.#isSafe(fillerBytes + frameBytes)) return fillerBytes
+    }
+    return 0
+  }
+
+  #isSafe(bytesFromHere: number): boolean {
+    return this.#forbiddenEnds[(this.#offset + bytesFromHere) % readBytes] === 0
+  }
+
   #mark(start: WriteStart | undefined, change: 1 | -1): void {
     if (start === undefined) return
     const end = (start.residue + trapDistance) % readBytes
     this.#forbiddenEnds[end] = (this.#forbiddenEnds[end] ?? 0) + change
   }
 }
+
+/** A frame of exactly this length that means nothing to anybody; its tail makes up the length. */
+function createFiller(frameBytes: number): Uint8Array {
+  return fillerWithTail(frameBytes - minFillerBytes)
+}
+
+function fillerWithTail(tailBytes: number): Uint8Array {
+  const tail = new Uint8Array(tailBytes)
+  const payload = [fillerFlag, 0]
+  return encodeFrame(createMessage({ type: flags.whisper, sender: '1', time: 0, payload, tail }))
+}
+
+/** The shortest filler there is. */
+const minFillerBytes = fillerWithTail(0).length

@@ -8,11 +8,15 @@
  * link that is not, the link is to be cut. A link on which nothing moves for
  * `stalledLinkTimeoutMs` is to be cut in any case.
  *
+ * Frames to py2p are put together so that none trips its reader (python-framing.ts): only here it is
+ * known where a write begins.
+ *
  * The driver asks `take()` for the bytes of one write, and reports `onWritten()` once the operating
  * system has them; until then they count as waiting.
  */
 import type { SendPriority } from './link.ts'
 import type { NodeLimits } from './limits.ts'
+import { PythonFraming, maxPythonWriteBytes } from './python-framing.ts'
 
 export type SendOutcome = 'queued' | 'dropped' | 'overflow'
 
@@ -39,7 +43,9 @@ export class SendQueue {
   #waiting: Waiting[] = []
   #waitingBytes = 0
   #writingBytes = 0
+  #takenBytes = 0
   #lastProgressMs = 0
+  #python: PythonFraming | undefined
   #droppedAnnouncements = 0
   #droppedRelays = 0
 
@@ -63,6 +69,11 @@ export class SendQueue {
     }
   }
 
+  /** What is sent from now on is read by py2p. */
+  useFramingForPython(): void {
+    this.#python ??= new PythonFraming(this.#takenBytes)
+  }
+
   /** Takes one frame in. 'overflow' means that the link has to be cut; the frame is not queued. */
   push(bytes: Uint8Array, priority: SendPriority, monoMs: number): SendOutcome {
     if (this.queuedBytes === 0) this.#lastProgressMs = monoMs
@@ -84,27 +95,33 @@ export class SendQueue {
   }
 
   /** The bytes of one write: whole frames, in order; undefined when nothing waits. */
-  take(): Uint8Array | undefined {
-    const first = this.#waiting[0]
+  take(monoMs: number): Uint8Array | undefined {
+    const frames = this.#takeFrames()
+    const first = frames[0]
     if (first === undefined) return undefined
-    let count = 1
-    let byteCount = first.bytes.length
-    for (; count < this.#waiting.length; count += 1) {
-      const frameBytes = this.#waiting[count]?.bytes.length ?? 0
-      if (byteCount + frameBytes > maxWriteBytes) break
-      byteCount += frameBytes
+    this.#python?.beginWrite(monoMs)
+    const parts = this.#python === undefined ? frames : this.#framedForPython(frames)
+    const bytes = parts.length === 1 ? first : joined(parts)
+    this.#takenBytes += bytes.length
+    this.#writingBytes += bytes.length
+    return bytes
+  }
+
+  #takeFrames(): readonly Uint8Array[] {
+    const maxBytes = this.#python === undefined ? maxWriteBytes : maxPythonWriteBytes
+    let count = 0
+    let byteCount = 0
+    for (const { bytes } of this.#waiting) {
+      if (count > 0 && byteCount + bytes.length > maxBytes) break
+      byteCount += bytes.length
+      count += 1
     }
-    const taken = this.#waiting.splice(0, count)
     this.#waitingBytes -= byteCount
-    this.#writingBytes += byteCount
-    if (count === 1) return first.bytes
-    const joined = new Uint8Array(byteCount)
-    let offset = 0
-    for (const { bytes } of taken) {
-      joined.set(bytes, offset)
-      offset += bytes.length
-    }
-    return joined
+    return this.#waiting.splice(0, count).map(({ bytes }) => bytes)
+  }
+
+  #framedForPython(frames: readonly Uint8Array[]): readonly Uint8Array[] {
+    return frames.flatMap((frame) => this.#python?.frames(frame) ?? [frame])
   }
 
   /** Everything taken so far has left. */
@@ -147,4 +164,14 @@ export class SendQueue {
     if (priority === 'announce') this.#droppedAnnouncements += 1
     else this.#droppedRelays += 1
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    bytes.set(part, offset)
+    offset += part.length
+  }
+  return bytes
 }

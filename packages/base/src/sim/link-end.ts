@@ -12,7 +12,7 @@
  */
 import { P2pError } from '../protocol/errors.ts'
 import { defaultLimits } from '../protocol/limits.ts'
-import type { LinkId, LinkInput, SendPriority } from '../protocol/link.ts'
+import type { LinkEffect, LinkId, LinkInput } from '../protocol/link.ts'
 import { SendQueue } from '../protocol/send-queue.ts'
 import type { NetworkConditions } from './conditions.ts'
 import type { SeededRandom } from './random.ts'
@@ -109,8 +109,9 @@ export class LinkEnd implements Due {
   }
 
   /** Queues one frame; a queue that is too full cuts the link. */
-  send(bytes: Uint8Array, priority: SendPriority): void {
+  send({ bytes, priority, toPython }: Extract<LinkEffect, { type: 'send' }>): void {
     if (this.state !== 'open') return
+    if (toPython === true) this.#queue.useFramingForPython()
     if (this.#queue.push(bytes, priority, this.owner.monoMs()) === 'overflow') {
       this.#cut(new P2pError('P2P_SEND_QUEUE_FULL', 'the other end reads too slowly'))
     }
@@ -120,7 +121,7 @@ export class LinkEnd implements Due {
   flush(): void {
     if (this.state !== 'open' && this.state !== 'closing') return
     for (;;) {
-      this.#writing ??= this.#queue.take()
+      this.#writing ??= this.#queue.take(this.owner.monoMs())
       if (this.#writing === undefined) break
       const room = this.#world.conditions.windowBytes - this.#pipeBytes
       if (room <= 0) {

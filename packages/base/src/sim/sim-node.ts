@@ -330,7 +330,7 @@ export class SimNode<Command extends Typed, Emitted extends Typed> implements Ho
       case 'send': {
         const end = this.#links.get(effect.link)
         if (end === undefined) return
-        end.send(effect.bytes, effect.priority)
+        end.send(effect)
         this.#toFlush.add(end)
         return
       }

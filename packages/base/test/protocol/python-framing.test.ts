@@ -1,21 +1,17 @@
 import { describe, expect, test } from '@jest/globals'
+import { decodeFrame } from '@p2p/serializer'
 import fc from 'fast-check'
 import { PythonFraming } from '../../src/protocol/python-framing.ts'
 
-const minFillerBytes = 100
-
 /** Sends frames of these lengths, one list per write; gives the frames of each write with fillers. */
 function frameWrites(writes: readonly (readonly number[])[]): number[][] {
-  const framing = new PythonFraming()
-  return writes.map((frames, index) =>
-    frames.flatMap((frameBytes) => {
-      const monoMs = index + 1
-      const filler = framing.fillerBytes({ frameBytes, minFillerBytes, monoMs })
-      if (filler > 0) framing.onSent(filler, monoMs)
-      framing.onSent(frameBytes, monoMs)
-      return filler > 0 ? [filler, frameBytes] : [frameBytes]
-    }),
-  )
+  const framing = new PythonFraming(0)
+  return writes.map((frames, index) => {
+    framing.beginWrite(index + 1)
+    return frames.flatMap((frameBytes) =>
+      framing.frames(new Uint8Array(frameBytes)).map((frame) => frame.length),
+    )
+  })
 }
 
 /**
@@ -55,8 +51,18 @@ describe('PythonFraming', () => {
   })
 
   test('shifts a frame that would end 1,020 bytes behind the start of a write', () => {
-    expect(frameWrites([[1020]])).toEqual([[100, 1020]])
-    expect(frameWrites([[500], [520]])).toEqual([[500], [100, 520]])
+    const fillerBytes = frameWrites([[1020]])[0]?.[0] ?? 0
+    expect(frameWrites([[1020]])).toEqual([[fillerBytes, 1020]])
+    expect(frameWrites([[500], [520]])).toEqual([[500], [fillerBytes, 520]])
+    expect(frameWrites([[100, 920]])).toEqual([[100, fillerBytes, 920]])
+  })
+
+  test('a filler is a frame that can be read, of exactly the length that is needed', () => {
+    const framing = new PythonFraming(0)
+    framing.beginWrite(1)
+    const [filler, frame] = framing.frames(new Uint8Array(1020))
+    expect(frame?.length).toBe(1020)
+    expect(decodeFrame(filler ?? new Uint8Array(0)).payload).toEqual([0x7034, 0])
   })
 
   test('no stream of writes trips the reader, wherever it had drained its socket', () => {
@@ -73,13 +79,12 @@ describe('PythonFraming', () => {
   })
 
   test('remembers a bounded number of write starts, so that there is always a way out', () => {
-    const framing = new PythonFraming()
+    const framing = new PythonFraming(0)
     for (let monoMs = 1; monoMs <= 5_000; monoMs += 1) {
-      const filler = framing.fillerBytes({ frameBytes: 61, minFillerBytes, monoMs })
-      expect(filler).toBeLessThan(minFillerBytes + 1_024)
-      if (filler > 0) framing.onSent(filler, monoMs)
-      expect(framing.isSafe(61, monoMs)).toBe(true)
-      framing.onSent(61, monoMs)
+      framing.beginWrite(monoMs)
+      const lengths = framing.frames(new Uint8Array(61)).map((frame) => frame.length)
+      expect(lengths.length).toBeLessThanOrEqual(2)
+      expect(lengths[0]).toBeLessThan(300)
     }
   })
 })
