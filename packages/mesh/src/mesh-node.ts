@@ -125,7 +125,7 @@ const defaultQueue = { maxMessages: 1_024, maxBytes: 16 * 1_048_576 }
 const plainMesh: MeshLayer<never, never> = {
   subnet: 'mesh',
   createMachine: (options) => new MeshMachine(options),
-  isOwnEffect: (effect): effect is never => false,
+  isOwnEffect: (_effect): _effect is never => false,
   onEffect: () => undefined,
 }
 const requestIdBytes = 12
