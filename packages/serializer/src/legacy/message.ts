@@ -107,7 +107,7 @@ function readBlock(block: Uint8Array, version: LegacyVersion): LegacyMessage {
     })
   }
   const payload = packets.slice(headerPackets)
-  const seconds = decodeTime(time, version)
+  const seconds = decodeTime(time)
   const verified = bytesEqual(messageId(payload, time), id)
   if (!verified && (version === '0.4' || version === '0.5')) {
     throw new DecodeError('P2P_CHECKSUM_MISMATCH', 'the message id is not that of the payload')
@@ -124,19 +124,15 @@ function encodeTime(time: number, version: LegacyVersion): string {
   if (!Number.isSafeInteger(time) || time < 0) {
     throw new EncodeError('P2P_ENCODE_TYPE', 'time is a whole number of seconds, not negative')
   }
-  return time === 0 && hasEmptyZero(version) ? '' : encodeBase58Integer(BigInt(time))
+  const hasEmptyZero = version === '0.2' || version === '0.3'
+  return time === 0 && hasEmptyZero ? '' : encodeBase58Integer(BigInt(time))
 }
 
-function decodeTime(bytes: Uint8Array, version: LegacyVersion): number {
-  if (bytes.length === 0 && hasEmptyZero(version)) return 0
+function decodeTime(bytes: Uint8Array): number {
   const text = bytes.length <= maxTimeDigits ? utf8Decode(bytes) : undefined
   const time = text === undefined ? Number.NaN : Number(decodeBase58Integer(text))
   if (Number.isSafeInteger(time)) return time
   throw new DecodeError('P2P_LEGACY_INVALID', 'the time is no base58 number of seconds')
-}
-
-function hasEmptyZero(version: LegacyVersion): boolean {
-  return version === '0.2' || version === '0.3'
 }
 
 function toBytes(packet: string | Uint8Array): Uint8Array {

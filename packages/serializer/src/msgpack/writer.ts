@@ -212,23 +212,20 @@ export class Writer {
     // The header is written when the number of bytes is known; the text moves when it needs a
     // wider one than the same number of ASCII characters would.
     const guess = textHeaderBytes(units)
-    this.#room(guess + units)
-    let length = 0
-    for (let read = 0; read < units;) {
-      const rest = read === 0 ? text : text.slice(read)
-      const start = this.#at + guess + length
-      const step = writeUtf8(rest, this.#bytes, start, this.#bytes.length)
-      read += step.read
-      length += step.written
-      if (read < units) this.#room(guess + length + (units - read) * 3)
+    let start = this.#room(longestTextHeaderBytes + units) + guess
+    let step = writeUtf8(text, this.#bytes, start, this.#bytes.length)
+    if (step.read < units) {
+      // Three bytes for a UTF-16 unit are always enough.
+      start = this.#room(longestTextHeaderBytes + units * 3) + guess
+      step = writeUtf8(text, this.#bytes, start, this.#bytes.length)
     }
+    const length = step.written
     if (length !== units && !isWellFormed(text)) {
       throw new EncodeError('P2P_ENCODE_TEXT', 'text holds half a surrogate pair')
     }
     const header = textHeaderBytes(length)
     if (header !== guess) {
-      const from = this.#room(header + length) + guess
-      this.#bytes.copyWithin(this.#at + header, from, from + length)
+      this.#bytes.copyWithin(this.#at + header, start, start + length)
     }
     this.#textHeader(length)
     this.#at += length
@@ -336,6 +333,8 @@ export class Writer {
     }
   }
 }
+
+const longestTextHeaderBytes = 5
 
 function textHeaderBytes(length: number): number {
   if (length < 0x20) return 1

@@ -1,0 +1,78 @@
+import { gzipSync, deflateSync } from 'node:zlib'
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { toHex } from '@p2p/serializer'
+import * as nodeDigest from '../src/platform/digest-node.ts'
+import * as portableDigest from '../src/platform/digest-portable.ts'
+import * as nodeText from '../src/platform/text-node.ts'
+import * as portableText from '../src/platform/text-portable.ts'
+import * as nodeZlib from '../src/platform/zlib-node.ts'
+import * as portableZlib from '../src/platform/zlib-portable.ts'
+
+const bytes = fc.uint8Array({ minLength: 1, maxLength: 700 })
+
+test('both digests agree', () => {
+  fc.assert(
+    fc.property(bytes, (input) => {
+      for (const name of ['sha1', 'sha224', 'sha256', 'sha384', 'sha512'] as const) {
+        expect(toHex(nodeDigest[name](input))).toBe(toHex(portableDigest[name](input)))
+      }
+      for (const digest of [nodeDigest, portableDigest]) {
+        const target = new Uint8Array(40)
+        digest.writeSha256(input, target, 5)
+        expect(toHex(target.subarray(5, 37))).toBe(toHex(digest.sha256(input)))
+        expect(digest.matchesSha256(input, target, 5)).toBe(true)
+        expect(digest.matchesSha256(input, target, 4)).toBe(false)
+      }
+    }),
+  )
+})
+
+test('both text readers agree, on what is UTF-8 and on what is not', () => {
+  const input = fc.oneof(
+    bytes,
+    fc.string({ unit: 'binary' }).map((text) => new TextEncoder().encode(text)),
+    fc.constant(new Uint8Array([0xef, 0xbb, 0xbf, 0x61])),
+    fc.constant(new Uint8Array([0xef, 0xbf, 0xbd])),
+  )
+  fc.assert(
+    fc.property(input, (source) => {
+      const text = nodeText.readUtf8(source, 0, source.length)
+      expect(portableText.readUtf8(source, 0, source.length)).toBe(text)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('each reads what the other compressed', () => {
+  fc.assert(
+    fc.property(bytes, (input) => {
+      for (const [from, to] of [
+        [nodeZlib, portableZlib],
+        [portableZlib, nodeZlib],
+      ] as const) {
+        const expected = { type: 'inflated', bytes: new Uint8Array(input) }
+        expect(to.inflateZlib(from.compressZlib(input), 700)).toEqual(expected)
+        expect(to.inflateGzip(from.compressGzip(input), 700)).toEqual(expected)
+      }
+    }),
+  )
+})
+
+test.each([
+  ['node', nodeZlib],
+  ['portable', portableZlib],
+])('%s inflating stops at the limit and refuses what is cut', (_, zlib) => {
+  const zlibBytes = new Uint8Array(deflateSync(Buffer.alloc(10_000, 'ab')))
+  const gzipBytes = new Uint8Array(gzipSync(Buffer.alloc(10_000, 'ab')))
+  expect(zlib.inflateZlib(zlibBytes, 10_000).type).toBe('inflated')
+  expect(zlib.inflateZlib(zlibBytes, 9_999).type).toBe('too-large')
+  expect(zlib.inflateGzip(gzipBytes, 10_000).type).toBe('inflated')
+  expect(zlib.inflateGzip(gzipBytes, 9_999).type).toBe('too-large')
+  for (let length = 0; length < zlibBytes.length; length++) {
+    expect(zlib.inflateZlib(zlibBytes.subarray(0, length), 10_000).type).toBe('invalid')
+  }
+  for (let length = 0; length < gzipBytes.length; length++) {
+    expect(zlib.inflateGzip(gzipBytes.subarray(0, length), 10_000).type).toBe('invalid')
+  }
+})

@@ -1,0 +1,246 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import {
+  bytesEqual,
+  DecodeError,
+  decodeValue,
+  EncodeError,
+  encodeValue,
+  Extension,
+  Float,
+  fromHex,
+  toHex,
+} from '@p2p/serializer'
+import type { Value } from '@p2p/serializer'
+import { value } from './arbitrary.ts'
+
+const codeOf = (action: () => unknown): string => {
+  try {
+    action()
+  } catch (error) {
+    if (error instanceof DecodeError || error instanceof EncodeError) return error.code
+    throw error
+  }
+  return 'no error'
+}
+const decodeHex = (hex: string): Value => decodeValue(fromHex(hex))
+
+test('any value is written, read, and written again with the same bytes', () => {
+  fc.assert(
+    fc.property(value, (original) => {
+      const bytes = encodeValue(original)
+      expect(toHex(encodeValue(decodeValue(bytes)))).toBe(toHex(bytes))
+    }),
+  )
+})
+
+test('arbitrary bytes are read or refused with a DecodeError, never anything else', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+      expect(codeOf(() => decodeValue(bytes))).toMatch(/^P2P_MSGPACK_|^no error$/)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('bytes with one byte changed are refused with a DecodeError or read as something else', () => {
+  const change = fc.tuple(value, fc.nat(), fc.nat(255))
+  fc.assert(
+    fc.property(change, ([original, at, byte]) => {
+      const bytes = encodeValue(original)
+      bytes[at % bytes.length] = byte
+      const code = codeOf(() => encodeValue(decodeValue(bytes)))
+      expect(code).toMatch(/^P2P_MSGPACK_|^no error$/)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('what is read from any bytes is written the same way from then on', () => {
+  const idempotent = fc.property(fc.uint8Array({ minLength: 1, maxLength: 12 }), (bytes) => {
+    if (codeOf(() => decodeValue(bytes)) !== 'no error') return
+    const once = encodeValue(decodeValue(bytes))
+    expect(toHex(encodeValue(decodeValue(once)))).toBe(toHex(once))
+  })
+  fc.assert(idempotent, { numRuns: 3000 })
+})
+
+test.each<[Value, string]>([
+  [0, '00'],
+  [127, '7f'],
+  [128, 'cc80'],
+  [256, 'cd0100'],
+  [65_536, 'ce00010000'],
+  [2 ** 32, 'cf0000000100000000'],
+  [Number.MAX_SAFE_INTEGER, 'cf001fffffffffffff'],
+  [2n ** 64n - 1n, 'cfffffffffffffffff'],
+  [-1, 'ff'],
+  [-32, 'e0'],
+  [-33, 'd0df'],
+  [-129, 'd1ff7f'],
+  [-32_769, 'd2ffff7fff'],
+  [-(2 ** 31) - 1, 'd3ffffffff7fffffff'],
+  [-(2n ** 63n), 'd38000000000000000'],
+  [1.5, 'cb3ff8000000000000'],
+  [-0, 'cb8000000000000000'],
+  [new Float(1), 'cb3ff0000000000000'],
+  [2 ** 53, 'cb4340000000000000'],
+  ['wörld', 'a677c3b6726c64'],
+  [new Uint8Array([1]), 'c40101'],
+  [new Extension(5, new Uint8Array(3)), 'c70305000000'],
+  [new Map<Value, Value>([[1, 2]]), '810102'],
+  [{ k: [null, true] }, '81a16b92c0c3'],
+])('%p is written as %s', (original, hex) => {
+  expect(toHex(encodeValue(original))).toBe(hex)
+  expect(toHex(encodeValue(decodeHex(hex)))).toBe(hex)
+})
+
+test.each([31, 32, 40, 41, 255, 256, 65_535, 65_536])(
+  'text of %i characters of any width',
+  (count) => {
+    for (const character of ['a', 'é', '日', '😀']) {
+      const text = character.repeat(count)
+      expect(decodeValue(encodeValue(text))).toBe(text)
+      expect(decodeValue(encodeValue(`${'a'.repeat(count - 1)}${character}`))).toContain(character)
+    }
+  },
+)
+
+test('a float with a whole value stays a Float, or becomes a number when asked', () => {
+  const bytes = encodeValue([new Float(3_000_000_000), 3_000_000_000])
+  expect(decodeValue(bytes)).toEqual([new Float(3_000_000_000), 3_000_000_000])
+  expect(decodeValue(bytes, { floats: 'number' })).toEqual([3_000_000_000, 3_000_000_000])
+  expect(Number(new Float(2)) + 1).toBe(3)
+  expect(JSON.stringify(new Float(2))).toBe('2')
+})
+
+test('a map of texts becomes an object without prototype, any other a Map', () => {
+  const record = decodeHex('82a161 01 a95f5f70726f746f5f5f 02'.replaceAll(' ', ''))
+  expect(Object.getPrototypeOf(record)).toBeNull()
+  expect(Object.entries(record as object)).toEqual([
+    ['a', 1],
+    ['__proto__', 2],
+  ])
+  expect(decodeHex('82a16101c4016102')).toEqual(
+    new Map<Value, Value>([
+      ['a', 1],
+      [new Uint8Array([0x61]), 2],
+    ]),
+  )
+})
+
+test('keys that look like numbers keep their order on the wire until the object is changed', () => {
+  const hex = '83a16201a23130 02a13103'.replaceAll(' ', '')
+  const record = decodeHex(hex) as { [key: string]: Value }
+  expect(Object.keys(record)).toEqual(['1', '10', 'b'])
+  expect(toHex(encodeValue(record))).toBe(hex)
+  record['c'] = 4
+  expect(toHex(encodeValue(record))).toBe('84a13103a2313002a16201a16304')
+})
+
+test.each([
+  ['nothing', '', 'P2P_MSGPACK_TRUNCATED'],
+  ['a reserved byte', 'c1', 'P2P_MSGPACK_INVALID'],
+  ['a text longer than the rest', 'd9ff61', 'P2P_MSGPACK_TRUNCATED'],
+  ['2^32 - 1 entries', 'dfffffffff0101', 'P2P_MSGPACK_TRUNCATED'],
+  ['an overlong slash', 'a2c0af', 'P2P_MSGPACK_TEXT'],
+  ['half a surrogate pair', 'a3eda080', 'P2P_MSGPACK_TEXT'],
+  ['the same text twice', '82a16101a16102', 'P2P_MSGPACK_DUPLICATE_KEY'],
+  ['1 and true', '820101c302', 'P2P_MSGPACK_DUPLICATE_KEY'],
+  ['1 and 1.0', '820101cb3ff000000000000002', 'P2P_MSGPACK_DUPLICATE_KEY'],
+  ['the same bytes twice', '82c4016101c4016102', 'P2P_MSGPACK_DUPLICATE_KEY'],
+  ['a map as a key', '818001', 'P2P_MSGPACK_KEY'],
+  ['a map inside an array as a key', '81918001', 'P2P_MSGPACK_KEY'],
+  ['a timestamp', 'd6ff00000000', 'P2P_MSGPACK_EXTENSION'],
+  ['bytes behind the value', '0000', 'P2P_MSGPACK_TRAILING'],
+])('%s is refused', (_, hex, code) => {
+  expect(codeOf(() => decodeHex(hex))).toBe(code)
+})
+
+test('a replacement character that was sent as such is text like any other', () => {
+  expect(decodeHex('a3efbfbd')).toBe('\ufffd')
+})
+
+test('nesting is read and written up to 64 levels, and not beyond', () => {
+  const nested = (levels: number): string => '91'.repeat(levels) + '00'
+  expect(toHex(encodeValue(decodeHex(nested(64))))).toBe(nested(64))
+  expect(codeOf(() => decodeHex(nested(65)))).toBe('P2P_MSGPACK_TOO_DEEP')
+  expect(codeOf(() => decodeValue(new Uint8Array(5_000_000).fill(0x91)))).toBe(
+    'P2P_MSGPACK_TOO_DEEP',
+  )
+  const deep = { limits: { maxDepth: 512 } }
+  expect(codeOf(() => decodeValue(fromHex(nested(512)), deep))).toBe('no error')
+  expect(() => decodeValue(fromHex('00'), { limits: { maxDepth: 513 } })).toThrow(RangeError)
+  const endless: Value[] = []
+  endless.push(endless)
+  expect(codeOf(() => encodeValue(endless))).toBe('P2P_ENCODE_TOO_DEEP')
+})
+
+test('a message has at most maxValues values', () => {
+  const limits = { maxValues: 4 }
+  expect(decodeValue(fromHex('9400010203'), { limits })).toEqual([0, 1, 2, 3])
+  expect(codeOf(() => decodeValue(fromHex('950001020304'), { limits }))).toBe(
+    'P2P_MSGPACK_TOO_MANY_VALUES',
+  )
+  expect(codeOf(() => decodeValue(fromHex('928200010203 00'.replace(' ', '')), { limits }))).toBe(
+    'P2P_MSGPACK_TOO_MANY_VALUES',
+  )
+})
+
+test.each<[string, unknown, string]>([
+  ['undefined', undefined, 'P2P_ENCODE_TYPE'],
+  ['a hole in an array', [1, , 2], 'P2P_ENCODE_TYPE'],
+  ['a function', () => 1, 'P2P_ENCODE_TYPE'],
+  ['a Date', new Date(0), 'P2P_ENCODE_TYPE'],
+  ['a Float64Array', new Float64Array(1), 'P2P_ENCODE_TYPE'],
+  ['an Error', new Error('x'), 'P2P_ENCODE_TYPE'],
+  ['2^64', 2n ** 64n, 'P2P_ENCODE_RANGE'],
+  ['-2^63 - 1', -(2n ** 63n) - 1n, 'P2P_ENCODE_RANGE'],
+  ['half a surrogate pair', '\ud800', 'P2P_ENCODE_TEXT'],
+  ['half a surrogate pair in a long text', `${'x'.repeat(99)}\udc00`, 'P2P_ENCODE_TEXT'],
+  [
+    'keys with equal bytes',
+    new Map([1, 2].map((n) => [new Uint8Array(2), n])),
+    'P2P_ENCODE_DUPLICATE_KEY',
+  ],
+  [
+    'the keys 1 and true',
+    new Map<unknown, number>([
+      [1, 1],
+      [true, 2],
+    ]),
+    'P2P_ENCODE_DUPLICATE_KEY',
+  ],
+  ['a map as a key', new Map([[{}, 1]]), 'P2P_ENCODE_TYPE'],
+])('%s cannot be written', (_, unwritable, code) => {
+  expect(codeOf(() => encodeValue(unwritable as Value))).toBe(code)
+})
+
+test('a value that encodes something while it is encoded spoils nothing', () => {
+  const nosy = {
+    a: 1,
+    get b(): Value {
+      return encodeValue({ inner: 'value' }).length
+    },
+    c: 'end',
+  }
+  expect(toHex(encodeValue(nosy))).toBe(toHex(encodeValue({ a: 1, b: 13, c: 'end' })))
+})
+
+test('a failed encoding leaves the next one untouched', () => {
+  expect(codeOf(() => encodeValue([1, [2, undefined as unknown as Value]]))).toBe('P2P_ENCODE_TYPE')
+  expect(toHex(encodeValue([1]))).toBe('9101')
+})
+
+test('results of any length do not share bytes that are in use', () => {
+  const results = Array.from({ length: 300 }, (_, i) => encodeValue(new Uint8Array(i * 37).fill(i)))
+  for (const [i, bytes] of results.entries()) {
+    const read = decodeValue(bytes) as Uint8Array
+    expect(bytesEqual(read, new Uint8Array(i * 37).fill(i))).toBe(true)
+  }
+})
+
+test('values read from a Buffer are plain Uint8Arrays', () => {
+  const read = decodeValue(Buffer.from('91c40101', 'hex')) as readonly Value[]
+  expect(read[0]?.constructor).toBe(Uint8Array)
+})
