@@ -31,9 +31,14 @@ export const defaultLimits: Limits = {
 /** Nesting a caller may ask for at most: keeps recursion far from the end of any JavaScript stack. */
 export const largestMaxDepth = 512
 
+/** Results by the object that was given: a link passes the same one with every frame. */
+const resolvedByGiven = new WeakMap<Partial<Limits>, Limits>()
+
 /** Fills what is missing with the defaults. */
 export function resolveLimits(limits: Partial<Limits> | undefined): Limits {
   if (limits === undefined) return defaultLimits
+  const known = resolvedByGiven.get(limits)
+  if (known !== undefined) return known
   const resolved = { ...defaultLimits, ...limits }
   for (const [name, limit] of Object.entries(resolved)) {
     if (!(limit >= 0)) throw new RangeError(`${name} ${limit} is no limit`)
@@ -41,5 +46,6 @@ export function resolveLimits(limits: Partial<Limits> | undefined): Limits {
   if (!(resolved.maxDepth >= 0 && resolved.maxDepth <= largestMaxDepth)) {
     throw new RangeError(`maxDepth ${resolved.maxDepth} is outside 0…${largestMaxDepth}`)
   }
+  resolvedByGiven.set(limits, resolved)
   return resolved
 }
