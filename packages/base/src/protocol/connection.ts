@@ -206,10 +206,14 @@ export class Connection {
     return this.#plainFrame(createControlPayload(control), now)
   }
 
-  /** The frame that carries a message to this peer. */
-  encode(message: WireMessage): Uint8Array {
+  /**
+   * The frame that carries a message to this peer.
+   *
+   * @param isCompressible false for what does not get shorter, such as a list of hashes
+   */
+  encode(message: WireMessage, isCompressible: boolean): Uint8Array {
     this.#lastSent = message
-    return this.#sent(this.#frames.frame(message, this.#method))
+    return this.#sent(this.#frames.frame(message, isCompressible ? this.#method : undefined))
   }
 
   /**

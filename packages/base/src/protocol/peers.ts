@@ -348,7 +348,8 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     if (connection === undefined) return
     const isAnswer = priority === 'control'
     if (isAnswer && !connection.chargeReply(message.body.length, this.#now)) return
-    this.#send(connection, connection.encode(message), priority)
+    // Announcements are lists of hashes.
+    this.#send(connection, connection.encode(message, priority !== 'announce'), priority)
   }
 
   #send(connection: Connection, bytes: Uint8Array, priority: SendPriority = 'control'): void {
@@ -382,7 +383,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       time: Math.floor(this.#now.utcSeconds),
       payload: [flags.request, Uint8Array.of(0x2a)],
     })
-    this.#send(incumbent, incumbent.encode(message))
+    this.#send(incumbent, incumbent.encode(message, true))
   }
 
   /** Something came over the established link of a peer that cannot be asked: it is alive and stays. */
