@@ -2,7 +2,9 @@
  * Messages that were announced to us and have not come: whom to ask, and when.
  *
  * The first announcement starts a wait, because in most cases the message is on its way on an eager
- * link. After `graftAfterMs` the first announcer is asked, after `retryAfterMs` the next, and so on.
+ * link. After it the first announcer is asked, after `retryAfterMs` the next, and so on. The wait
+ * follows the time by which messages lately came after their announcements: when links or nodes are
+ * busy, asking early would only make them busier.
  * Whoever did not deliver gets a penalty; with `maxPenalty` of them its announcements are read last,
  * so peers that announce what they never send cost one delay, not one per message.
  *
@@ -12,8 +14,13 @@ import type { MessageKey } from './message-key.ts'
 import { TimedQueue } from './timed-queue.ts'
 import type { TreeNeighbour } from './tree-dissemination.ts'
 
-const graftAfterMs = 250
+const minGraftAfterMs = 250
+const maxGraftAfterMs = 4_000
 const retryAfterMs = 500
+/** The wait is this many times the usual lag. */
+const lagMargin = 2
+/** How much of the usual lag is left after each message that came sooner. */
+const lagDecay = 0.99
 const maxPenalty = 2
 /** Further announcers of one message are not written down. */
 const maxAnnouncers = 32
@@ -21,6 +28,7 @@ const maxAnnouncers = 32
 interface MissingMessage {
   readonly announcers: TreeNeighbour[]
   readonly announcedBy: Set<TreeNeighbour>
+  readonly announcedMs: number
   /** Who was asked last and has not delivered. */
   asked: TreeNeighbour | undefined
 }
@@ -34,6 +42,8 @@ export class MissingMessages {
   readonly #messages = new Map<MessageKey, MissingMessage>()
   readonly #waits = new TimedQueue<MessageKey>()
   readonly #maxMessages: number
+  /** By how much messages that nobody had to be asked for lag behind their announcements. */
+  #lagMs = 0
 
   constructor(options: { readonly maxMessages: number }) {
     this.#maxMessages = options.maxMessages
@@ -47,9 +57,14 @@ export class MissingMessages {
     let missing = this.#messages.get(key)
     if (missing === undefined) {
       if (this.#messages.size >= this.#maxMessages) return
-      missing = { announcers: [], announcedBy: new Set(), asked: undefined }
+      missing = {
+        announcers: [],
+        announcedBy: new Set(),
+        announcedMs: monoMs,
+        asked: undefined,
+      }
       this.#messages.set(key, missing)
-      this.#waits.add(monoMs + graftAfterMs, key)
+      this.#waits.add(monoMs + this.#graftAfterMs(), key)
     }
     if (missing.announcedBy.has(announcer) || missing.announcedBy.size >= maxAnnouncers) return
     missing.announcedBy.add(announcer)
@@ -60,12 +75,16 @@ export class MissingMessages {
   take(
     key: MessageKey,
     from: TreeNeighbour | undefined,
+    monoMs: number,
   ): { readonly announcers: Iterable<TreeNeighbour>; readonly wasAskedFor: boolean } {
     const missing = this.#messages.get(key)
     if (missing === undefined) return { announcers: [], wasAskedFor: false }
     this.#messages.delete(key)
     const wasAskedFor = from !== undefined && missing.asked === from
     if (wasAskedFor && from.penalty > 0) from.penalty -= 1
+    if (!wasAskedFor) {
+      this.#lagMs = Math.max(monoMs - missing.announcedMs, lagDecay * this.#lagMs)
+    }
     return { announcers: missing.announcedBy, wasAskedFor }
   }
 
@@ -99,6 +118,10 @@ export class MissingMessages {
 
   nextDeadline(): number {
     return this.#waits.next()
+  }
+
+  #graftAfterMs(): number {
+    return Math.min(Math.max(minGraftAfterMs, lagMargin * this.#lagMs), maxGraftAfterMs)
   }
 }
 

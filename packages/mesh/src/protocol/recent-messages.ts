@@ -20,6 +20,12 @@ export interface RecentMessage<Neighbour, Tree> {
 
 export class RecentMessages<Neighbour, Tree> {
   readonly #entries = new Map<MessageKey, RecentMessage<Neighbour, Tree>>()
+  /**
+   * The entries once more, oldest first from `#first` on. A map would have to step over everything
+   * that was ever deleted from its start to find its first entry.
+   */
+  #order: RecentMessage<Neighbour, Tree>[] = []
+  #first = 0
   readonly #limits: {
     readonly maxCount: number
     readonly maxBytes: number
@@ -49,6 +55,7 @@ export class RecentMessages<Neighbour, Tree> {
 
   add(entry: RecentMessage<Neighbour, Tree>): void {
     this.#entries.set(entry.key, entry)
+    this.#order.push(entry)
     this.#bytes += entry.message.body.length
     this.#trim(entry.seenMs)
   }
@@ -68,13 +75,19 @@ export class RecentMessages<Neighbour, Tree> {
   }
 
   #trim(monoMs: number): void {
-    for (const entry of this.#entries.values()) {
+    for (let entry = this.#order[this.#first]; entry !== undefined;) {
       const isTooOld = entry.seenMs < monoMs - this.#limits.maxAgeMs
       const isTooMuch =
         this.#entries.size > this.#limits.maxCount || this.#bytes > this.#limits.maxBytes
-      if (!isTooOld && !isTooMuch) return
+      if (!isTooOld && !isTooMuch) break
       this.#entries.delete(entry.key)
       this.#bytes -= entry.message.body.length
+      this.#first += 1
+      entry = this.#order[this.#first]
+    }
+    if (this.#first > 1_024 && 2 * this.#first > this.#order.length) {
+      this.#order = this.#order.slice(this.#first)
+      this.#first = 0
     }
   }
 }

@@ -4,7 +4,7 @@
  * Theory of operation. Between our own nodes a link is eager or lazy, per sender (sender-trees.ts).
  * The first copy of a message goes out whole on the eager links and as a 16-byte announcement on the
  * lazy ones. A second copy prunes the link it came on. An announced message that does not come
- * within `graftAfterMs` is asked for, which makes that link eager; if it does not come from there
+ * within a short while is asked for (missing-messages.ts), which makes that link eager; if it does not come from there
  * either, the next announcer is asked. An announcer that did not deliver is asked last from then
  * on. Announcements wait up to `announceAfterMs` so that many share one frame.
  *
@@ -157,7 +157,7 @@ export class TreeDissemination implements Dissemination {
     const sender = idText(message.sender) ?? ''
     const first = from === undefined ? undefined : this.#neighbours.get(from.id)
     const tree = this.#trees.treeFor(sender)
-    const { announcers, wasAskedFor } = this.#missing.take(key, first)
+    const { announcers, wasAskedFor } = this.#missing.take(key, first, now.monoMs)
     const entry: Recent = {
       key,
       message,
