@@ -101,6 +101,11 @@ const surplusGraceMs = 5_000
 const bootstrapPauseMs = { shortest: 1_000, longest: 60_000 }
 /** A link that the other end closed within this time was not wanted: not dialled again for a while. */
 const shortLifeMs = 60_000
+interface Mixture {
+  readonly oldCount: number
+  readonly countByGroup: ReadonlyMap<string, number>
+}
+
 /** Spread of the first dial, so that a list does not make everybody dial at once. */
 const firstDialSpreadMs = 200
 /** How much longer the greater of two ids waits. */
@@ -290,8 +295,11 @@ export class Overlay {
   #earliestDial(): number {
     if (!this.#wantsMore()) return this.#rescueDeadline()
     let next = this.#rescueDeadline()
+    const mixture = this.#mixture()
     for (const known of this.#known.values()) {
-      if (this.#isFree(known) && this.#suits(known)) next = Math.min(next, known.notBeforeMs)
+      if (known.notBeforeMs < next && this.#isFree(known) && this.#suits(known, mixture)) {
+        next = known.notBeforeMs
+      }
     }
     return Math.max(next, this.#nextDialMs)
   }
@@ -300,8 +308,9 @@ export class Overlay {
     const isDue = (known: KnownPeer): boolean =>
       known.notBeforeMs <= now.monoMs && this.#isFree(known)
     if (this.#wantsMore()) {
+      const mixture = this.#mixture()
       const suitable = [...this.#known.values()].filter(
-        (known) => isDue(known) && this.#suits(known),
+        (known) => isDue(known) && this.#suits(known, mixture),
       )
       const chosen = this.#pick(suitable)
       if (chosen !== undefined) return chosen
@@ -339,17 +348,24 @@ export class Overlay {
     return !this.#peers.has(known.id) && !this.#dialling.has(known.id)
   }
 
-  /** Whether one more link to it keeps the mixture we want. */
-  #suits(known: KnownPeer): boolean {
-    const outgoing = this.#outgoing()
-    if (known.isOld && this.#peers.size >= 2) {
-      const oldCount = outgoing.filter(({ kind }) => kind !== 'ours').length
-      if (oldCount >= this.#limits.maxOldOutgoing) return false
+  /** What the outgoing links go to. */
+  #mixture(): Mixture {
+    let oldCount = 0
+    const countByGroup = new Map<string, number>()
+    for (const { kind, address = '' } of this.#outgoing()) {
+      if (kind !== 'ours') oldCount += 1
+      const group = this.#groupOf(address)
+      if (group !== undefined) countByGroup.set(group, (countByGroup.get(group) ?? 0) + 1)
     }
+    return { oldCount, countByGroup }
+  }
+
+  /** Whether one more link to it keeps the mixture we want. */
+  #suits(known: KnownPeer, { oldCount, countByGroup }: Mixture): boolean {
+    const isCrowded = this.#peers.size >= 2 && oldCount >= this.#limits.maxOldOutgoing
+    if (known.isOld && isCrowded) return false
     const group = this.#groupOf(known.address)
-    if (group === undefined) return true
-    const inGroup = outgoing.filter(({ address }) => this.#groupOf(address ?? '') === group).length
-    return inGroup < this.#limits.maxOutgoingPerGroup
+    return group === undefined || (countByGroup.get(group) ?? 0) < this.#limits.maxOutgoingPerGroup
   }
 
   /** Every known address is asked for again and again; finding its group out costs ten times a look-up. */
