@@ -6,6 +6,7 @@
  * say. Each part that has rules of its own is a structure of its own:
  *
  *   seen-cache.ts      which broadcasts are taken: once, and only while they are fresh
+ *   twin-messages.ts   broadcasts that an original sent under two ids
  *   dissemination.ts   who gets a copy (a flood, or one tree per sender)
  *   peer-exchange.ts   peers lists
  *   overlay.ts         how many links, and to whom
@@ -69,6 +70,7 @@ import {
 import { SeenCache } from './seen-cache.ts'
 import { treeControlSubFlag, treeFeature } from './tree-control.ts'
 import { TreeDissemination } from './tree-dissemination.ts'
+import { TwinMessages } from './twin-messages.ts'
 
 export interface MeshMachineOptions extends PeersOptions {
   readonly policy?: MeshPolicy
@@ -96,6 +98,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   readonly #policy: MeshPolicy
   readonly #seen: SeenCache
   readonly #stamps = new OutgoingStamps()
+  readonly #twins = new TwinMessages()
   readonly #dissemination: Dissemination
   readonly #exchange: PeerExchange
   readonly #overlay: Overlay
@@ -106,7 +109,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   #lastDial: RequestId = 0
   #ownAddresses: readonly string[] = []
   #effects: MeshEffect[] = []
-  #counters = { delivered: 0, duplicates: 0, expired: 0, early: 0, notRelayed: 0 }
+  #counters = { delivered: 0, duplicates: 0, expired: 0, early: 0, notRelayed: 0, twins: 0 }
 
   constructor(options: MeshMachineOptions) {
     const limits = resolveMeshLimits(options.meshLimits)
@@ -518,6 +521,10 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
 
   #useBroadcast(message: WireMessage, subFlag: number | undefined, from: Peer, now: Now): void {
     if (subFlag === flags.broadcast || subFlag === flags.whisper) {
+      if (this.#twins.check(message, now)) {
+        this.#counters.twins += 1
+        return
+      }
       this.#counters.delivered += 1
       this.#effects.push({ type: 'message', message, from, isPrivate: false })
     } else if (subFlag === flags.request && message.payload.length === 3) {

@@ -10,8 +10,8 @@
  * Source: spec/wire.md, 5 and 9; spec/mesh.md, 4.2 rule 4.
  */
 import { createMessage, flags, type Value, type WireMessage } from '@p2p/serializer'
-import { messageKey, type MessageKey } from './message-key.ts'
 import { encodeTail, tailItems } from './message-tail.ts'
+import { payloadOffset } from './twin-messages.ts'
 
 export interface OutgoingBroadcast {
   readonly sender: string | Uint8Array
@@ -21,37 +21,57 @@ export interface OutgoingBroadcast {
   readonly tail?: ReadonlyMap<number, Uint8Array>
 }
 
-/** Ids of one second that are remembered; a message beyond gets a number without need, which is harmless. */
-const maxKeysPerSecond = 65_536
+/** Payloads of one second that are remembered; a message beyond gets a number without need, which is harmless. */
+const maxPerSecond = 65_536
+/** Of a long payload only this much at either end goes into its fingerprint. */
+const fingerprintBytes = 4_096
 
 export class OutgoingStamps {
   /** Counts only messages that needed a number; it never repeats within a node's life. */
   #number = 0
   #second = 0
-  /** Messages of that second. */
-  readonly #keys = new Set<MessageKey>()
+  /** Fingerprints of what was sent in that second, and in the one before. */
+  #current = new Set<number>()
+  #previous = new Set<number>()
 
   /**
-   * Packs a broadcast with an id that was not used before.
+   * Packs a broadcast with an id that was not used before. A payload that was also sent in the second
+   * before gets a number, too: so close together, the two would be taken for twins (twin-messages.ts).
    *
    * @throws EncodeError for values that the wire cannot carry
    */
   create(outgoing: OutgoingBroadcast, utcSeconds: number): WireMessage {
     const time = Math.floor(utcSeconds)
     if (time !== this.#second) {
+      this.#previous = time === this.#second + 1 ? this.#current : new Set()
+      this.#current = new Set()
       this.#second = time
-      this.#keys.clear()
     }
-    let message = compose(outgoing, time, outgoing.tail)
-    const isFull = this.#keys.size >= maxKeysPerSecond
-    if (isFull || this.#keys.has(messageKey(message.id))) {
-      this.#number += 1
-      const tail = new Map(outgoing.tail).set(tailItems.messageNumber, numberBytes(this.#number))
-      message = compose(outgoing, time, tail)
+    const message = compose(outgoing, time, outgoing.tail)
+    const print = fingerprint(message.body)
+    const isFull = this.#current.size >= maxPerSecond
+    if (!isFull && !this.#current.has(print) && !this.#previous.has(print)) {
+      this.#current.add(print)
+      return message
     }
-    if (!isFull) this.#keys.add(messageKey(message.id))
-    return message
+    this.#number += 1
+    const tail = new Map(outgoing.tail).set(tailItems.messageNumber, numberBytes(this.#number))
+    return compose(outgoing, time, tail)
   }
+}
+
+/** A number that equal payloads share, whatever their stamp; others seldom do, which costs them a tail. */
+function fingerprint(body: Uint8Array): number {
+  const start = payloadOffset(body) ?? 0
+  const headEnd = Math.min(start + fingerprintBytes, body.length)
+  // FNV-1a, with the length so that a cut in the middle shows.
+  let hash = (0x811c9dc5 ^ body.length) >>> 0
+  for (let at = start; at < headEnd; at += 1) hash = Math.imul(hash ^ (body[at] ?? 0), 0x01000193)
+  const tailStart = Math.max(headEnd, body.length - fingerprintBytes)
+  for (let at = tailStart; at < body.length; at += 1) {
+    hash = Math.imul(hash ^ (body[at] ?? 0), 0x01000193)
+  }
+  return hash >>> 0
 }
 
 function compose(
