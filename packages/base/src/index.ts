@@ -29,6 +29,7 @@ export type {
 export type {
   Peer,
   PeerKind,
+  PeersCounters,
   PeersEffect,
   PeersInput,
   PeersOptions,

@@ -10,6 +10,7 @@
  */
 import { encodeBase58Integer } from '@p2p/serializer'
 import { createDefaultTransports } from '#default-transports'
+import { AddressBook } from './address-book.ts'
 import { Emitter } from './emitter.ts'
 import type { EventMap } from './emitter.ts'
 import type { ResolvedNodeOptions } from './node-options.ts'
@@ -104,12 +105,15 @@ interface Waiting {
 /** Bytes of a node id: as long as the SHA-384 of the originals. */
 const idBytes = 48
 const maxLastErrors = 32
+/** Remembered addresses that are tried when no bootstrap address leads to a peer. */
+const maxRememberedDials = 8
 const defaultTimeoutMs = 10_000
 
 export class NodeShell<Command extends Typed, Emitted extends Typed, Events extends NodeEvents> {
   readonly id: string
   readonly events: Emitter<Events>
   readonly #options: ResolvedNodeOptions
+  readonly #addressBook: AddressBook | undefined
   readonly #runtime: Runtime<ShellCommand | Command, Emitted>
   readonly #peers = new Map<string, PeerInfo>()
   readonly #waiting = new Map<RequestId, Waiting>()
@@ -130,6 +134,16 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
       const text = `a handler of "${event}" threw`
       this.reportError(new P2pError('P2P_HANDLER_FAILED', text, { cause }), event !== 'error')
     })
+    this.#addressBook =
+      options.store === undefined
+        ? undefined
+        : new AddressBook({
+            store: options.store,
+            maxAddresses: options.limits.maxKnownAddresses,
+            onError: (cause) => {
+              this.reportError(new P2pError('P2P_STORE_FAILED', 'the store failed', { cause }))
+            },
+          })
     this.#runtime = new Runtime({
       machine: shell.createMachine({ id: this.id, randomBytes, limits: options.limits }),
       transports: options.transports ?? createDefaultTransports(),
@@ -156,21 +170,27 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
 
   /**
    * Listens, and begins to join the bootstrap addresses. Resolves when one of those is connected or
-   * all have failed for now; rejects, with nothing left open, when an address cannot be listened on.
+   * all have failed for now, and then some that an earlier process has reached, if there is a store.
+   * Rejects, with nothing left open, when an address cannot be listened on.
    */
   async start(): Promise<void> {
     const { listen, advertise, connect, signal } = this.#options
     if (signal?.aborted === true) this.#onAbort()
     else signal?.addEventListener('abort', this.#onAbort)
     try {
-      const bound = await Promise.all(listen.map((address) => this.#runtime.listen(address)))
-      this.#addresses = advertise.length > 0 ? advertise : bound.map(({ advertised }) => advertised)
+      const advertised: string[] = []
+      for (const address of listen)
+        advertised.push((await this.#runtime.listen(address)).advertised)
+      this.#addresses = advertise.length > 0 ? advertise : advertised
     } catch (error) {
       await this.close()
       throw error
     }
     this.command({ type: 'listening', addresses: this.#addresses })
     await this.#join(connect)
+    if (this.#addressBook === undefined || this.#peers.size > 0 || this.#isClosed) return
+    await this.#addressBook.load()
+    await this.#join(this.#addressBook.latest(maxRememberedDials))
   }
 
   command(command: ShellCommand | Command): void {
@@ -239,6 +259,9 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
     const info = peerInfo(peer)
     const isFirst = this.#peers.size === 0
     this.#peers.set(peer.id, info)
+    if (peer.outgoing && peer.address !== undefined) {
+      this.#addressBook?.remember(peer.address, this.#runtime.now().utcSeconds)
+    }
     if (isFirst) this.#emit('connect', info)
     this.#emit('peer:join', info)
   }
@@ -286,6 +309,7 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     for (const { reject } of this.#waiting.values()) reject(closedError())
     await this.#runtime.close()
+    await this.#addressBook?.flush()
     this.#peers.clear()
     this.events.clear()
   }

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { afterEach, describe, expect, test } from '@jest/globals'
+import { MemoryStore } from '../src/store.ts'
 import { TcpTransport } from '../src/transports/tcp.ts'
 import type { NodeOptions } from '../src/node-options.ts'
 import { PlainNode } from './plain-node.ts'
@@ -91,6 +92,31 @@ describe('NodeShell over TCP', () => {
     await expect(open({ connect: seed.address, listen: seed.address })).rejects.toMatchObject({
       code: 'P2P_ADDRESS_IN_USE',
     })
+  })
+
+  test('a node that has a store finds its network again without being told', async () => {
+    const store = new MemoryStore()
+    const seed = await open()
+    const first = await open({ store, connect: seed.address })
+    await first.shell.close()
+    const second = await open({ store })
+    expect([...second.shell.peers.keys()]).toEqual([seed.shell.id])
+  })
+
+  test('one node joins links of several transports, each under its own network id', async () => {
+    const bridge = await open({
+      listen: ['tcp://127.0.0.1:0', 'ws://127.0.0.1:0', 'tls://127.0.0.1:0'],
+    })
+    const expected = []
+    for (const address of bridge.shell.addresses) {
+      const joined = bridge.next('peer:join')
+      const node = await open({ listen: [], connect: address })
+      await joined
+      expected.push([node.shell.id, address.split('://')[0]])
+      expect(node.shell.peers.get(bridge.shell.id)?.address).toBe(address)
+    }
+    const seen = [...bridge.shell.peers.values()].map(({ id, transport }) => [id, transport])
+    expect(seen).toEqual(expected)
   })
 
   test('whoever leaves is missed, with a reason', async () => {

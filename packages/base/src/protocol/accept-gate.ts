@@ -48,9 +48,18 @@ export class AcceptGate {
   }
 
   /** Counts an incoming link in; an error when it has to be closed at once. */
-  enter(link: LinkId, remote: string, monoMs: number): P2pError | undefined {
+  enter(
+    link: LinkId,
+    remote: string,
+    state: { readonly monoMs: number; readonly peerCount: number },
+  ): P2pError | undefined {
+    const { monoMs, peerCount } = state
     const host = parseAddress(remote)?.host ?? remote
-    const { maxPendingLinks, maxAcceptsPerSecondPerHost } = this.#limits
+    const { maxPeers, maxPendingLinks, maxAcceptsPerSecondPerHost } = this.#limits
+    if (peerCount >= maxPeers) {
+      this.#refusedCount += 1
+      return tooMany('maxPeers', maxPeers)
+    }
     const isFull = this.#pendingByLink.size >= burstFactor * maxPendingLinks
     if (isFull || !this.#takeToken(host, monoMs)) {
       this.#refusedCount += 1

@@ -112,6 +112,7 @@ export class Connection {
   #bytesOut = 0
   #replyBytes = 0
   #ignoredMessages = 0
+  #withheldAnswers = 0
 
   constructor(options: ConnectionOptions) {
     this.link = options.link
@@ -156,6 +157,9 @@ export class Connection {
   }
   get bytesOut(): number {
     return this.#bytesOut
+  }
+  get withheldAnswers(): number {
+    return this.#withheldAnswers
   }
   get ignoredMessages(): number {
     return this.#ignoredMessages
@@ -225,7 +229,10 @@ export class Connection {
     const { maxReplyFactor, replyAllowanceBytesPerMinute } = this.#limits
     const minutes = 1 + Math.floor((now.monoMs - this.openedMs) / 60_000)
     const allowance = maxReplyFactor * this.#bytesIn + replyAllowanceBytesPerMinute * minutes
-    if (this.#replyBytes + replyBytes > allowance) return false
+    if (this.#replyBytes + replyBytes > allowance) {
+      this.#withheldAnswers += 1
+      return false
+    }
     this.#replyBytes += replyBytes
     return true
   }

@@ -10,8 +10,11 @@
  * dialled at about the same time, an old peer forgets or closes either link (spec/mesh.md, 3.4), so
  * both are given up and dialled again after a random pause.
  */
+import { createMessage, flags } from '@p2p/serializer'
+import type { WireMessage } from '@p2p/serializer'
 import type { Connection } from './connection.ts'
 import { nonceText } from './hello.ts'
+import type { Now } from './machine.ts'
 
 /** How long after its opening an established link may still be half of a crossing pair. */
 export const crossingWindowMs = 10_000
@@ -37,6 +40,20 @@ export function isCrossing(
   const { incumbent, newcomer } = pair
   const isYoung = monoMs - incumbent.openedMs < crossingWindowMs
   return isYoung && incumbent.outgoing !== newcomer.outgoing
+}
+
+/**
+ * What makes an old peer give a sign of life: a request for its peers. Both originals answer it, if
+ * it is bytes (spec/mesh.md, 5.2).
+ */
+export function signOfLifeRequest(sender: string | Uint8Array, now: Now): WireMessage {
+  const payload = [flags.request, Uint8Array.of(0x2a)]
+  return createMessage({
+    type: flags.whisper,
+    sender,
+    time: Math.floor(now.utcSeconds),
+    payload,
+  })
 }
 
 /** Order of ids as numbers: base58 without leading zeros sorts by length, then by its characters. */

@@ -49,7 +49,7 @@ export interface NodeLimits {
   readonly replyAllowanceBytesPerMinute: number
   /** The largest last message that an old peer's "send it again" is honoured for, once per message. */
   readonly maxResendBytes: number
-  /** Addresses remembered for later. Above: the worst of a full bucket is forgotten. */
+  /** Addresses kept in the store for the next start. Above: the longest unreached is forgotten. */
   readonly maxKnownAddresses: number
 }
 

@@ -92,3 +92,20 @@ export type PeersEffect =
   | { readonly type: 'peer-message'; readonly peer: Peer; readonly message: WireMessage }
   | { readonly type: 'connected'; readonly request: RequestId; readonly peer: Peer }
   | { readonly type: 'connect-failed'; readonly request: RequestId; readonly error: P2pError }
+
+/** What the peer layer holds now, and what it has refused so far. */
+export interface PeersCounters {
+  readonly links: number
+  readonly pendingLinks: number
+  readonly dials: number
+  readonly receivingBytes: number
+  readonly refusedLinks: number
+  /** Messages that were well formed but not allowed, or not understood, at that place. */
+  readonly ignoredMessages: number
+  /** Answers that were not sent because the peer had used up its reply budget. */
+  readonly withheldAnswers: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** How often a link was closed for each reason, by error code. */
+  readonly closedByCode: Readonly<Record<string, number>>
+}

@@ -21,7 +21,6 @@
  *
  * Source: spec/mesh.md 3, spec/observed.md 4.9-4.20, spec/capabilities.md 3; the limits are ours.
  */
-import { createMessage, flags } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 import { AcceptGate } from './accept-gate.ts'
 import { formatAddress, parseAddress } from './address.ts'
@@ -32,13 +31,14 @@ import type { Arrival } from './connection.ts'
 import { Contests } from './contests.ts'
 import type { Contest } from './contests.ts'
 import { Deadlines } from './deadlines.ts'
-import { isCrossing, survivorOf } from './double-links.ts'
+import { isCrossing, signOfLifeRequest, survivorOf } from './double-links.ts'
 import { P2pError } from './errors.ts'
 import { FrameCache } from './frame-cache.ts'
 import { FrameWatch, overReceiveBudget } from './frame-watch.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { nonceBytes, nonceText } from './hello.ts'
 import type { Control } from './hello.ts'
+import { LinkTotals } from './link-totals.ts'
 import type { NodeLimits } from './limits.ts'
 import type { LinkId, LinkInput, SendPriority } from './link.ts'
 import type { Machine, Now } from './machine.ts'
@@ -54,7 +54,13 @@ import {
   wrongNetworkError,
 } from './peer-errors.ts'
 import { PeerTable } from './peer-table.ts'
-import type { Peer, PeersEffect, PeersInput, PeersOptions } from './peers-contract.ts'
+import type {
+  Peer,
+  PeersCounters,
+  PeersEffect,
+  PeersInput,
+  PeersOptions,
+} from './peers-contract.ts'
 
 /** A node of ours sends its hello together with its first answer; whoever takes longer is none. */
 const helloTimeoutMs = 2_000
@@ -72,6 +78,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   readonly #contests: Contests
   readonly #connections = new Map<LinkId, Connection>()
   readonly #table = new PeerTable()
+  readonly #totals = new LinkTotals()
   readonly #heartbeats: Heartbeats
   readonly #frameWatch: FrameWatch
   #effects: PeersEffect[] = []
@@ -99,9 +106,16 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     return this.#own.wireId
   }
 
-  /** Where others can dial this node. */
-  get ownAddresses(): readonly string[] {
-    return this.#own.addresses
+  counters(): PeersCounters {
+    const connections = [...this.#connections.values()]
+    return {
+      links: connections.length,
+      pendingLinks: this.#gate.pendingCount,
+      dials: this.#requests.size,
+      receivingBytes: connections.reduce((sum, { receivingBytes }) => sum + receivingBytes, 0),
+      refusedLinks: this.#gate.refusedCount,
+      ...this.#totals.with(connections),
+    }
   }
 
   nextDeadline(): number {
@@ -224,11 +238,8 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   }
 
   #refuseIncoming(link: LinkId, remote: string): P2pError | undefined {
-    const { maxPeers } = this.#limits
-    if (this.#table.byId.size >= maxPeers) {
-      return new P2pError('P2P_TOO_MANY_LINKS', `incoming link exceeds maxPeers ${maxPeers}`)
-    }
-    const refusal = this.#gate.enter(link, remote, this.#now.monoMs)
+    const { monoMs } = this.#now
+    const refusal = this.#gate.enter(link, remote, { monoMs, peerCount: this.peers.size })
     this.#deadlines.set('trim', this.#gate.nextTrimMs())
     return refusal
   }
@@ -376,13 +387,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       this.#ping(incumbent)
       return
     }
-    // Both originals answer a request for peers, if it is bytes (spec/mesh.md, 5.2): a sign of life.
-    const message = createMessage({
-      type: flags.whisper,
-      sender: this.#own.wireId,
-      time: Math.floor(this.#now.utcSeconds),
-      payload: [flags.request, Uint8Array.of(0x2a)],
-    })
+    const message = signOfLifeRequest(this.#own.wireId, this.#now)
     this.#send(incumbent, incumbent.encode(message, true))
   }
 
@@ -528,8 +533,10 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       case 'linger':
         this.#close(connection, duplicateLinkError())
         return
-      case 'frame':
-        this.#closeFor(connection, this.#frameWatch.onDue(connection, this.#now.monoMs))
+      case 'frame': {
+        const reason = this.#frameWatch.onDue(connection, this.#now.monoMs)
+        if (reason !== undefined) this.#close(connection, reason)
+      }
     }
   }
 
@@ -543,10 +550,6 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
 
   // The end of a link
 
-  #closeFor(connection: Connection, reason: P2pError | undefined): void {
-    if (reason !== undefined) this.#close(connection, reason)
-  }
-
   #close(connection: Connection, reason: P2pError): void {
     this.#emit({ type: 'close', link: connection.link, reason })
     this.#drop(connection, reason)
@@ -556,6 +559,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   #drop(connection: Connection, reason: P2pError): void {
     const { link } = connection
     this.#connections.delete(link)
+    this.#totals.onGone(connection, reason)
     this.#gate.leave(link)
     this.#heartbeats.stop(link)
     for (const kind of ['handshake', 'hello', 'linger', 'frame']) {
