@@ -11,6 +11,7 @@ import { messagesJs2p, messagesJs2pFrames } from './sets/messages-js2p.ts'
 import { negotiation } from './sets/negotiation.ts'
 import { syncLease } from './sets/sync-lease.ts'
 import { syncSteps } from './sets/sync-steps.ts'
+import { p2pyFrames, p2pyMalformed, p2pyTranscripts } from './sets/p2py.ts'
 import { transcripts } from './sets/transcripts.ts'
 
 export const fixtureSets: readonly FixtureSet[] = [
@@ -27,11 +28,9 @@ export const fixtureSets: readonly FixtureSet[] = [
   legacyIds,
   legacyTranscripts,
   transcripts,
-  unbuiltSet(
-    'p2py',
-    'the p2py network (@p2p/p2py-compat) is not built',
-    (file) => file.folder === 'p2py',
-  ),
+  p2pyFrames,
+  p2pyMalformed,
+  p2pyTranscripts,
   syncLease,
   syncSteps,
   unbuiltSet('chord', 'the hash table (@p2p/chord) is not built', (file) =>
