@@ -73,9 +73,9 @@ export class Dictionary {
     if (value === undefined) throw new TypeError('a value is needed; delete() removes a key')
     if (value === null) throw new TypeError('null means deleted in protocol 0.7; use delete()')
     // Tells about values that cannot be sent before anything is changed.
-    encodeValue(value)
+    const bytes = encodeValue(value)
     this.#assertFree(name)
-    this.#write(name, 'set', value)
+    this.#link.command({ type: 'write', key: name, kind: 'set', value, bytes })
   }
 
   delete(key: Key): boolean {

@@ -3,4 +3,5 @@ import type { Suite } from './figure.ts'
 
 export const suites: ReadonlyMap<string, () => Promise<Suite>> = new Map([
   ['serializer', async () => (await import('./serializer/suite.ts')).serializerSuite],
+  ['sync', async () => (await import('./sync/suite.ts')).syncSuite],
 ])

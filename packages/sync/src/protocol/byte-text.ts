@@ -15,26 +15,29 @@ export type ByteText = string & { readonly [byteText]: true }
 
 const beyondAscii = /[^\0-\x7f]/
 
-/** Characters per call of String.fromCharCode, which takes its arguments from the stack. */
-const chunkLength = 4096
-
 /** The UTF-8 bytes of a text. */
 export function textToByteText(text: string): ByteText {
   return beyondAscii.test(text) ? bytesToByteText(utf8Encode(text)) : (text as ByteText)
 }
 
 export function bytesToByteText(bytes: Uint8Array): ByteText {
+  // UTF-8 of ASCII is ASCII, and the platform's decoder is much faster than a loop.
+  if (isAscii(bytes)) return utf8Decode(bytes) as ByteText
   let text = ''
-  for (let at = 0; at < bytes.length; at += chunkLength) {
-    text += String.fromCharCode(...bytes.subarray(at, at + chunkLength))
-  }
+  for (const byte of bytes) text += String.fromCharCode(byte)
   return text as ByteText
 }
 
 export function byteTextToBytes(text: ByteText): Uint8Array {
+  if (!beyondAscii.test(text)) return utf8Encode(text)
   const bytes = new Uint8Array(text.length)
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
   return bytes
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if ((bytes[i] ?? 0) > 0x7f) return false
+  return true
 }
 
 /** The text behind UTF-8 bytes; the bytes themselves when they are not UTF-8. */

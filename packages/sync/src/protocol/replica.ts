@@ -14,7 +14,14 @@ import type { WriteLog } from './fold.ts'
 import { absent, lostWrites, replay } from './replay.ts'
 import type { KeyState, Rule } from './replay.ts'
 import type { ReplicaLimits } from './replica-limits.ts'
-import { compareWrites, covers, isSameWrite, joinCopies, knowledgeOf } from './write.ts'
+import {
+  compareWrites,
+  covers,
+  isSameWrite,
+  joinCopies,
+  knowledgeOf,
+  nothingSeen,
+} from './write.ts'
 import type { Write, WriteKind } from './write.ts'
 
 /**
@@ -101,9 +108,11 @@ export class Replica {
     by: { readonly owner: ByteText; readonly utcSeconds: number },
   ): Write {
     const { owner } = by
-    const writes = this.#entries.get(key)?.log.writes ?? []
-    const { holder } = this.state(key)
     let time = Math.floor(by.utcSeconds)
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return { ...fields, owner, time, sequence: 0, knew: nothingSeen }
+    const { writes } = entry.log
+    const { holder } = entry.state
     if (holder !== undefined) time = Math.max(time, holder.time + (holder.owner === owner ? 0 : 1))
     let sequence = 0
     for (const write of writes) {

@@ -41,6 +41,8 @@ export type SyncInput =
       readonly kind: WriteKind
       /** null for a delete, a mapping for a delta. */
       readonly value: Value
+      /** `value` as msgpack, when the caller has it already. */
+      readonly bytes?: Uint8Array
     }
   /** Compares with every neighbour of ours now. */
   | { readonly type: 'compare' }

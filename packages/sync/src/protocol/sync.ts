@@ -254,7 +254,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
 
   #write(key: ByteText, input: Extract<SyncInput, { type: 'write' }>, now: Now): void {
     const { kind, value } = input
-    const bytes = kind === 'delete' ? new Uint8Array(0) : encodeValue(value)
+    const bytes = kind === 'delete' ? new Uint8Array(0) : (input.bytes ?? encodeValue(value))
     const by = { owner: this.#owner, utcSeconds: now.utcSeconds }
     const write = this.replica.compose(key, { kind, value: bytes }, by)
     const message = createWriteMessage(key, write, value)

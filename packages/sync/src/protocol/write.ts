@@ -137,7 +137,8 @@ export function knowledgeOf(writes: readonly Write[], except: ByteText): readonl
   return all.slice(0, maxSeenOwners)
 }
 
-const nothingSeen: readonly Seen[] = []
+/** The knowledge of a writer who knew no other. */
+export const nothingSeen: readonly Seen[] = []
 
 /** How others name this write. */
 export function seenOf({ owner, time, sequence }: Write): Seen {

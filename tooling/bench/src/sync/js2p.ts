@@ -1,0 +1,69 @@
+/** The original: js2p's own sync sockets. */
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ensureForeign } from '@p2p/foreign'
+import { until } from './contender.ts'
+import type { DictionaryContender } from './contender.ts'
+
+interface SyncSocket {
+  readonly data: object
+  set(key: string, value: string): void
+  connect(host: string, port: number): unknown
+  close(): void
+  readonly routing_table: { readonly size: number }
+}
+interface Js2p {
+  readonly sync: {
+    readonly sync_socket: new (host: string, port: number, leasing: boolean) => SyncSocket
+  }
+}
+
+export async function js2p(): Promise<DictionaryContender> {
+  const modules = await ensureForeign()
+  const write = process.stdout.write
+  process.stdout.write = () => true
+  const library = createRequire(pathToFileURL(join(modules, 'index.js')))('js2p') as Js2p
+  process.stdout.write = write
+  return {
+    name: 'js2p',
+    maxDeliveries: 5_000,
+    async open(nodeCount) {
+      const port = await freePort()
+      const first = new library.sync.sync_socket('127.0.0.1', port, true)
+      const others: SyncSocket[] = []
+      while (others.length < nodeCount - 1) {
+        const other = new library.sync.sync_socket('127.0.0.1', await freePort(), true)
+        other.connect('127.0.0.1', port)
+        others.push(other)
+        await until(() => other.routing_table.size > 0)
+      }
+      await until(() => first.routing_table.size >= others.length)
+      return {
+        async spread(keys, value) {
+          for (const [index, key] of keys.entries()) {
+            first.set(key, value(key))
+            if (index % 250 === 0) await new Promise((resolve) => setImmediate(resolve))
+          }
+          const wanted = Object.keys(first.data).length
+          await until(() => others.every((other) => Object.keys(other.data).length >= wanted))
+        },
+        join: undefined,
+        async close() {
+          for (const node of [first, ...others]) node.close()
+          await Promise.resolve()
+        },
+      }
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
