@@ -16,7 +16,7 @@
 import type { Now } from '@p2p/base'
 import { bytesEqual, idText, type WireMessage } from '@p2p/serializer'
 
-const twinWithinMs = 500
+const twinWithinMs = 750
 /** Senders looked after, and messages of each. */
 const maxSenders = 256
 const maxMessagesPerSender = 32
