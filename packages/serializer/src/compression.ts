@@ -1,13 +1,13 @@
 /**
  * Compressing and inflating one block, always within a limit: a short block must not become a long one.
  *
- * zlib and gzip by Node or fflate (platform/), snappy (raw block format) by snappyjs, which is refused
- * before it starts when the length it announces is beyond the limit.
+ * zlib and gzip by Node or fflate (platform/), snappy by snappy.ts, where a block is refused
+ * before it is inflated when the length it announces is beyond the limit.
  */
 import { compressGzip, compressZlib, inflateGzip, inflateZlib } from '#zlib'
-import { compress as compressSnappy, uncompress as inflateSnappy } from 'snappyjs'
 import { DecodeError, EncodeError } from './errors.ts'
 import { compressionMethods } from './flags.ts'
+import { compressSnappy, inflateSnappy, snappyLength } from './snappy.ts'
 
 /** What inflating a block came to. */
 export type InflateResult =
@@ -73,28 +73,9 @@ export function inflateBlock(block: Uint8Array, method: number, maxBytes: number
 
 function inflateSnappyBlock(block: Uint8Array, maxBytes: number): InflateResult {
   const length = snappyLength(block)
-  if (length === undefined) return { type: 'invalid' }
-  // Three bytes of snappy make at most 64; what announces more was never written by a compressor.
-  if (length > block.length * 22) return { type: 'invalid' }
-  if (length > maxBytes) return { type: 'too-large' }
-  try {
-    const bytes = inflateSnappy(block, maxBytes)
-    return bytes.length === length ? { type: 'inflated', bytes } : { type: 'invalid' }
-  } catch {
-    return { type: 'invalid' }
-  }
-}
-
-/** The inflated length in front of a snappy block: at most five groups of seven bits, low ones first. */
-function snappyLength(block: Uint8Array): number | undefined {
-  let length = 0
-  for (let i = 0; i < 5; i++) {
-    const byte = block[i]
-    if (byte === undefined) return undefined
-    length += (byte & 0x7f) * 2 ** (7 * i)
-    if (byte < 0x80) return length <= 0xffff_ffff ? length : undefined
-  }
-  return undefined
+  if (length !== undefined && length > maxBytes) return { type: 'too-large' }
+  const bytes = inflateSnappy(block)
+  return bytes === undefined ? { type: 'invalid' } : { type: 'inflated', bytes }
 }
 
 /** The error for a block that would inflate to more than the limit. */
