@@ -54,11 +54,12 @@ function report(result: RunResult, options: SimOptions, wallSeconds: number): vo
 }
 
 function repeatArguments(options: SimOptions, seed: number): string {
-  const { minNodes, maxNodes, faults, faultMinutes, oldShare, broadcasts, dissemination } = options
+  const { minNodes, maxNodes, faults, faultMinutes } = options
+  const { oldShare, hostileCount, broadcasts, dissemination } = options
   return [
     `--type ${options.type} --seed ${seed} --nodes ${minNodes}-${maxNodes}`,
     `--faults ${faults.length === 0 ? 'none' : faults.join(',')} --minutes ${faultMinutes}`,
-    `--old ${oldShare} --broadcasts ${broadcasts} --dissemination ${dissemination} --transcript`,
+    `--old ${oldShare} --hostile ${hostileCount} --broadcasts ${broadcasts} --dissemination ${dissemination} --transcript`,
   ].join(' ')
 }
 

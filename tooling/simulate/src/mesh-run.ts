@@ -66,6 +66,7 @@ export function runMesh(options: SimOptions, seed: number, transcriptLength: num
   let broken: SimulationError | undefined
   try {
     world.join()
+    world.addHostile(options.hostileCount)
     world.sim.runFor(settleMs)
     measure(world, options.broadcasts, measured)
     world.sim.checkAtRest()

@@ -13,6 +13,7 @@ import { MeshMachine } from '@p2p/mesh'
 import type { MeshEffect, MeshInput } from '@p2p/mesh'
 import { encodeBase58Integer, flags, idText, utf8Encode } from '@p2p/serializer'
 import type { Value, WireMessage } from '@p2p/serializer'
+import { hostilePeer } from './hostile-peer.ts'
 
 type MeshCommand = Exclude<MeshInput, { type: `link-${string}` | 'dial-failed' | 'deadline' }>
 type MeshEvent = Exclude<MeshEffect, { type: 'send' | 'dial' | 'cancel-dial' | 'close' }>
@@ -82,6 +83,18 @@ export class MeshWorld {
       this.sim.runFor(joinSpacingMs)
     }
     this.#watchForLonely()
+  }
+
+  /** Peers that mean harm; they dial our nodes and listen nowhere. */
+  addHostile(count: number): void {
+    const targets = {
+      addresses: () => this.ours.flatMap(({ addresses }) => addresses),
+      ids: () => [...this.#nodesById.keys()],
+    }
+    for (let index = 0; index < count; index += 1) {
+      const random = this.sim.random.fork(`hostile ${index}`)
+      this.sim.addNode({ listen: [], ...hostilePeer(random, targets) })
+    }
   }
 
   machine(node: HostedNode): MeshMachine | undefined {

@@ -15,6 +15,8 @@ export interface SimOptions {
   readonly faultMinutes: number
   /** Share of old peers, half of them py2p and half js2p. */
   readonly oldShare: number
+  /** Peers that mean harm, besides the nodes. */
+  readonly hostileCount: number
   /** Broadcasts of which delivery, copies and times are measured before the faults. */
   readonly broadcasts: number
   readonly dissemination: 'tree' | 'flood'
@@ -35,6 +37,7 @@ export const usage: string = `npm run sim -- [options]
   --faults none          none, all, or a list: ${allFaultKinds.join(',')}
   --minutes 10           simulated minutes with faults
   --old 0                share of old peers (0 to 1), py2p and js2p in turn
+  --hostile 0            hostile peers besides the nodes: noise, forged messages, replays …
   --broadcasts 20        broadcasts that are measured before the faults
   --dissemination tree   tree or flood
   --max-seconds          stop starting new seeds after so many real seconds
@@ -56,6 +59,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
       faults: { type: 'string', default: 'none' },
       minutes: { type: 'string', default: '10' },
       old: { type: 'string', default: '0' },
+      hostile: { type: 'string', default: '0' },
       broadcasts: { type: 'string', default: '20' },
       dissemination: { type: 'string', default: 'tree' },
       'max-seconds': { type: 'string', default: 'Infinity' },
@@ -77,6 +81,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     faults: readFaults(values.faults),
     faultMinutes: readNumber('minutes', values.minutes, { min: 0 }),
     oldShare: readNumber('old', values.old, { min: 0, max: 0.95 }),
+    hostileCount: readNumber('hostile', values.hostile, { min: 0, max: 1_000 }),
     broadcasts: readNumber('broadcasts', values.broadcasts, { min: 1 }),
     dissemination: readDissemination(values.dissemination),
     maxWallSeconds: readNumber('max-seconds', values['max-seconds'], { min: 1 }),

@@ -12,6 +12,7 @@ test('the defaults are one calm run of 100 nodes', () => {
     faults: [],
     faultMinutes: 10,
     oldShare: 0,
+    hostileCount: 0,
     broadcasts: 20,
     dissemination: 'tree',
     maxWallSeconds: Infinity,
