@@ -26,13 +26,33 @@ const isSummary = (line) =>
 const isBuilt = (folder) =>
   readFileSync(join(root, 'tooling', folder, 'src', 'main.ts'), 'utf8').trim() !== 'export {}'
 
+const faultySimulation =
+  '--type mesh --nodes 16-64 --seeds 500 --minutes 10 --faults all --old 0.2 --hostile 2 --workers 2 --max-seconds 150 --json'.split(
+    ' ',
+  )
+
 const stages = [
   npm('test', 'test'),
   npm('verify', 'verify', '--', '--every-node'),
   npm('conformance', 'conformance'),
   ...(isBuilt('interop') ? [npm('interop', 'interop')] : []),
   ...(isBuilt('simulate')
-    ? [npm('simulation', 'sim', '--', '--type', 'mesh', '--nodes', '200', '--seeds', '3', '--json')]
+    ? [
+        npm(
+          'simulation',
+          'sim',
+          '--',
+          '--type',
+          'mesh',
+          '--nodes',
+          '200',
+          '--seeds',
+          '3',
+          '--json',
+        ),
+        // As many of 500 seeds as fit; all of them are for the night.
+        npm('simulation with faults', 'sim', '--', ...faultySimulation),
+      ]
     : []),
   ...(isBuilt('fuzz') ? [npm('fuzz', 'fuzz', '--', '--runs', '2000', '--json')] : []),
 ]
