@@ -1,13 +1,6 @@
 export { MeshNode } from './mesh-node.ts'
-export type {
-  LayerControl,
-  MeshEvents,
-  MeshLayer,
-  MeshLikeMachine,
-  MeshNodeOptions,
-  MeshReport,
-  MessageHandler,
-} from './mesh-node.ts'
+export type { MeshEvents, MeshNodeOptions, MeshReport, MessageHandler } from './mesh-node.ts'
+export type { LayerControl, MeshLayer, MeshLikeMachine } from './mesh-layer.ts'
 export { ReceivedMessage } from './received-message.ts'
 export type { RemoteRequest, Responder } from './remote-requests.ts'
 export { Topic } from './topic.ts'

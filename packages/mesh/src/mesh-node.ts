@@ -12,13 +12,10 @@ import {
   P2pError,
   resolveNodeOptions,
   type ListenOptions,
-  type Machine,
   type NodeEvents,
   type NodeOptions,
   type NodeReport,
-  type Now,
   type PeerInfo,
-  type RequestId,
   type WaitOptions,
 } from '@p2p/base'
 import {
@@ -30,9 +27,10 @@ import {
   type Value,
   type WireMessage,
 } from '@p2p/serializer'
+import type { LayerControl, MeshEmitted, MeshLayer, MeshLikeMachine, Typed } from './mesh-layer.ts'
 import { MessageQueue } from './message-queue.ts'
-import { MeshMachine, type MeshMachineOptions } from './protocol/mesh.ts'
-import type { MeshEffect, MeshInput } from './protocol/mesh-contract.ts'
+import { MeshMachine } from './protocol/mesh.ts'
+import type { MeshInput } from './protocol/mesh-contract.ts'
 import { isMeshLimit, defaultMeshLimits, type MeshLimits } from './protocol/mesh-limits.ts'
 import { OutgoingStamps } from './protocol/outgoing-stamps.ts'
 import { ReceivedMessage } from './received-message.ts'
@@ -68,55 +66,9 @@ export interface MeshReport extends NodeReport {
   readonly droppedMessages: number
 }
 
-/** What every layer's commands and effects have. */
-interface Typed {
-  readonly type: string
-}
-
-/**
- * A network on top of the mesh. Its machine stands where the mesh machine would; the node stays the
- * surface of everything a mesh does, and hands the rest up.
- */
-export interface MeshLayer<LayerCommand extends Typed, LayerEffect extends Typed> {
-  /** Subnet when the options name none. */
-  readonly subnet: string
-  /** Makes the machine from what a mesh machine would get. */
-  readonly createMachine: (
-    options: MeshMachineOptions,
-  ) => MeshLikeMachine<LayerCommand, LayerEffect>
-  /** Tells the layer's effects from those of the mesh. */
-  readonly isOwnEffect: (effect: MeshEmitted | LayerEffect) => effect is LayerEffect
-  readonly onEffect: (effect: LayerEffect) => void
-}
-
-/** A machine that does all that a mesh machine does, and more. */
-export interface MeshLikeMachine<
-  LayerCommand extends Typed,
-  LayerEffect extends Typed,
-> extends Machine<MeshInput | LayerCommand, MeshEffect | LayerEffect> {
-  readonly wireId: string | Uint8Array
-  counters(): Readonly<Record<string, number>>
-}
-
-/** How a layer reaches its machine through the node. */
-export interface LayerControl<LayerCommand extends Typed> {
-  readonly isClosed: boolean
-  now(): Now
-  command(command: LayerCommand): void
-  /** Settled by `settle` or `fail` under the same request id; see NodeShell. */
-  request<Result>(
-    build: (request: RequestId, timeoutMs: number) => LayerCommand,
-    wait?: WaitOptions,
-  ): Promise<Result>
-  settle(request: RequestId, result: unknown): void
-  fail(request: RequestId, error: Error): void
-  reportError(error: P2pError): void
-}
-
 /** Takes a message of a kind of its own; true when nobody else needs to see it. */
 export type MessageHandler = (message: ReceivedMessage) => boolean | void
 
-type MeshEmitted = Exclude<MeshEffect, { type: 'send' | 'dial' | 'cancel-dial' | 'close' }>
 type Command = Exclude<MeshInput, { type: `link-${string}` | 'dial-failed' | 'deadline' }>
 
 const defaultQueue = { maxMessages: 1_024, maxBytes: 16 * 1_048_576 }

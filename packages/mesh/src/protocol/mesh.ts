@@ -17,6 +17,9 @@
  * if it was a broadcast. Sub-flags count only under the main flag they belong to: the originals obey
  * a handshake or a peers list inside a broadcast, so such broadcasts are not passed on to them.
  *
+ * The file is long because it is the one place where the parts meet: every rule that can stand alone
+ * stands in its part.
+ *
  * Source: spec/mesh.md, and the design notes named in the parts.
  */
 import {
@@ -160,7 +163,10 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
         break
       case 'link-bytes':
       case 'dial-failed':
+        this.#tellPeers(input, now)
+        break
       case 'disconnect':
+        this.#overlay.shun(input.peer)
         this.#tellPeers(input, now)
         break
       case 'deadline':
@@ -325,7 +331,9 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   #onConnected(request: RequestId, peer: Peer): void {
     const dial = this.#dials.get(request)
     this.#dials.delete(request)
-    if (dial !== undefined) this.#overlay.noteAnswer(dial.address, peer)
+    if (dial !== undefined) {
+      this.#overlay.noteAnswer(dial.address, peer, dial.type === 'command')
+    }
     if (dial?.type === 'overlay') this.#overlay.dialSucceeded(dial.id, peer)
     if (dial?.type !== 'command') return
     this.#effects.push({ type: 'connected', request: dial.request, peer })

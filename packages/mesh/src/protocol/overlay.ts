@@ -95,6 +95,8 @@ interface Neighbour {
   readonly openedMs: number
 }
 
+/** Peers sent away by the application that are remembered. */
+const maxShunned = 1_024
 /** How long a surplus link is left standing. */
 const surplusGraceMs = 5_000
 /** Longest and shortest pause between dials of one bootstrap address. */
@@ -124,6 +126,8 @@ export class Overlay {
   /** Results of `publicGroup` by address. */
   readonly #groups = new Map<string, string | undefined>()
   readonly #bootstraps: readonly Bootstrap[]
+  /** Peers that the application sent away; in the order it did. */
+  readonly #shunned = new Set<string>()
   #nextDialMs = -Infinity
   #nextRescueMs = -Infinity
   /** Result of `nextDeadline`, which looks at every known peer; undefined after a change. */
@@ -164,7 +168,7 @@ export class Overlay {
   hear(heard: readonly HeardPeer[], source: string, now: Now): void {
     this.#cachedDeadlineMs = undefined
     for (const { id, address } of heard) {
-      if (id === this.#ownId || this.#peers.has(id)) continue
+      if (id === this.#ownId || this.#peers.has(id) || this.#shunned.has(id)) continue
       const known = this.#known.get(id)
       if (known !== undefined && known.address === address) continue
       // Hearsay does not move an address that worked.
@@ -187,7 +191,7 @@ export class Overlay {
     this.#cachedDeadlineMs = undefined
     this.#peers.set(peer.id, { peer, openedMs: now.monoMs })
     this.#dialling.delete(peer.id)
-    if (peer.address === undefined) return
+    if (peer.address === undefined || this.#shunned.has(peer.id)) return
     this.#remember({
       id: peer.id,
       address: peer.address,
@@ -207,6 +211,19 @@ export class Overlay {
     const wasShort = now.monoMs - openedMs < shortLifeMs && this.#peers.size >= 2
     const pauseMs = wasShort ? this.#limits.redialPauseMs : 0
     known.notBeforeMs = now.monoMs + pauseMs + this.#redialDelay(known)
+  }
+
+  /** The application ended the link to this peer: it is not dialled again unless the application says so. */
+  shun(id: string): void {
+    this.#cachedDeadlineMs = undefined
+    this.#shunned.add(id)
+    const known = this.#known.get(id)
+    if (known !== undefined) this.#forget(known)
+    if (this.#shunned.size <= maxShunned) return
+    for (const oldest of this.#shunned) {
+      this.#shunned.delete(oldest)
+      return
+    }
   }
 
   /** A dial of ours came to nothing. */
@@ -229,8 +246,9 @@ export class Overlay {
     if (known !== undefined && id !== peer.id) this.#forget(known)
   }
 
-  /** Somebody answered at this address, whoever wanted it dialled. */
-  noteAnswer(address: string, peer: Peer): void {
+  /** Somebody answered at this address; `isWanted` when the application asked for it. */
+  noteAnswer(address: string, peer: Peer, isWanted: boolean): void {
+    if (isWanted) this.#shunned.delete(peer.id)
     for (const bootstrap of this.#bootstraps) {
       if (bootstrap.address !== address) continue
       bootstrap.peerId = peer.id
@@ -254,7 +272,9 @@ export class Overlay {
 
   #wantedBootstraps(): Bootstrap[] {
     if (this.#bootstraps.length === 0 || !this.#wantsMore()) return []
-    return this.#bootstraps.filter(({ peerId }) => !this.#peers.has(peerId ?? ''))
+    return this.#bootstraps.filter(
+      ({ peerId = '' }) => !this.#peers.has(peerId) && !this.#shunned.has(peerId),
+    )
   }
 
   #bootstrapDeadline(): number {

@@ -1,0 +1,127 @@
+import { expect, test } from '@jest/globals'
+import type { Peer } from '@p2p/base'
+import { Overlay, type OverlayLimits } from '../src/protocol/overlay.ts'
+
+const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({ monoMs, utcSeconds: 0 })
+
+function overlay(limits: Partial<OverlayLimits> = {}, bootstrap: readonly string[] = []): Overlay {
+  return new Overlay({ ownId: 'm', random: (count) => new Uint8Array(count), limits, bootstrap })
+}
+
+function peer(id: string, more: Partial<Peer> = {}): Peer {
+  const address = addressOf(id)
+  return {
+    id,
+    link: 1,
+    transport: 'tcp',
+    kind: 'ours',
+    outgoing: true,
+    address,
+    addresses: [address],
+    supports: () => true,
+    ...more,
+  }
+}
+
+/** An address in a network of its own. */
+function addressOf(id: string): string {
+  const number = [...id].reduce((sum, character) => sum * 31 + character.charCodeAt(0), 7) % 200
+  return `tcp://${20 + number}.1.1.1:4000`
+}
+
+const heard = (...ids: string[]): { id: string; address: string }[] =>
+  ids.map((id) => ({ id, address: addressOf(id) }))
+
+/** Everybody dialled until `untilMs`, with the moment. */
+function dials(subject: Overlay, untilMs: number): [number, string][] {
+  const made: [number, string][] = []
+  for (let nextMs = subject.nextDeadline(); nextMs <= untilMs; nextMs = subject.nextDeadline()) {
+    const before = made.length
+    for (const { id } of subject.takeDials(at(nextMs))) made.push([nextMs, id])
+    if (made.length === before) throw new Error(`nothing was due at ${nextMs}`)
+  }
+  return made
+}
+
+test('the greater of two ids waits longer before it dials what it heard of', () => {
+  const subject = overlay()
+  subject.hear(heard('a', 'z'), 'source', at(1_000))
+  expect(dials(subject, 60_000)).toEqual([
+    [1_000, 'z'],
+    [1_400, 'a'],
+  ])
+})
+
+test('no more is dialled than the target, and none who is connected', () => {
+  const subject = overlay({ targetOutgoing: 3 })
+  subject.peerOpened(peer('n'), at(0))
+  subject.hear(heard('n', 'o', 'p', 'q', 'r'), 'source', at(0))
+  expect(dials(subject, 60_000)).toHaveLength(2)
+})
+
+test('one source fills only its share of the table, and the table has an end', () => {
+  const many = heard(...Array.from({ length: 100 }, (_, index) => `x${index}`))
+  const subject = overlay({ maxKnownPerSource: 10, maxKnownPeers: 15 })
+  subject.hear(many.slice(0, 50), 'one', at(0))
+  expect(subject.knownCount).toBe(10)
+  subject.hear(many.slice(50), 'two', at(0))
+  expect(subject.knownCount).toBe(15)
+})
+
+test('of many addresses in one public network only a few are dialled', () => {
+  const subject = overlay({ maxOutgoingPerGroup: 2 })
+  const near = ['n', 'o', 'p', 'q'].map((id, index) => ({ id, address: `tcp://20.1.1.${index}:1` }))
+  subject.hear(near, 'source', at(0))
+  for (const { id, address } of near.slice(0, 2)) subject.peerOpened(peer(id, { address }), at(0))
+  expect(dials(subject, 10_000)).toEqual([])
+})
+
+test('a lost peer is dialled again soon, later each time it does not answer', () => {
+  const subject = overlay()
+  subject.peerOpened(peer('n'), at(0))
+  subject.peerClosed(peer('n'), at(100_000))
+  const pauses: number[] = []
+  let lostMs = 100_000
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    const dueMs = subject.nextDeadline()
+    subject.takeDials(at(dueMs))
+    pauses.push(dueMs - lostMs)
+    subject.dialFailed('n', at(dueMs))
+    lostMs = dueMs
+  }
+  expect(pauses).toEqual([250, 500, 1_000, 2_000])
+})
+
+test('a peer that the application sent away is not dialled, until the application connects to it', () => {
+  const subject = overlay()
+  subject.peerOpened(peer('n'), at(0))
+  subject.shun('n')
+  subject.peerClosed(peer('n'), at(0))
+  subject.hear(heard('n'), 'source', at(0))
+  expect(subject.nextDeadline()).toBe(Infinity)
+  subject.noteAnswer(addressOf('n'), peer('n'), true)
+  subject.peerOpened(peer('n'), at(0))
+  subject.peerClosed(peer('n'), at(0))
+  expect(subject.nextDeadline()).toBeLessThan(Infinity)
+})
+
+test('above its number of neighbours a node sends the youngest of its kind away, never an old one', () => {
+  const subject = overlay({ maxNeighbours: 2 })
+  subject.peerOpened(peer('n', { outgoing: false }), at(0))
+  subject.peerOpened(peer('o', { outgoing: false }), at(1_000))
+  subject.peerOpened(peer('p', { outgoing: false, kind: 'py2p' }), at(2_000))
+  expect(subject.takeSurplus(at(5_999))).toBeUndefined()
+  expect(subject.takeSurplus(at(6_000))?.id).toBe('o')
+})
+
+test('a bootstrap address is dialled until somebody answers there, and again when that one is gone', () => {
+  const subject = overlay({}, ['tcp://20.1.1.1:1'])
+  expect(subject.takeBootstraps(at(0))).toEqual(['tcp://20.1.1.1:1'])
+  expect(subject.takeBootstraps(at(100))).toEqual([])
+  expect(subject.takeBootstraps(at(1_000))).toEqual(['tcp://20.1.1.1:1'])
+  subject.noteAnswer('tcp://20.1.1.1:1', peer('n'), false)
+  subject.peerOpened(peer('n'), at(1_000))
+  expect(subject.takeBootstraps(at(100_000))).toEqual([])
+  subject.peerClosed(peer('n'), at(200_000))
+  expect(subject.takeBootstraps(at(200_000))).toEqual(['tcp://20.1.1.1:1'])
+})
