@@ -9,15 +9,21 @@ import { until } from './contender.ts'
 import type { DictionaryContender } from './contender.ts'
 
 interface SyncSocket {
-  readonly data: object
+  on(event: 'update', handler: () => void): void
   set(key: string, value: string): void
   connect(host: string, port: number): unknown
   close(): void
   readonly routing_table: { readonly size: number }
 }
 interface Js2p {
+  readonly base: { readonly Protocol: new (subnet: string, encryption: string) => object }
   readonly sync: {
-    readonly sync_socket: new (host: string, port: number, leasing: boolean) => SyncSocket
+    readonly SyncSocket: new (
+      host: string,
+      port: number,
+      protocol: object,
+      leasing: boolean,
+    ) => SyncSocket
   }
 }
 
@@ -32,27 +38,34 @@ export async function js2p(): Promise<DictionaryContender> {
     maxDeliveries: 5_000,
     async open(nodeCount) {
       const port = await freePort()
-      const first = new library.sync.sync_socket('127.0.0.1', port, true)
-      const others: SyncSocket[] = []
+      const protocol = new library.base.Protocol('bench', 'Plaintext')
+      const create = (at: number): SyncSocket =>
+        new library.sync.SyncSocket('127.0.0.1', at, protocol, true)
+      const first = create(port)
+      const others: { readonly socket: SyncSocket; updates: number }[] = []
       while (others.length < nodeCount - 1) {
-        const other = new library.sync.sync_socket('127.0.0.1', await freePort(), true)
-        other.connect('127.0.0.1', port)
+        const other = { socket: create(await freePort()), updates: 0 }
+        other.socket.on('update', () => {
+          other.updates += 1
+        })
+        other.socket.connect('127.0.0.1', port)
         others.push(other)
-        await until(() => other.routing_table.size > 0)
+        await until(() => other.socket.routing_table.size > 0)
       }
       await until(() => first.routing_table.size >= others.length)
+      let written = 0
       return {
         async spread(keys, value) {
           for (const [index, key] of keys.entries()) {
             first.set(key, value(key))
             if (index % 250 === 0) await new Promise((resolve) => setImmediate(resolve))
           }
-          const wanted = Object.keys(first.data).length
-          await until(() => others.every((other) => Object.keys(other.data).length >= wanted))
+          written += keys.length
+          await until(() => others.every(({ updates }) => updates >= written))
         },
         join: undefined,
         async close() {
-          for (const node of [first, ...others]) node.close()
+          for (const { socket } of [{ socket: first }, ...others]) socket.close()
           await Promise.resolve()
         },
       }
