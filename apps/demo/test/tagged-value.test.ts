@@ -64,3 +64,8 @@ test('what is no tagged value is refused', () => {
   ])
     expect(tagged.safeParse(wrong).success).toBe(false)
 })
+
+test('bytes may be many', () => {
+  const big = { t: 'bin', hex: '5a'.repeat(8_388_608) }
+  expect(tagged.safeParse(big).success).toBe(true)
+})

@@ -22,7 +22,7 @@ const mainFlagNames = new Map<number, string>([
  */
 export function decodeHex(hex: string, write: (line: object) => void): boolean {
   const digits = hex.replaceAll(/\s+/g, '')
-  if (!/^([0-9a-f]{2})+$/i.test(digits)) {
+  if (!/^[0-9a-f]+$/i.test(digits) || digits.length % 2 !== 0) {
     write({
       ok: false,
       code: 'P2P_INVALID_ARGUMENT',

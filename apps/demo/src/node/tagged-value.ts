@@ -23,7 +23,11 @@ export type Tagged =
   | { readonly t: 'str' | 'bin'; readonly repeat: string; readonly count: number }
   | { readonly t: 'array'; readonly repeat: Tagged; readonly count: number }
 
-const hex = z.string().check(z.regex(/^([0-9a-f]{2})*$/i))
+// Not one expression for both: a repeated group overflows the stack for texts of some MiB.
+const hex = z.string().check(
+  z.regex(/^[0-9a-f]*$/i),
+  z.refine((digits) => digits.length % 2 === 0, 'expected an even number of hex digits'),
+)
 const count = z.int().check(z.nonnegative())
 
 export const tagged: z.ZodMiniType<Tagged> = z.lazy(() =>
