@@ -3,6 +3,8 @@
 import { spawn } from 'node:child_process'
 
 const stillRunningMs = 30_000
+/** A stage inside a stage has ended: shown at once, so that a long stage shows its progress. */
+const stageEnd = /^[✓✗] /
 
 /**
  * @param stages list of { name, program, args, show? }; `show` picks the lines of the output that are
@@ -44,7 +46,13 @@ function capture({ name, program, args }, { cwd, env, say }) {
     const chunks = []
     const started = performance.now()
     const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
-    child.stdout.on('data', (chunk) => chunks.push(chunk))
+    let unfinished = ''
+    child.stdout.on('data', (chunk) => {
+      chunks.push(chunk)
+      const lines = (unfinished + chunk.toString('utf8')).split('\n')
+      unfinished = lines.pop() ?? ''
+      for (const line of lines.filter((entry) => stageEnd.test(entry))) say(`  ${line}`)
+    })
     child.stderr.on('data', (chunk) => chunks.push(chunk))
     const timer = setInterval(() => {
       const seconds = Math.round((performance.now() - started) / 1000)

@@ -29,11 +29,16 @@ export function findFixtures(directory: string): readonly string[] {
     .sort()
 }
 
+/** Path of a file below the folder given, with `/` between its parts. */
+export function relativePath(path: string, directory: string): string {
+  const root = statSync(directory).isFile() ? dirname(resolve(directory)) : resolve(directory)
+  return relative(root, path).split(sep).join('/')
+}
+
 /** Reads one file. Throws a SyntaxError when it is not JSON. */
 export function readFixture(path: string, directory: string): FixtureFile {
-  const root = statSync(directory).isFile() ? dirname(resolve(directory)) : resolve(directory)
   return {
-    path: relative(root, path).split(sep).join('/'),
+    path: relativePath(path, directory),
     name: basename(path, '.json'),
     folder: basename(dirname(path)),
     document: JSON.parse(readFileSync(path, 'utf8')),

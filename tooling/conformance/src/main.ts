@@ -8,8 +8,9 @@
 import { fileURLToPath } from 'node:url'
 import { deliberateDifferences } from './deliberate-differences.ts'
 import type { DifferenceName } from './deliberate-differences.ts'
-import { findFixtures, readFixture } from './fixture-file.ts'
-import { runFile } from './runner.ts'
+import { findFixtures, readFixture, relativePath } from './fixture-file.ts'
+import { runFile, unreadableFile } from './runner.ts'
+import type { FileRun } from './runner.ts'
 
 const bundledFixtures = fileURLToPath(new URL('../fixtures', import.meta.url))
 
@@ -24,7 +25,7 @@ async function main(directory: string): Promise<number> {
     return 2
   }
   for (const path of paths) {
-    const { result, notes } = await runFile(readFixture(path, directory))
+    const { result, notes } = await runPath(path, directory)
     process.stdout.write(`${JSON.stringify(result)}\n`)
     totals.passed += result.passed
     totals.failed += result.failed
@@ -43,6 +44,16 @@ async function main(directory: string): Promise<number> {
   }
   say(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
   return totals.failed > 0 ? 1 : 0
+}
+
+/** A file that is not JSON is one failure, and keeps no other file from running. */
+async function runPath(path: string, directory: string): Promise<FileRun> {
+  try {
+    return await runFile(readFixture(path, directory))
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    return unreadableFile(relativePath(path, directory), error)
+  }
 }
 
 function addAll<Key>(sums: Map<Key, number>, counts: ReadonlyMap<Key, number>): void {

@@ -23,9 +23,12 @@ export interface FileNotes {
   readonly differences: ReadonlyMap<DifferenceName, number>
 }
 
-export async function runFile(
-  file: FixtureFile,
-): Promise<{ readonly result: FileResult; readonly notes: FileNotes }> {
+export interface FileRun {
+  readonly result: FileResult
+  readonly notes: FileNotes
+}
+
+export async function runFile(file: FixtureFile): Promise<FileRun> {
   let passed = 0
   let skipped = 0
   const failures: { name: string; message: string }[] = []
@@ -51,6 +54,18 @@ export async function runFile(
   return {
     result: { file: file.path, passed, failed: failures.length, skipped, failures: names },
     notes: { failures, skipReasons, differences },
+  }
+}
+
+/** The run of a file that cannot even be parsed: one failure, by the name of the file. */
+export function unreadableFile(path: string, error: Error): FileRun {
+  return {
+    result: { file: path, passed: 0, failed: 1, skipped: 0, failures: [path] },
+    notes: {
+      failures: [{ name: path, message: describe(error) }],
+      skipReasons: new Map(),
+      differences: new Map(),
+    },
   }
 }
 
