@@ -43,7 +43,9 @@ export type ErrorFacts = Readonly<Record<string, string | number>>
 /** Our own mistake: a value that this wire cannot carry. */
 export class EncodeError extends Error {
   override readonly name = 'EncodeError'
+  /** Stable; the README lists cause and remedy. */
   readonly code: EncodeErrorCode
+  /** Numbers that belong to the failure, such as `limit`. */
   readonly facts: ErrorFacts
 
   constructor(code: EncodeErrorCode, message: string, facts: ErrorFacts = {}) {
@@ -57,7 +59,9 @@ export class EncodeError extends Error {
 /** The sender's mistake: bytes that are not what they claim to be, or that would cost too much. */
 export class DecodeError extends Error {
   override readonly name = 'DecodeError'
+  /** Stable; the README lists cause and remedy. */
   readonly code: DecodeErrorCode
+  /** Numbers that belong to the failure: `offset` in bytes, `limit`, `expected`, `got`. */
   readonly facts: ErrorFacts
 
   constructor(code: DecodeErrorCode, message: string, facts: ErrorFacts = {}) {

@@ -16,6 +16,11 @@ import { frameHeaderBytes, frameLength } from './message.ts'
 /** Chunks shorter than this are copied together; each kept array costs about a hundred bytes. */
 const leastChunkBytes = 1024
 
+/**
+ * One stream's frames. Hand in what arrives, in order; take out whole frames.
+ *
+ * @example for (const frame of splitter.push(chunk)) handle(decodeFrame(frame))
+ */
 export class FrameSplitter {
   readonly #maxFrameBytes: number
   /** Parts of the frame that has begun, in order. */

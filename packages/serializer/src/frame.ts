@@ -33,6 +33,7 @@ import {
 } from './message.ts'
 import type { SealedBody, WireMessage } from './message.ts'
 
+/** How a frame is read. */
 export interface DecodeFrameOptions {
   /** Compression methods to try, in this order; default zlib, gzip, snappy. */
   readonly methods?: readonly number[]

@@ -9,6 +9,7 @@ import type { Limits } from '../limits.ts'
 import type { Value } from '../value.ts'
 import { Reader } from './reader.ts'
 
+/** How a value is read. */
 export interface DecodeOptions {
   readonly limits?: Partial<Pick<Limits, 'maxDepth' | 'maxValues'>>
   /**
