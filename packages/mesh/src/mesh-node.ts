@@ -19,6 +19,8 @@ import {
   type WaitOptions,
 } from '@p2p/base'
 import {
+  EncodeError,
+  checksumBytes,
   createMessage,
   encodeBase58Integer,
   flags,
@@ -97,6 +99,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   readonly #handlers = new Set<MessageHandler>()
   readonly #topics = new Map<string, Set<Topic<unknown>>>()
   readonly #requests = new RemoteRequests()
+  readonly #maxFrameBytes: number
   #responder: Responder | undefined
 
   /**
@@ -133,6 +136,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     )
     this.#queue = new MessageQueue({ ...defaultQueue, ...queue })
     const { subnet, idEncoding, extensions, compression, connect } = resolved
+    this.#maxFrameBytes = resolved.limits.maxFrameBytes
     let machine: MeshLikeMachine<LayerCommand, LayerEffect> | undefined
     this.#shell = new NodeShell({
       options: resolved,
@@ -190,7 +194,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   /**
    * Sends a message to every node of the network, each of which gets it once. Returns the message id.
    *
-   * @throws EncodeError for values that the wire cannot carry
+   * @throws EncodeError for values that the wire cannot carry, and for more than `maxFrameBytes` of them
    */
   broadcast(...packets: readonly Value[]): string {
     return this.#spread([flags.broadcast, ...packets])
@@ -482,6 +486,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   #spread(payload: readonly Value[]): string {
     this.#assertOpen()
     const message = this.#stamps.create({ sender: this.#wireId, payload }, nowSeconds())
+    this.#assertFits(message)
     this.#command({ type: 'spread', message })
     return toHex(message.id)
   }
@@ -497,7 +502,18 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   #compose(payload: readonly Value[]): WireMessage {
     this.#assertOpen()
     const time = Math.floor(nowSeconds())
-    return createMessage({ type: flags.whisper, sender: this.#wireId, time, payload })
+    const message = createMessage({ type: flags.whisper, sender: this.#wireId, time, payload })
+    this.#assertFits(message)
+    return message
+  }
+
+  /** What we would not take ourselves would cost us the links to our own kind. */
+  #assertFits(message: WireMessage): void {
+    const got = message.body.length + checksumBytes
+    const limit = this.#maxFrameBytes
+    if (got <= limit) return
+    const text = `frame of ${got} bytes exceeds maxFrameBytes ${limit}`
+    throw new EncodeError('P2P_ENCODE_TOO_LARGE', text, { got, limit })
   }
 
   get #wireId(): string | Uint8Array {

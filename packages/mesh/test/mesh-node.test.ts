@@ -57,6 +57,25 @@ test('equal messages sent at once all arrive', async () => {
   expect(received).toEqual(ids)
 })
 
+test('a message that is as long as a frame may be arrives; a longer one is refused and costs no link', async () => {
+  const limits = { maxFrameBytes: 10_000 }
+  const a = await open({ limits })
+  const b = await open({ limits })
+  await b.connect(a.addresses[0] ?? '')
+  const lengthOf = async (text: string): Promise<number> => {
+    const received = nextMessage(a)
+    b.broadcast(text)
+    return (await received).byteLength + 32
+  }
+  const overhead = (await lengthOf('x'.repeat(1_000))) - 1_000
+  const fits = 'x'.repeat(limits.maxFrameBytes - overhead)
+  expect(await lengthOf(fits)).toBe(limits.maxFrameBytes)
+  expect(() => b.broadcast(`${fits}x`)).toThrow('exceeds maxFrameBytes')
+  expect(() => b.whisper(a.id, `${fits}x`)).toThrow('exceeds maxFrameBytes')
+  await expect(b.send(a.id, `${fits}x`)).rejects.toMatchObject({ code: 'P2P_ENCODE_TOO_LARGE' })
+  expect(await lengthOf('still here')).toBeLessThan(limits.maxFrameBytes)
+})
+
 test('a whisper reaches one neighbour, and is refused for a node that is none', async () => {
   const [a, b] = await pair()
   const received = nextMessage(b)
