@@ -163,6 +163,7 @@ class DialAttempt {
     const { conditions, random } = this.#network
     const latencyMs = this.#network.drawLatencyMs()
     this.#after(this.#request.timeoutMs, () => {
+      if (this.#isSettled) return
       this.#end?.abandon()
       this.#fail(new P2pError('P2P_DIAL_TIMEOUT', `no answer from ${this.#request.address}`))
     })

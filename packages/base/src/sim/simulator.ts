@@ -28,6 +28,11 @@ interface Typed {
   readonly type: string
 }
 
+interface Rule {
+  readonly invariant: Invariant
+  checks: number
+}
+
 export interface SimulatorOptions {
   /** Decides everything that is left to chance. */
   readonly seed: number | string
@@ -61,8 +66,7 @@ export class Simulator {
   readonly #network: Network
   readonly #trace = new TraceHash()
   readonly #nodes: HostedNode[] = []
-  readonly #invariants: Invariant[] = []
-  readonly #checks = new Map<string, number>()
+  readonly #rules: Rule[] = []
   readonly #utcStartSeconds: number
   readonly #transcriptLength: number
 
@@ -99,7 +103,7 @@ export class Simulator {
 
   /** How often each invariant was checked. */
   get checks(): ReadonlyMap<string, number> {
-    return this.#checks
+    return new Map(this.#rules.map(({ invariant, checks }) => [invariant.name, checks]))
   }
 
   /** Adds a node and starts it. */
@@ -133,8 +137,7 @@ export class Simulator {
   }
 
   addInvariant(invariant: Invariant): void {
-    this.#invariants.push(invariant)
-    this.#checks.set(invariant.name, 0)
+    this.#rules.push({ invariant, checks: 0 })
   }
 
   /** Calls back so many milliseconds from now. */
@@ -164,9 +167,10 @@ export class Simulator {
 
   /** Checks what must hold once everything has settled. Throws a SimulationError. */
   checkAtRest(): void {
-    for (const invariant of this.#invariants) {
+    for (const rule of this.#rules) {
+      const { invariant } = rule
       if (invariant.atRest === undefined) continue
-      this.#countCheck(invariant)
+      rule.checks += 1
       const broken = invariant.atRest(this)
       if (broken !== undefined) this.fail(invariant.name, broken.detail, broken.node)
     }
@@ -223,20 +227,21 @@ export class Simulator {
 
   readonly #onInput = (node: HostedNode, input: Typed): void => {
     this.#trace.record(this.nowMs, node.index, numberOf(input), input.type, bytesOf(input))
-    node.transcript.add({ atMs: this.nowMs, direction: 'in', event: input })
+    node.transcript.add(this.nowMs, 'in', input)
     this.counters.inputs += 1
   }
 
   readonly #onOutput = (node: HostedNode, effect: Typed): void => {
     this.#trace.record(this.nowMs, node.index, numberOf(effect), effect.type)
-    node.transcript.add({ atMs: this.nowMs, direction: 'out', event: effect })
+    node.transcript.add(this.nowMs, 'out', effect)
     this.counters.onEffect(effect)
   }
 
   readonly #onTurnEnd = (node: HostedNode): void => {
-    for (const invariant of this.#invariants) {
+    for (const rule of this.#rules) {
+      const { invariant } = rule
       if (invariant.afterTurn === undefined) continue
-      this.#countCheck(invariant)
+      rule.checks += 1
       const detail = invariant.afterTurn(node, this)
       if (detail !== undefined) this.fail(invariant.name, detail, node)
     }
@@ -248,10 +253,6 @@ export class Simulator {
     detail: string,
     cause?: unknown,
   ): never => this.fail(invariant, detail, node, cause)
-
-  #countCheck(invariant: Invariant): void {
-    this.#checks.set(invariant.name, (this.#checks.get(invariant.name) ?? 0) + 1)
-  }
 }
 
 /**

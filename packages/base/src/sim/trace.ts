@@ -83,9 +83,9 @@ export class Transcript {
     this.#length = length
   }
 
-  add(entry: TranscriptEntry): void {
+  add(atMs: number, direction: 'in' | 'out', event: { readonly type: string }): void {
     if (this.#length === 0) return
-    this.#entries[this.#next] = entry
+    this.#entries[this.#next] = { atMs, direction, event }
     this.#next = (this.#next + 1) % this.#length
   }
 
