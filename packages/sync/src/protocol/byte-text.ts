@@ -29,10 +29,15 @@ export function bytesToByteText(bytes: Uint8Array): ByteText {
 }
 
 export function byteTextToBytes(text: ByteText): Uint8Array {
-  if (!beyondAscii.test(text)) return utf8Encode(text)
   const bytes = new Uint8Array(text.length)
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+  writeByteText(text, bytes, 0)
   return bytes
+}
+
+/** Writes the bytes at an offset of `target`, which has room for them; returns the offset behind them. */
+export function writeByteText(text: ByteText, target: Uint8Array, offset: number): number {
+  for (let i = 0; i < text.length; i++) target[offset + i] = text.charCodeAt(i)
+  return offset + text.length
 }
 
 function isAscii(bytes: Uint8Array): boolean {

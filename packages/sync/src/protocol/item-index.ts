@@ -8,12 +8,13 @@
  * The index is brought up to date when a comparison begins, not at every write: writing stays cheap,
  * and a comparison works on a snapshot that does not change under it.
  */
-import { encodeValue, sha256 } from '@p2p/serializer'
-import { byteTextToBytes } from './byte-text.ts'
+import { sha256 } from '@p2p/serializer'
+import { writeByteText } from './byte-text.ts'
 import type { ByteText } from './byte-text.ts'
 import type { WriteRecord } from './records.ts'
-import type { Replica } from './replica.ts'
 import type { KeyState } from './replay.ts'
+import type { Replica } from './replica.ts'
+import type { Write } from './write.ts'
 
 /** An item id: four unsigned 32-bit words, most significant first. */
 export type ItemId = readonly [number, number, number, number]
@@ -26,12 +27,19 @@ export interface Item {
 /** Items in the order of their ids. */
 export type Snapshot = readonly Item[]
 
+interface IndexedKey {
+  readonly items: readonly Item[]
+  /** Id of what the key shows as if it had been set at once; undefined when it has no value. */
+  readonly visible: ItemId | undefined
+}
+
+const idWords = 4
+
 export class ItemIndex {
   readonly #replica: Replica
-  readonly #itemsByKey = new Map<ByteText, readonly Item[]>()
+  readonly #keys = new Map<ByteText, IndexedKey>()
+  readonly #visibleSum = new Uint32Array(idWords)
   #sorted: Snapshot = []
-  readonly #visibleByKey = new Map<ByteText, Uint32Array>()
-  readonly #visibleSum = new Uint32Array(digestWords)
 
   constructor(replica: Replica) {
     this.#replica = replica
@@ -44,12 +52,14 @@ export class ItemIndex {
     const gone = new Set<Item>()
     const added: Item[] = []
     for (const key of touched) {
-      for (const item of this.#itemsByKey.get(key) ?? []) gone.add(item)
-      const items = itemsOf(this.#replica, key)
-      if (items.length === 0) this.#itemsByKey.delete(key)
-      else this.#itemsByKey.set(key, items)
-      added.push(...items)
-      this.#addVisible(key)
+      const before = this.#keys.get(key)
+      const after = indexKey(this.#replica, key)
+      for (const item of before?.items ?? []) gone.add(item)
+      if (after === undefined) this.#keys.delete(key)
+      else this.#keys.set(key, after)
+      added.push(...(after?.items ?? []))
+      this.#addVisible(before?.visible, -1)
+      this.#addVisible(after?.visible, 1)
     }
     added.sort(compareItems)
     const kept = gone.size === 0 ? this.#sorted : this.#sorted.filter((item) => !gone.has(item))
@@ -63,50 +73,67 @@ export class ItemIndex {
    */
   digest(): Uint8Array {
     this.snapshot()
-    const sum = new DataView(new ArrayBuffer(4 * digestWords))
+    const sum = new DataView(new ArrayBuffer(4 * (idWords + 1)))
     this.#visibleSum.forEach((word, at) => sum.setUint32(4 * at, word))
-    return sha256(encodeValue([this.#replica.size, new Uint8Array(sum.buffer)]))
+    sum.setUint32(4 * idWords, this.#replica.size)
+    return sha256(new Uint8Array(sum.buffer))
   }
 
-  #addVisible(key: ByteText): void {
-    const before = this.#visibleByKey.get(key)
-    const after = visibleWords(key, this.#replica.state(key))
-    if (after === undefined) this.#visibleByKey.delete(key)
-    else this.#visibleByKey.set(key, after)
-    for (let at = 0; at < digestWords; at++) {
-      const sum = (this.#visibleSum[at] ?? 0) - (before?.[at] ?? 0) + (after?.[at] ?? 0)
-      this.#visibleSum[at] = sum
+  #addVisible(id: ItemId | undefined, sign: 1 | -1): void {
+    for (let at = 0; at < idWords; at++) {
+      this.#visibleSum[at] = (this.#visibleSum[at] ?? 0) + sign * (id?.[at] ?? 0)
     }
   }
 }
 
-const digestWords = 8
-
-/** SHA-256 over an entry as everybody sees it: key, value, holder and time. */
-function visibleWords(key: ByteText, { holder, value }: KeyState): Uint32Array | undefined {
-  if (holder === undefined || value === undefined) return undefined
-  const { owner, time } = holder
-  const hash = sha256(encodeValue([byteTextToBytes(key), value, byteTextToBytes(owner), time]))
-  const view = new DataView(hash.buffer, hash.byteOffset, hash.byteLength)
-  return Uint32Array.from({ length: digestWords }, (_, at) => view.getUint32(4 * at))
-}
-
-function itemsOf(replica: Replica, key: ByteText): readonly Item[] {
+function indexKey(replica: Replica, key: ByteText): IndexedKey | undefined {
   const log = replica.log(key)
-  if (log === undefined) return []
-  return log.writes.map((write, at) => {
+  if (log === undefined) return undefined
+  const items = log.writes.map((write, at) => {
     const record = { key, isBase: at === 0 && log.folded, write }
-    return { id: itemId(record), record }
+    return { id: itemId(key, write), record }
   })
+  return { items, visible: visibleId(key, replica.state(key), items) }
 }
 
-/** Whether older writes are folded into it does not count: nodes fold at slightly different times. */
-export function itemId({ key, write }: WriteRecord): ItemId {
+function visibleId(
+  key: ByteText,
+  { holder, value }: KeyState,
+  items: readonly Item[],
+): ItemId | undefined {
+  if (holder === undefined || value === undefined) return undefined
+  // Nearly every value is one write, whose id is there already.
+  const item = items.find(({ record }) => record.write === holder)
+  if (item !== undefined && holder.kind === 'set') return item.id
+  return itemId(key, { ...holder, kind: 'set', value })
+}
+
+const kindCodes = { set: 0, delete: 1, delta: 2 } as const
+const fixedBytes = 4 + 4 + 1 + 8 + 4
+let scratch = new Uint8Array(1_024)
+
+/**
+ * Hash of a write with its key. Whether older writes are folded into it does not count: nodes fold at
+ * slightly different times.
+ *
+ *   u32 key length | key | u32 owner length | owner | u8 kind | f64 time | u32 sequence | value
+ */
+export function itemId(key: ByteText, write: Write): ItemId {
   const { kind, owner, time, sequence, value } = write
-  const parts = [byteTextToBytes(key), kind, byteTextToBytes(owner), time, sequence, value]
-  const digest = sha256(encodeValue(parts))
-  const view = new DataView(digest.buffer, digest.byteOffset, digest.byteLength)
-  return [view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12)]
+  const length = fixedBytes + key.length + owner.length + value.length
+  if (length > scratch.length) scratch = new Uint8Array(2 * length)
+  const view = new DataView(scratch.buffer)
+  view.setUint32(0, key.length)
+  let at = writeByteText(key, scratch, 4)
+  view.setUint32(at, owner.length)
+  at = writeByteText(owner, scratch, at + 4)
+  view.setUint8(at, kindCodes[kind])
+  view.setFloat64(at + 1, time)
+  view.setUint32(at + 9, sequence)
+  scratch.set(value, at + 13)
+  const digest = sha256(scratch.subarray(0, length))
+  const words = new DataView(digest.buffer, digest.byteOffset, digest.byteLength)
+  return [words.getUint32(0), words.getUint32(4), words.getUint32(8), words.getUint32(12)]
 }
 
 export function compareItems(a: Item, b: Item): number {
