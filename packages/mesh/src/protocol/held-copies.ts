@@ -25,9 +25,9 @@ import type { TreeNeighbour } from './tree-dissemination.ts'
 const minHoldMs = 20
 const maxHoldMs = 300
 /** The first hold is drawn from here to `maxHoldMs`. */
-const minFirstHoldMs = 100
+const minFirstHoldMs = 200
 /** Each hold varies by this share, so that two of us do not stay in step. */
-const holdJitter = 0.2
+const holdJitter = 0.1
 /** A held copy holds on to its message, so their number is bounded; more are sent at once. */
 const maxHeldCopies = 16_384
 /** Copies whose return is timed, per neighbour. */
@@ -132,11 +132,11 @@ export class HeldCopies {
 }
 
 function noteSpared(learned: Learned): void {
-  learned.holdMs += (maxHoldMs - learned.holdMs) / 4
+  learned.holdMs += (maxHoldMs - learned.holdMs) / 2
 }
 
 function noteNeeded(learned: Learned): void {
-  learned.holdMs -= (learned.holdMs - minHoldMs) / 8
+  learned.holdMs -= (learned.holdMs - minHoldMs) / 12
 }
 
 function forgetOldest(sentMs: Map<MessageKey, number>): void {
