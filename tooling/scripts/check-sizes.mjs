@@ -13,7 +13,7 @@ const kib = 1024
 
 /** What a page imports together: the node of each package. */
 const bundles = [
-  { packages: ['mesh'], budgetKib: 25, ceilingKib: 45 },
+  { packages: ['mesh'], budgetKib: 25, ceilingKib: 48 },
   { packages: ['mesh', 'sync', 'chord'], budgetKib: 40, ceilingKib: 80 },
 ]
 const nodeOf = { mesh: 'MeshNode', sync: 'SyncNode', chord: 'ChordNode' }
