@@ -276,6 +276,7 @@ export class Connection {
     if (isHandshake(message)) return this.#onHandshake(message)
     if (message.payload.length === 0) return this.#ignore()
     if (this.#handshake === undefined) return this.#onEarly(message)
+    if (message.type === flags.broadcast) this.#frames.noteReceived(message, frame)
     return this.#onMessage(message, now)
   }
 

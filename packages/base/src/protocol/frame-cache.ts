@@ -1,8 +1,8 @@
 /**
- * Frames of messages, made once however many links they go to: plain, and per compression method.
- * Nothing has to be cleaned up: a frame lives as long as its message.
+ * Frames of messages, made once however many links they go to: plain, and per compression method. A
+ * message that came plain is passed on in the frame it came in: whoever wrote it has tried. Nothing has to be cleaned up: a frame lives as long as its message.
  */
-import { encodeFrame } from '@p2p/serializer'
+import { checksumBytes, encodeFrame, frameHeaderBytes, offeredMethods } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 
 /**
@@ -15,6 +15,11 @@ const minCompressedBytes = 512
 const sampleBytes = 16_384
 /** A sample that keeps more than this share of its length is data that is compressed already. */
 const worthwhileShare = 0.9
+
+/** Bytes looked at to tell data that will not shrink, evenly spread … */
+const probeBytes = 256
+/** … and how many different values there are among them in such data: 162 on average if it is random. */
+const randomValues = 150
 
 interface Frames {
   plain: Uint8Array | undefined
@@ -38,6 +43,17 @@ export class FrameCache {
     return frame
   }
 
+  /**
+   * Takes the frame that a message came in, header included. A compressed one is not kept: two
+   * decoders may disagree on bytes that a hostile compressor wrote.
+   */
+  noteReceived(message: WireMessage, frame: Uint8Array): void {
+    if (frame.length !== frameHeaderBytes + checksumBytes + message.body.length) return
+    const frames = this.#frames(message)
+    frames.plain = frame
+    for (const method of offeredMethods) frames.byMethod.set(method, frame)
+  }
+
   plain(message: WireMessage): Uint8Array {
     const frames = this.#frames(message)
     frames.plain ??= encodeFrame(message)
@@ -56,8 +72,16 @@ export class FrameCache {
 
 /** Compressing megabytes of pictures in vain would stop the program for as long as it takes. */
 function isCompressible({ body, id }: WireMessage, method: number): boolean {
+  if (looksRandom(body)) return false
   if (body.length <= sampleBytes) return true
   const middle = (body.length - sampleBytes) >> 1
   const sample = encodeFrame({ body: body.subarray(middle, middle + sampleBytes), id }, { method })
   return sample.length < worthwhileShare * sampleBytes
+}
+
+function looksRandom(body: Uint8Array): boolean {
+  const values = new Set<number | undefined>()
+  const step = body.length / probeBytes
+  for (let at = 0; at < body.length; at += step) values.add(body[Math.floor(at)])
+  return values.size >= randomValues
 }
