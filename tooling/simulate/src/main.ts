@@ -25,13 +25,13 @@ async function runAll(options: SimOptions): Promise<boolean> {
   if (results.length < options.seedCount) {
     say(`--max-seconds is over: ${results.length} of ${options.seedCount} seeds were run`)
   }
-  const ownSeconds = wallSeconds()
+  const seconds = { wallSeconds: wallSeconds(), cpuSeconds: process.cpuUsage().user / 1e6 }
   const [first] = results
   const isStable =
     first === undefined || runMesh(options, first.seed, 0).traceHash === first.traceHash
   if (!isStable) say(`seed ${first.seed}: a second run gave another trace hash`)
   const summary = summarise(results, options, {
-    wallSeconds: ownSeconds,
+    ...seconds,
     repeatedHashes: first === undefined ? 0 : 1,
     broken: isStable ? [] : [{ seed: first.seed, invariant: 'same-seed-same-trace' }],
   })

@@ -26,6 +26,8 @@ export interface Summary {
   readonly events: number
   readonly simSeconds: number
   readonly wallSeconds: number
+  /** User time of all threads: what a run costs when other programs want the processor too. */
+  readonly cpuSeconds: number
 }
 
 export function summarise(
@@ -33,6 +35,7 @@ export function summarise(
   options: SimOptions,
   extra: {
     readonly wallSeconds: number
+    readonly cpuSeconds: number
     readonly repeatedHashes: number
     readonly broken: readonly { readonly seed: number; readonly invariant: string }[]
   },
@@ -65,6 +68,7 @@ export function summarise(
     events: sum(results.map(({ events }) => events)),
     simSeconds: rounded(sum(results.map(({ simMs }) => simMs)) / 1_000) ?? 0,
     wallSeconds: rounded(extra.wallSeconds) ?? 0,
+    cpuSeconds: rounded(extra.cpuSeconds) ?? 0,
   }
 }
 

@@ -42,7 +42,12 @@ test('in a calm mesh every broadcast reaches everyone once, with one copy each, 
   const result = runMesh(calm, 1, 0)
   expect(result.broken).toBeUndefined()
   expect(result).toMatchObject({ nodes: 16, delivered: 8 * 15, duplicates: 0, lost: 0 })
-  const summary = summarise([result], calm, { wallSeconds: 1, repeatedHashes: 0, broken: [] })
+  const summary = summarise([result], calm, {
+    wallSeconds: 1,
+    cpuSeconds: 1,
+    repeatedHashes: 0,
+    broken: [],
+  })
   expect(summary.copiesPerDelivery).toBeLessThan(1.1)
   expect(summary.p99RatioToFlooding).toBeLessThan(1.5)
   expect(runMesh(calm, 1, 0).traceHash).toBe(result.traceHash)
