@@ -1,0 +1,125 @@
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { afterEach, expect, test } from '@jest/globals'
+import { serveLines } from '../src/node/json-lines.ts'
+import { operations } from '../src/node/operations/table.ts'
+import { Session } from '../src/node/session.ts'
+
+type Line = Readonly<Record<string, unknown>>
+
+/** A node driven by lines, as the process does it, without the process. */
+class Driven {
+  readonly lines: Line[] = []
+  readonly ended: Promise<void>
+  readonly #input = new PassThrough()
+  readonly #output = new PassThrough()
+  #sequence = 0
+
+  constructor() {
+    const write = (line: object): void => {
+      this.lines.push(line as Line)
+      this.#output.emit('line')
+    }
+    this.ended = serveLines(new Session('mesh', write), operations, this.#input, write)
+  }
+
+  async request(op: string, fields: object = {}): Promise<Line> {
+    const seq = ++this.#sequence
+    this.#input.write(`${JSON.stringify({ op, seq, ...fields })}\n`)
+    return this.line((line) => line['re'] === seq)
+  }
+
+  /** The first line that matches, past or future. */
+  async line(matches: (line: Line) => boolean): Promise<Line> {
+    for (;;) {
+      const found = this.lines.find(matches)
+      if (found !== undefined) return found
+      await once(this.#output, 'line')
+    }
+  }
+
+  end(): void {
+    this.#input.end()
+  }
+}
+
+const driven: Driven[] = []
+
+function start(): Driven {
+  const node = new Driven()
+  driven.push(node)
+  return node
+}
+
+async function pair(): Promise<readonly [Driven, Driven, Line]> {
+  const [a, b] = [start(), start()]
+  const { addresses } = await a.request('listen', { host: '127.0.0.1', port: 0 })
+  const opened = await b.request('listen', { listen: [] })
+  const [address] = addresses as readonly string[]
+  const connected = await b.request('connect', { address })
+  expect(connected).toMatchObject({ ok: true })
+  await a.line(({ ev, id }) => ev === 'peer_join' && id === opened['id'])
+  return [a, b, opened]
+}
+
+afterEach(async () => {
+  for (const node of driven) node.end()
+  await Promise.all(driven.splice(0).map((node) => node.ended))
+})
+
+test('a broadcast and its reply pass between two driven nodes', async () => {
+  const [a, b, opened] = await pair()
+  const args = [
+    { t: 'str', v: 'hello' },
+    { t: 'float', hex: '3ff0000000000000' },
+  ]
+  const sent = await b.request('send', { args })
+  const event = await a.line(({ ev }) => ev === 'message')
+  expect(event).toMatchObject({
+    id: sent['id'],
+    sender: { t: 'str', v: opened['id'] },
+    packets: { t: 'array', v: [{ t: 'int', v: '0' }, ...args] },
+  })
+  expect(await a.request('reply', { args: [{ t: 'nil' }] })).toMatchObject({ ok: true })
+  const reply = await b.line(({ ev }) => ev === 'message')
+  expect(reply['packets']).toEqual({ t: 'array', v: [{ t: 'int', v: '2' }, { t: 'nil' }] })
+})
+
+test('a node that does not listen has no address and no port', async () => {
+  const [, , opened] = await pair()
+  expect(opened).toMatchObject({ addresses: [], port: null })
+})
+
+test('status and peers tell of the neighbour', async () => {
+  const [a, b, opened] = await pair()
+  expect(await a.request('peers')).toMatchObject({ peers: [opened['id']], awaiting: 0 })
+  expect(await b.request('status')).toMatchObject({
+    status: 'Nominal',
+    peers: [{ outgoing: true, old: false }],
+  })
+})
+
+test('a second listen is refused, and a kind that is not built says so', async () => {
+  const [a] = await pair()
+  expect(await a.request('listen')).toMatchObject({ ok: false, code: 'P2P_ALREADY_LISTENING' })
+  expect(await start().request('listen', { kind: 'chord' })).toMatchObject({
+    ok: false,
+    code: 'P2P_WRONG_KIND',
+  })
+})
+
+test('a dial to a closed port is answered with its code', async () => {
+  const [a, b] = await pair()
+  const { addresses } = (await a.request('status'))['report'] as { addresses: readonly string[] }
+  await a.request('close')
+  const refused = await b.request('connect', { address: addresses[0], timeoutMs: 5_000 })
+  expect(refused).toMatchObject({ ok: false, code: 'P2P_CONNECTION_REFUSED' })
+})
+
+test('a whisper to nobody is refused with a code', async () => {
+  const [a] = await pair()
+  expect(await a.request('whisper', { peer: 'nobody', args: [] })).toMatchObject({
+    ok: false,
+    code: 'P2P_NOT_CONNECTED',
+  })
+})
