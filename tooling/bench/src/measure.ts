@@ -28,7 +28,7 @@ export function measure(
   const batches = new Map(subjects.map((subject) => [subject, warmUp(subject, options.roundMs)]))
   for (let round = 0; round < options.rounds; round++) {
     for (const [subject, batch] of batches) {
-      const perSecond = runRound(subject, batch)
+      const perSecond = (batch * 1000) / Math.max(runRound(subject, batch), 0.001)
       best.set(subject.name, Math.max(best.get(subject.name) ?? 0, perSecond))
     }
   }
@@ -37,21 +37,18 @@ export function measure(
 
 /** Lets the compiler settle; returns how many operations fill one round. */
 function warmUp(subject: Subject, roundMs: number): number {
-  let batch = 1
-  for (;;) {
-    const perSecond = runRound(subject, batch)
-    const enough = Math.max(1, Math.round((perSecond * roundMs) / 1000))
-    if (batch >= enough / 2) return enough
-    batch = Math.min(batch * 4, enough)
+  for (let batch = 1; ; batch *= 2) {
+    const ms = runRound(subject, batch)
+    // A clock may be as coarse as a tenth of a millisecond: only a filled round tells the speed.
+    if (ms >= roundMs / 2) return Math.max(1, Math.round((batch * roundMs) / ms))
   }
 }
 
-function runRound(subject: Subject, batch: number): number {
-  const { run } = subject
+/** Milliseconds that the batch takes. */
+function runRound({ run }: Subject, batch: number): number {
   const start = performance.now()
   for (let i = 0; i < batch; i++) sink = run()
-  const seconds = (performance.now() - start) / 1000
-  return batch / Math.max(seconds, 1e-9)
+  return performance.now() - start
 }
 
 /** For callers that want to be sure that the work was done. */

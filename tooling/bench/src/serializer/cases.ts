@@ -1,6 +1,4 @@
 /** What is serialized: one message per case, as a node would send it. */
-import { randomBytes } from 'node:crypto'
-
 export interface WireFields {
   readonly type: number
   readonly sender: string
@@ -24,7 +22,7 @@ const message = (data: unknown): WireFields => ({
 
 const bytes = (name: string, count: number): Case => ({
   name,
-  fields: message(new Uint8Array(randomBytes(count))),
+  fields: message(crypto.getRandomValues(new Uint8Array(count))),
 })
 
 /** Twenty fields of the kinds that applications send. */

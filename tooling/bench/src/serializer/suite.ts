@@ -2,22 +2,16 @@
  * Encode + frame, and deframe + verify + decode, of one message: ours beside js2p, the usual msgpack
  * packages, and the least work that any JavaScript code could do (limit-contender.ts).
  */
-import { createMessage, decodeFrame, encodeFrame, fromHex, toHex } from '@p2p/serializer'
-import type { Value } from '@p2p/serializer'
+import { fromHex, toHex } from '@p2p/serializer'
 import type { Figure, Report, Suite } from '../figure.ts'
 import { measure } from '../measure.ts'
+import { measureInBrowser } from './browser.ts'
 import { cases } from './cases.ts'
 import type { Case } from './cases.ts'
 import type { Contender } from './contender.ts'
 import { foreignContenders } from './foreign-contenders.ts'
 import { limitContender } from './limit-contender.ts'
-
-const ours: Contender = {
-  name: 'p2p',
-  takes: 'Uint8Array',
-  encode: (fields) => encodeFrame(createMessage({ ...fields, payload: fields.payload as Value[] })),
-  decode: (frame) => decodeFrame(frame).payload[1],
-}
+import { ours } from './our-contender.ts'
 
 const options = { rounds: 150, roundMs: 3 }
 
@@ -30,6 +24,7 @@ export const serializerSuite: Suite = {
       checkSameMeaning(item, contenders)
       measureCase(item, contenders, report)
     }
+    await measureInBrowser(report, note)
   },
 }
 
