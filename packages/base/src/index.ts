@@ -54,3 +54,5 @@ export type {
   ShellCommand,
   WaitOptions,
 } from './node-shell.ts'
+export { examine } from './doctor.ts'
+export type { DoctorReport, DoctorStep, DoctorStepName } from './doctor.ts'
