@@ -1,6 +1,7 @@
 /**
  * Frames of messages, made once however many links they go to: plain, and per compression method. A
- * message that came plain is passed on in the frame it came in: whoever wrote it has tried. Nothing has to be cleaned up: a frame lives as long as its message.
+ * message that came plain is passed on in the frame it came in: whoever wrote it has tried. Only the
+ * frames of the latest message are kept: its copies for all links are made one after the other.
  */
 import { checksumBytes, encodeFrame, frameHeaderBytes, offeredMethods } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
@@ -22,12 +23,13 @@ const probeBytes = 256
 const randomValues = 150
 
 interface Frames {
+  readonly message: WireMessage
   plain: Uint8Array | undefined
   readonly byMethod: Map<number, Uint8Array>
 }
 
 export class FrameCache {
-  readonly #framesByMessage = new WeakMap<WireMessage, Frames>()
+  #latest: Frames | undefined
 
   /** The shorter of the plain and the compressed frame; plain when no method was agreed. */
   frame(message: WireMessage, method: number | undefined): Uint8Array {
@@ -61,12 +63,10 @@ export class FrameCache {
   }
 
   #frames(message: WireMessage): Frames {
-    let frames = this.#framesByMessage.get(message)
-    if (frames === undefined) {
-      frames = { plain: undefined, byMethod: new Map() }
-      this.#framesByMessage.set(message, frames)
+    if (this.#latest?.message !== message) {
+      this.#latest = { message, plain: undefined, byMethod: new Map() }
     }
-    return frames
+    return this.#latest
   }
 }
 
