@@ -2,6 +2,7 @@
 import { createServer } from 'node:net'
 import { NodeProcess } from './node-process.ts'
 import type { NodeProgram } from './node-process.ts'
+import { p2pProgram } from './programs.ts'
 
 export type ProgramName = 'p2p' | 'js2p' | 'py2p'
 export type Programs = ReadonlyMap<ProgramName, NodeProgram>
@@ -19,7 +20,10 @@ export class Lab {
     name: ProgramName,
     listen: Readonly<Record<string, unknown>> = {},
   ): Promise<NodeProcess> {
-    const program = this.#programs.get(name)
+    // Our binary is told the kind of node when it is started; the drivers take it from `listen`.
+    const kind = listen['kind']
+    const isOther = name === 'p2p' && typeof kind === 'string'
+    const program = isOther ? p2pProgram(kind) : this.#programs.get(name)
     if (program === undefined) throw new Error(`${name} is not available`)
     const node = new NodeProcess(program)
     this.#nodes.push(node)

@@ -59,7 +59,7 @@ type Scenario = (programs: Programs, side: Side, checks: Checks) => Promise<void
 
 const networks = ['mesh', 'sync', 'chord'] as const
 /** Networks our node speaks. The others run between the foreign programs only. */
-const ownNetworks: ReadonlySet<string> = new Set(['mesh'])
+const ownNetworks: ReadonlySet<string> = new Set(['mesh', 'sync'])
 
 function scenariosOf({ network, dialler }: Side): ReadonlyMap<string, Scenario> {
   if (network === 'sync') return new Map([['dictionary', runDictionary]])

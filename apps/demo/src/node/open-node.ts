@@ -1,14 +1,56 @@
 /** Opens a node of the kind that was asked for. */
 import { MeshNode } from '@p2p/mesh'
 import type { MeshNodeOptions } from '@p2p/mesh'
+import { LevelStore, SyncNode } from '@p2p/sync'
 import type { Kind } from './kind-names.ts'
 import { LineError } from './line-error.ts'
 
-export async function openNode(kind: Kind, options: MeshNodeOptions): Promise<MeshNode> {
+/** What every kind of node can do. */
+export type AnyNode = Pick<
+  MeshNode,
+  | 'id'
+  | 'addresses'
+  | 'peers'
+  | 'connect'
+  | 'disconnect'
+  | 'broadcast'
+  | 'whisper'
+  | 'send'
+  | 'requestPeers'
+  | 'on'
+  | 'report'
+  | 'close'
+>
+
+export interface OpenOptions extends MeshNodeOptions {
+  readonly leasing?: boolean
+}
+
+export interface OpenedNode {
+  readonly node: AnyNode
+  readonly closeStore?: () => Promise<void>
+}
+
+/** @param storeFolder where the node keeps what should outlive the process; none: nowhere */
+export async function openNode(
+  kind: Kind,
+  options: OpenOptions,
+  storeFolder?: string,
+): Promise<OpenedNode> {
+  if (storeFolder === undefined) return { node: await openKind(kind, options) }
+  // Loaded on demand: it is native code, and most nodes keep nothing.
+  const { ClassicLevel } = await import('classic-level')
+  const store = new LevelStore(new ClassicLevel<string, Uint8Array>(storeFolder))
+  return { node: await openKind(kind, { ...options, store }), closeStore: () => store.close() }
+}
+
+async function openKind(kind: Kind, options: OpenOptions): Promise<AnyNode> {
+  const { leasing, ...meshOptions } = options
   switch (kind) {
     case 'mesh':
-      return MeshNode.open(options)
+      return MeshNode.open(meshOptions)
     case 'sync':
+      return SyncNode.open({ ...meshOptions, ...(leasing === undefined ? {} : { leasing }) })
     case 'chord':
     case 'p2py':
       throw new LineError('P2P_KIND_NOT_BUILT', `${kind} nodes are not built yet`)

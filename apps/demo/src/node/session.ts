@@ -2,8 +2,11 @@
  * What one `p2p node` process holds: its node, once `listen` came, and the messages a `reply` can
  * name. Reports what the node does as events.
  */
-import type { MeshNode, ReceivedMessage } from '@p2p/mesh'
+import type { ReceivedMessage } from '@p2p/mesh'
+import { SyncNode } from '@p2p/sync'
 import { describeFailure, LineError } from './line-error.ts'
+import type { AnyNode } from './open-node.ts'
+import { keyToTagged, ownerToTagged } from './operations/dictionary.ts'
 import type { Kind } from './kind-names.ts'
 import { valueToTagged } from './tagged-value.ts'
 
@@ -14,7 +17,8 @@ export class Session {
   readonly kind: Kind
   readonly #write: (line: object) => void
   readonly #repliable = new Map<string, ReceivedMessage>()
-  #node: MeshNode | undefined
+  #node: AnyNode | undefined
+  #closeStore: (() => Promise<void>) | undefined
 
   constructor(kind: Kind, write: (line: object) => void) {
     this.kind = kind
@@ -22,10 +26,17 @@ export class Session {
   }
 
   /** The node. Before `listen` there is none. */
-  get node(): MeshNode {
+  get node(): AnyNode {
     if (this.#node === undefined)
       throw new LineError('P2P_NOT_LISTENING', 'there is no node: the first command is listen')
     return this.#node
+  }
+
+  /** The node, as one that holds a dictionary. */
+  get dictionary(): SyncNode {
+    const { node } = this
+    if (node instanceof SyncNode) return node
+    throw new LineError('P2P_WRONG_KIND', `a ${this.kind} node has no dictionary`)
   }
 
   get isOpen(): boolean {
@@ -37,8 +48,10 @@ export class Session {
   }
 
   /** Takes a node that has just been opened and reports its events from now on. */
-  adopt(node: MeshNode): void {
+  adopt(node: AnyNode, closeStore?: () => Promise<void>): void {
     this.#node = node
+    this.#closeStore = closeStore
+    if (node instanceof SyncNode) this.#watchDictionary(node)
     node.on('connect', () => this.emit('connect'))
     node.on('peer:join', (peer) =>
       this.emit('peer_join', { id: peer.id, address: peer.address ?? null }),
@@ -65,6 +78,26 @@ export class Session {
     this.#node = undefined
     this.#repliable.clear()
     await node?.close()
+    await this.#closeStore?.()
+  }
+
+  #watchDictionary(node: SyncNode): void {
+    node.on('update', ({ key, value, meta }) =>
+      this.emit('update', {
+        key: keyToTagged(key),
+        value: valueToTagged(value),
+        owner: ownerToTagged(meta.owner),
+        timestamp: valueToTagged(meta.timestamp),
+      }),
+    )
+    node.on('delete', ({ key }) => this.emit('delete', { key: keyToTagged(key) }))
+    node.on('conflict', ({ key, lost, won }) =>
+      this.emit('conflict', {
+        key: keyToTagged(key),
+        lost: valueToTagged(lost.value ?? null),
+        won: valueToTagged(won?.value ?? null),
+      }),
+    )
   }
 
   #take(message: ReceivedMessage): void {

@@ -26,6 +26,10 @@ export interface ListenFields {
   /** Host and port that others are told to dial. */
   readonly out_addr?: readonly [string, number] | undefined
   readonly limits?: Readonly<Record<string, number>> | undefined
+  /** Whether a sync node leases its keys; on by default. */
+  readonly leasing?: boolean | undefined
+  /** Folder in which the node keeps what should outlive the process. */
+  readonly store?: string | undefined
 }
 
 const addressList = z.union([z.string(), z.array(z.string())])
@@ -41,6 +45,8 @@ const listenFields: z.ZodMiniType<ListenFields> = z.object({
   compression: z.optional(z.array(z.int())),
   out_addr: z.optional(z.tuple([z.string(), z.int()])),
   limits: z.optional(z.record(z.string(), z.number())),
+  leasing: z.optional(z.boolean()),
+  store: z.optional(z.string()),
 })
 
 /** Opens the node; the fields are those of the `listen` command. */
@@ -50,7 +56,7 @@ export async function listen(session: Session, fields: ListenFields): Promise<Fi
   if (fields.kind !== undefined && fields.kind !== session.kind)
     throw new LineError('P2P_WRONG_KIND', `this process runs a ${session.kind} node`)
   const scheme = schemes[encryption]
-  const node = await openNode(session.kind, {
+  const nodeOptions = {
     listen: fields.listen ?? `${scheme}://${fields.host ?? '127.0.0.1'}:${fields.port ?? 0}`,
     ...(fields.connect === undefined ? {} : { connect: fields.connect }),
     subnet,
@@ -59,14 +65,18 @@ export async function listen(session: Session, fields: ListenFields): Promise<Fi
       ? {}
       : { advertise: `${scheme}://${fields.out_addr[0]}:${fields.out_addr[1]}` }),
     ...(fields.limits === undefined ? {} : { limits: fields.limits }),
-  })
-  session.adopt(node)
+    ...(fields.leasing === undefined ? {} : { leasing: fields.leasing }),
+  }
+  const { node, closeStore } = await openNode(session.kind, nodeOptions, fields.store)
+  session.adopt(node, closeStore)
   const [first] = node.addresses
+  // A sync network says in its name whether keys are leased.
+  const suffix = session.kind === 'sync' ? (fields.leasing === false ? '0' : '1') : ''
   return {
     id: node.id,
     port: first === undefined ? null : Number(new URL(first).port),
     addresses: node.addresses,
-    protocol: networkId({ subnet, encryption }),
+    protocol: networkId({ subnet: subnet + suffix, encryption }),
     compression: compression ?? offeredMethods,
     version: '0.7',
   }
