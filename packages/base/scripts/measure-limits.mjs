@@ -59,8 +59,8 @@ if (process.argv[2] === 'victim') {
     }
   })
 } else {
-  await attacks()
   await cycles()
+  await attacks()
 }
 
 async function withVictim(name, attack) {
@@ -73,6 +73,8 @@ async function withVictim(name, attack) {
     new Promise((resolve) => {
       const socket = connect({ host: '127.0.0.1', port }, () => resolve(socket))
       socket.on('error', () => undefined)
+      // Only who reads hears of the end.
+      socket.resume()
       sockets.push(socket)
     })
   await attack(dial, address)
@@ -165,6 +167,7 @@ async function cycles() {
     const node = await openNode()
     await node.close()
     if (cycle % 100 !== 0) continue
+    await pause(50)
     globalThis.gc?.()
     used.push(process.memoryUsage().heapUsed)
   }
