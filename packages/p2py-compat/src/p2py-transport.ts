@@ -2,13 +2,14 @@
  * The transport of a p2py node: TCP, bound before the node exists (its address is its identity, so the
  * port has to be known first), and with a rendezvous server a way through NATs when a dial fails.
  */
-import { isP2pError, type Link, type Listener, type Transport } from '@p2p/base'
+import { P2pError } from '@p2p/base'
+import type { Link, Listener, Transport } from '@p2p/base'
 import { TcpTransport } from '@p2p/base/tcp'
 import { urlToAddress, type NodeAddress } from './protocol/node-address.ts'
 import { RendezvousClient } from './punch/rendezvous-client.ts'
 
-/** With a way around, a direct dial gets only this part of its time. */
-const directShare = 0.4
+/** A direct dial that takes longer gets company: the way through the rendezvous server. */
+const headStartMs = 300
 
 export class P2pyTransport implements Transport {
   readonly schemes = ['tcp'] as const
@@ -58,12 +59,17 @@ export class P2pyTransport implements Transport {
     const rendezvous = this.#rendezvous
     const target = urlToAddress(address)
     if (rendezvous === undefined || target === undefined) return this.#tcp.dial(address, options)
+    const direct = this.#tcp.dial(address, options)
+    const cancel = new AbortController()
+    const around = startLater(direct, cancel.signal, (cause) => rendezvous.reach(target, cause))
     try {
-      const timeoutMs = options.timeoutMs * directShare
-      return await this.#tcp.dial(address, { ...options, timeoutMs })
+      const link = await Promise.any([direct, around])
+      cancel.abort()
+      for (const other of [direct, around]) void destroyUnless(link, other)
+      return link
     } catch (error) {
-      if (options.signal?.aborted === true || !isP2pError(error)) throw error
-      return rendezvous.reach(target, error)
+      const [first, second]: unknown[] = error instanceof AggregateError ? error.errors : [error]
+      throw second ?? first
     }
   }
 
@@ -75,5 +81,46 @@ export class P2pyTransport implements Transport {
   #accept(link: Link): void {
     if (this.#onLink === undefined) this.#early.push(link)
     else this.#onLink(link)
+  }
+}
+
+/** Starts the second way when the first has failed, or takes long. */
+async function startLater(
+  first: Promise<Link>,
+  signal: AbortSignal,
+  start: (cause: unknown) => Promise<Link>,
+): Promise<Link> {
+  let cause: unknown
+  let isReached = false
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, headStartMs)
+    const skip = (): void => {
+      clearTimeout(timer)
+      resolve()
+    }
+    signal.addEventListener('abort', skip, { once: true })
+    first.then(
+      () => {
+        isReached = true
+        skip()
+      },
+      (error: unknown) => {
+        cause = error
+        skip()
+      },
+    )
+  })
+  if (isReached || signal.aborted)
+    throw new P2pError('P2P_CANCELLED', 'there is a direct connection')
+  return start(cause)
+}
+
+/** A link that comes in although another one is used already is not needed. */
+async function destroyUnless(used: Link, pending: Promise<Link>): Promise<void> {
+  try {
+    const link = await pending
+    if (link !== used) link.destroy()
+  } catch {
+    // That way did not work; the other one did.
   }
 }

@@ -7,7 +7,7 @@
  * keeps one outside port for all destinations.
  */
 import { connect, type Socket } from 'node:net'
-import { P2pError, type Link } from '@p2p/base'
+import { P2pError, type Link, type LinkEvents } from '@p2p/base'
 import { SocketLink } from '@p2p/base/tcp'
 import type { PyValue } from '../pickle/values.ts'
 import {
@@ -327,7 +327,7 @@ export class RendezvousClient {
     this.#punches -= 1
     if (socket === undefined) return relayLink
     this.#relays.delete(token)
-    return new SocketLink({ transport: 'tcp', remote: addressToUrl(peer), socket })
+    return new PunchedLink({ transport: 'tcp', remote: addressToUrl(peer), socket })
   }
 
   #openRelay(remote: string, token: string): RelayLink {
@@ -368,6 +368,14 @@ export class RendezvousClient {
       }, this.#reconnectMs)
       this.#reconnectMs = Math.min(this.#reconnectMs * 2, maxReconnectMs)
     }
+  }
+}
+
+/** The socket was paused when it won, so that nothing is lost before the link has an owner. */
+class PunchedLink extends SocketLink {
+  override attach(events: LinkEvents): void {
+    super.attach(events)
+    this.resume()
   }
 }
 
