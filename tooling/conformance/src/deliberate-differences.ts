@@ -14,6 +14,7 @@ export interface DeliberateDifference {
 }
 
 export type DifferenceName =
+  | 'p2py-variants-meet'
   | 'message-header-types'
   | 'packs-as-py2p'
   | 'reads-as-py2p'
@@ -34,6 +35,12 @@ export type DifferenceName =
   | 'survives-bad-writes'
 
 export const deliberateDifferences: Readonly<Record<DifferenceName, DeliberateDifference>> = {
+  'p2py-variants-meet': {
+    references: 'p2py with the "keep" flag takes the first message of one without for the flag',
+    rule: 'a first value that is no bool is a message; both variants are understood',
+    reason: 'nodes of both releases can be in one network through us',
+    source: 'p2py 2',
+  },
   'message-header-types': {
     references: 'any value is taken as type, sender and time; handlers raise, or ignore it',
     rule: 'a message has an integer type and time and a text or bytes sender; others are refused by code',

@@ -270,9 +270,8 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
         break
       }
       case 'message':
-        if (unit.requestId === undefined || !this.#takeResponse(unit.requestId, unit.message)) {
-          this.#onMessage(peer, unit.message)
-        }
+        if (unit.requestId === undefined) this.#onMessage(peer, unit.message)
+        else this.#takeResponse(unit.requestId, unit.message)
         break
       case 'request':
         if (this.#mayTalk(peer, unit.envelope.contents.type)) this.#onRequest(peer, unit.envelope)
@@ -280,14 +279,14 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     }
   }
 
-  #takeResponse(requestId: string, message: Response): boolean {
+  /** An answer nobody waits for (any more) is dropped; p2py takes it for a message. */
+  #takeResponse(requestId: string, message: Response): void {
     const fields = new Map(message.fields)
     fields.delete('request_id')
     const response = { ...message, fields }
     const command = this.#requests.end(requestId)
-    if (command === undefined) return this.#reach.onResponse(requestId, response)
-    this.#done(command, response)
-    return true
+    if (command === undefined) this.#reach.onResponse(requestId, response)
+    else this.#done(command, response)
   }
 
   #onMessage(peer: ReadyLink, message: Response): void {

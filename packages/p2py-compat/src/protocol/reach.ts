@@ -128,18 +128,17 @@ export class Reach {
     }
   }
 
-  /** Takes the answer to a search; false when the id belongs to no search. */
-  onResponse(requestId: string, message: Response): boolean {
+  /** Takes the answer to a search, if it is one. */
+  onResponse(requestId: string, message: Response): void {
     const uuid = this.#searchIds.get(requestId)
     const search = uuid === undefined ? undefined : this.#searches.get(uuid)
-    if (search === undefined) return false
+    if (search === undefined) return
     const answer = readUuidAddressResponse(message)
-    if (answer === undefined || answer.uuid !== search.uuid) return true
+    if (answer === undefined || answer.uuid !== search.uuid) return
     this.#endSearch(search)
     for (const task of search.tasks) {
       this.#beginAddress(answer.address, { task, uuid: answer.uuid, isSearched: true })
     }
-    return true
   }
 
   /** False when the deadline belongs to somebody else. */

@@ -36,6 +36,7 @@ import {
   probePortKey,
   readInitRequest,
   readRelay,
+  register,
   rendezvousTypes,
   yourAddress,
   type Endpoints,
@@ -217,6 +218,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
       case rendezvousTypes.register:
         client.isIndependent = message.data === true
         if (client.info !== undefined) this.#enter(client, client.info)
+        this.#sendMessage(client, register(client.isIndependent)) // says that it may be asked for now
         break
       case rendezvousTypes.relay:
       case rendezvousTypes.relayEnd:

@@ -68,6 +68,7 @@ export class RendezvousClient {
   #reconnectMs = firstReconnectMs
   #reconnectTimer: ReturnType<typeof setTimeout> | undefined
   #punches = 0
+  #onRegistered: () => void = () => undefined
 
   private constructor(options: RendezvousClientOptions) {
     this.#options = options
@@ -128,12 +129,25 @@ export class RendezvousClient {
     this.#roundTripMs = performance.now() - startMs
     const { seenAs, probePort } = await this.#introduce(socket)
     const isIndependent = await this.#probe(seenAs, probePort)
-    this.#say(register(isIndependent))
+    await this.#confirmRegistration(isIndependent)
     this.#state = 'registered'
     this.#reconnectMs = firstReconnectMs
   }
 
-  /** From the port used before if there is one: others may know it. */
+  #confirmRegistration(isIndependent: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error('the server does not confirm'))
+      }, answerTimeoutMs)
+      this.#onRegistered = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#say(register(isIndependent))
+    })
+  }
+
+  /** From a port that is free; a few are tried. */
   async #connectFromOwnPort(): Promise<Socket> {
     let lastError: unknown
     for (let tries = 0; tries < portTries; tries += 1) {
@@ -255,6 +269,9 @@ export class RendezvousClient {
       return
     }
     switch (message.type) {
+      case rendezvousTypes.register:
+        this.#onRegistered()
+        break
       case rendezvousTypes.init: {
         const introduction = readIntroduction(message)
         if (introduction !== undefined && this.#punches < maxPunches)
