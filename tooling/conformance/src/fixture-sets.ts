@@ -14,7 +14,6 @@ import { p2pyMalformed } from './sets/p2py-malformed.ts'
 import { p2pyTranscripts } from './sets/p2py-transcripts.ts'
 import { syncLease } from './sets/sync-lease.ts'
 import { syncSteps } from './sets/sync-steps.ts'
-import { p2pyFrames, p2pyMalformed, p2pyTranscripts } from './sets/p2py.ts'
 import { transcripts } from './sets/transcripts.ts'
 
 export const fixtureSets: readonly FixtureSet[] = [
