@@ -49,6 +49,8 @@ if (process.argv[2] === 'victim') {
   process.send({ address: node.addresses[0], rss: process.memoryUsage().rss })
   let peak = 0
   setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 5)
+  // Nothing is left behind when the measuring process is stopped.
+  process.on('disconnect', () => process.exit())
   process.on('message', async (what) => {
     if (what === 'report') process.send({ peak, links: node.report().links.length })
     else {
