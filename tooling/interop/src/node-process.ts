@@ -58,7 +58,7 @@ const listenFields = z.looseObject({ id: z.string(), addresses: z.array(z.string
 /** How long a command or an event may take before the wait fails. */
 const defaultTimeoutMs = 15_000
 /** How long a process may take to end after its stdin was closed, before it is killed. */
-const exitTimeoutMs = 5_000
+const exitTimeoutMs = 20_000
 
 export interface WaitOptions {
   readonly timeoutMs?: number | undefined

@@ -13,6 +13,8 @@ import type { Tagged } from '../tagged.ts'
 const methods = { zlib: 19, gzip: 17 } as const
 
 const burstCount = 1_000
+/** js2p needs seconds for a burst on an idle machine, and far more on a busy one. */
+const burstTimeoutMs = 60_000
 
 /** Values every program keeps apart. */
 const plainValues: readonly Tagged[] = [
@@ -142,7 +144,9 @@ export async function runBursts(programs: Programs, side: Side, checks: Checks):
         const started = performance.now()
         // Sizes run through all remainders of py2p's read size; noise, so that they stay what they are.
         const sizes = Array.from({ length: burstCount }, (_, index) => 40 + ((index * 37) % 1_100))
-        const sent = sizes.map((size) => expectBroadcast(from, [to], [bytes(randomBytes(size))]))
+        const sent = sizes.map((size) =>
+          expectBroadcast(from, [to], [bytes(randomBytes(size))], burstTimeoutMs),
+        )
         await Promise.all(sent)
         expectThat(duplicateTitles(to).length === 0, 'some came twice')
         return `${(performance.now() - started).toFixed(0)} ms`
