@@ -1,0 +1,33 @@
+import { expect, test } from '@jest/globals'
+import { MessageQueue } from '../src/message-queue.ts'
+
+const message = (name: number, byteLength = 1): { name: number; byteLength: number } => ({
+  name,
+  byteLength,
+})
+
+test('messages come out in the order they went in, also after many', () => {
+  const queue = new MessageQueue<ReturnType<typeof message>>({ maxMessages: 500, maxBytes: 500 })
+  let next = 0
+  for (let name = 0; name < 1_000; name += 1) {
+    queue.push(message(name))
+    if (name % 3 === 0) continue
+    expect(queue.take()?.name).toBe(next)
+    next += 1
+  }
+  expect(queue.size).toBe(1_000 - next)
+  expect(queue.dropped).toBe(0)
+})
+
+test('at the limit the oldest is dropped and counted, by number and by bytes', () => {
+  const queue = new MessageQueue<ReturnType<typeof message>>({ maxMessages: 3, maxBytes: 10 })
+  for (const name of [1, 2, 3]) queue.push(message(name))
+  expect(queue.dropped).toBe(0)
+  queue.push(message(4))
+  expect(queue.take()?.name).toBe(2)
+  queue.push(message(5, 9))
+  expect(queue.dropped).toBe(2)
+  expect([queue.take()?.name, queue.take()?.name, queue.take()]).toEqual([4, 5, undefined])
+  queue.push(message(6, 99))
+  expect(queue.take()?.name).toBe(6)
+})
