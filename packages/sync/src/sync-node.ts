@@ -5,7 +5,8 @@
  *             ├─ Dictionary    the Map-like face of the replica
  *             └─ ReplicaStore  keeps the replica, if a store is given
  *
- * All three work on one SyncMachine (protocol/sync.ts).
+ * All three work on one SyncMachine (protocol/sync.ts). Longer than other files, because it is the whole
+ * public surface with its documentation; the methods pass on and do no work.
  */
 import { Emitter, P2pError } from '@p2p/base'
 import type { ListenOptions, PeerInfo, WaitOptions } from '@p2p/base'

@@ -11,6 +11,9 @@
  * A write in our own name that we did not make is a forgery. Refusing it would leave us alone with
  * our view, so it is taken in like any other write, and what it replaced is written again.
  *
+ * Longer than other files, because every path of a write, in and out, meets here; what each of them
+ * decides has its own file.
+ *
  * Source: spec/sync.md; design.md §6.
  */
 import type { Machine, Now, Peer } from '@p2p/base'
