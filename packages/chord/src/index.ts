@@ -1,2 +1,27 @@
-// @p2p/chord is not built yet: this package exports nothing.
-export {}
+export { hashTableNamed, hashTables, slotNamed, slotsOf } from './protocol/hash-tables.ts'
+export type { HashTable, Slot } from './protocol/hash-tables.ts'
+export {
+  deltaPayload,
+  metaPayload,
+  noticePayload,
+  readMessage,
+  removalPayload,
+  retrievePayload,
+  retrievedPayload,
+  storePayload,
+} from './protocol/messages.ts'
+export type { ChordMessage } from './protocol/messages.ts'
+export { Read } from './protocol/read.ts'
+export type { Answer, Question, ReadOptions, ReadResult } from './protocol/read.ts'
+export { clockwiseDistance, nodePosition, ringSize, toPosition } from './protocol/ring.ts'
+export type { Position } from './protocol/ring.ts'
+export { SlotStore, defaultSlotStoreLimits, isInArc } from './protocol/slot-store.ts'
+export type { Arc, PutResult, SlotStoreLimits, StoredSlot } from './protocol/slot-store.ts'
+export { StoringNodes } from './protocol/storing-nodes.ts'
+export type { StoringNode } from './protocol/storing-nodes.ts'
+export { VersionClock, compareVersions } from './protocol/version.ts'
+export type { Version } from './protocol/version.ts'
+export { countVotes, isSameValue, majority, majorityOf } from './protocol/vote.ts'
+export type { Candidate } from './protocol/vote.ts'
+export { PendingWrite } from './protocol/write.ts'
+export type { TableHolders, WriteState } from './protocol/write.ts'

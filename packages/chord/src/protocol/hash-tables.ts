@@ -16,6 +16,7 @@
  */
 import {
   bytesToInteger,
+  decodeBase58Integer,
   encodeBase58Integer,
   sha1,
   sha224,
@@ -59,4 +60,24 @@ export function slotsOf(key: Uint8Array): readonly Slot[] {
 /** Narrows a table name that a peer sent; undefined for any other name. */
 export function hashTableNamed(name: string): HashTable | undefined {
   return hashTables.find((table) => table === name)
+}
+
+/** Digits of the largest integer of a table, 2^512 − 1; nothing longer is decoded. */
+const maxSlotTextLength = 88
+
+/**
+ * The slot that a peer names. Undefined when the text is no base58 integer or too large for the
+ * table; py2p closes the link over such a store. Leading zeros are taken off, so one slot has one name.
+ */
+export function slotNamed(table: HashTable, text: string): Slot | undefined {
+  if (text.length === 0 || text.length > maxSlotTextLength) return undefined
+  let integer: bigint
+  try {
+    integer = decodeBase58Integer(text)
+  } catch {
+    return undefined
+  }
+  const bits = table === 'sha512' ? 512 : ringBits
+  if (integer >> BigInt(bits) !== 0n) return undefined
+  return { table, slotText: encodeBase58Integer(integer), position: toPosition(integer) }
 }

@@ -25,7 +25,16 @@ interface Ring {
   /** For each key the node found: 0 is self, n is peers[n-1], null is nobody. */
   readonly find: readonly (number | null)[]
 }
-type Recorded = Hashes | Distance | Ring
+interface Dump {
+  readonly kind: 'dump'
+  readonly name: string
+  readonly start: string
+  readonly end: string
+  /** Slots by table. */
+  readonly data: Readonly<Record<string, readonly string[]>>
+  readonly dumped: Readonly<Record<string, readonly string[]>>
+}
+type Recorded = Hashes | Distance | Ring | Dump
 
 const file: { readonly cases: readonly Recorded[] } = JSON.parse(
   readFileSync(new URL('./chord.json', import.meta.url), 'utf8'),

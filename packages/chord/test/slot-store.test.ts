@@ -1,0 +1,90 @@
+import { expect, test } from '@jest/globals'
+import { encodeBase58Integer, encodeValue } from '@p2p/serializer'
+import { hashTables, slotNamed } from '../src/protocol/hash-tables.ts'
+import type { Slot } from '../src/protocol/hash-tables.ts'
+import { toPosition } from '../src/protocol/ring.ts'
+import { SlotStore } from '../src/protocol/slot-store.ts'
+import { recordedCases } from './vectors/recorded.ts'
+
+const slot = (integer: bigint, table: Slot['table'] = 'sha1'): Slot => {
+  const named = slotNamed(table, encodeBase58Integer(integer))
+  if (named === undefined) throw new Error('not a slot')
+  return named
+}
+const value = encodeValue('v')
+const at = (time: number, writer = 'a'): { time: number; writer: string } => ({ time, writer })
+
+test('the slots handed over are those that py2p selects', () => {
+  const dumps = recordedCases('dump')
+  expect(dumps.length).toBe(9)
+  for (const dump of dumps) {
+    const store = new SlotStore()
+    for (const table of hashTables) {
+      for (const hex of dump.data[table] ?? []) {
+        store.put(slot(BigInt(hex), table), { value, version: at(1) })
+      }
+    }
+    const arc = { from: toPosition(BigInt(dump.start)), to: toPosition(BigInt(dump.end)) }
+    const selected = [...store.valuesBetween(arc)]
+    for (const table of hashTables) {
+      const expected = (dump.dumped[table] ?? []).map((hex) => slot(BigInt(hex), table).slotText)
+      const texts = selected.filter((one) => one.table === table).map((one) => one.slotText)
+      expect([dump.name, table, texts.sort()]).toEqual([dump.name, table, expected.sort()])
+    }
+  }
+})
+
+test('a SHA-512 slot is filed under the full number, not under its place', () => {
+  const store = new SlotStore()
+  const [small, large] = [slot(5n, 'sha512'), slot((1n << 384n) + 5n, 'sha512')]
+  expect(small.position).toBe(large.position)
+  store.put(small, { value, version: at(1) })
+  expect(store.get(large)).toBeUndefined()
+})
+
+test('names that are no slot of the table are refused, and one slot has one name', () => {
+  expect(slotNamed('sha1', '0OIl')).toBeUndefined()
+  expect(slotNamed('sha1', '')).toBeUndefined()
+  expect(slotNamed('sha1', 'z'.repeat(89))).toBeUndefined()
+  expect(slotNamed('sha384', encodeBase58Integer(1n << 384n))).toBeUndefined()
+  expect(slotNamed('sha1', '1112')?.slotText).toBe('2')
+})
+
+test('the later version stays, whatever the order of arrival', () => {
+  const [earlier, later] = [
+    { value: encodeValue(1), version: at(7, 'a') },
+    { value: encodeValue(2), version: at(7, 'b') },
+  ]
+  for (const writes of [
+    [earlier, later],
+    [later, earlier],
+  ]) {
+    const store = new SlotStore()
+    for (const write of writes) store.put(slot(1n), write)
+    expect(store.get(slot(1n))?.value).toEqual(encodeValue(2))
+  }
+})
+
+test('a deleted value does not come back with an older copy', () => {
+  const store = new SlotStore()
+  store.put(slot(1n), { value, version: at(1_000) })
+  store.put(slot(1n), { value: undefined, version: at(2_000) })
+  expect(store.put(slot(1n), { value, version: at(1_500) })).toBe('stale')
+  expect([...store.values()]).toEqual([])
+  expect([store.size, store.tombstoneCount, store.valueBytes]).toEqual([0, 1, 0])
+  expect(store.sweep(3 + 86_400)).toBe(1)
+  expect(store.tombstoneCount).toBe(0)
+})
+
+test('at its limits the store keeps what it has, and tombstones give way first', () => {
+  const store = new SlotStore({ maxSlots: 2, maxValueBytes: 2 * value.length })
+  store.put(slot(1n), { value, version: at(1) })
+  store.put(slot(2n), { value: undefined, version: at(1) })
+  expect(store.put(slot(3n), { value, version: at(1) })).toBe('stored')
+  expect(store.tombstoneCount).toBe(0)
+  expect(store.put(slot(4n), { value, version: at(2) })).toBe('full')
+  expect(store.put(slot(1n), { value: encodeValue('longer'), version: at(2) })).toBe('full')
+  expect(store.get(slot(1n))?.value).toEqual(value)
+  store.forget(slot(1n))
+  expect([store.size, store.valueBytes]).toEqual([1, value.length])
+})

@@ -1,0 +1,53 @@
+import { expect, test } from '@jest/globals'
+import { PendingWrite } from '../src/protocol/write.ts'
+
+const tables = ['t1', 't2', 't3', 't4', 't5']
+const begin = (holders: readonly string[]): PendingWrite =>
+  new PendingWrite(tables.map((slotText) => ({ slotText, holders })))
+
+test('a write is acknowledged by owner and two replicas in three tables', () => {
+  const write = begin(['owner', 'r1', 'r2', 'r3', 'r4'])
+  for (const table of ['t1', 't2', 't3']) {
+    expect(write.state).toBe('pending')
+    for (const holder of ['owner', 'r4', 'r2']) write.handleStored(table, holder)
+  }
+  expect(write.state).toBe('acknowledged')
+})
+
+test('replicas without the owner are not enough', () => {
+  const write = begin(['owner', 'r1', 'r2', 'r3', 'r4'])
+  for (const table of tables) {
+    for (const holder of ['r1', 'r2', 'r3', 'r4']) write.handleStored(table, holder)
+  }
+  expect(write.state).toBe('pending')
+  write.handleLost('owner')
+  expect(write.state).toBe('failed')
+})
+
+test('where fewer nodes store than are wanted, all of them must', () => {
+  const write = begin(['owner', 'r1'])
+  for (const table of ['t1', 't2', 't3']) write.handleStored(table, 'owner')
+  expect(write.state).toBe('pending')
+  for (const table of ['t1', 't2', 't3']) write.handleStored(table, 'r1')
+  expect(write.state).toBe('acknowledged')
+})
+
+test('a write fails as soon as three tables cannot be reached', () => {
+  const write = begin(['owner'])
+  write.handleFailed('t1', 'owner')
+  write.handleFailed('t2', 'owner')
+  expect(write.state).toBe('pending')
+  write.handleFailed('t3', 'owner')
+  expect(write.state).toBe('failed')
+  expect(begin([]).state).toBe('failed')
+})
+
+test('the word of a node that was not asked, or gave up, counts for nothing', () => {
+  const write = begin(['owner'])
+  for (const table of tables) {
+    write.handleStored(table, 'stranger')
+    write.handleFailed(table, 'owner')
+    write.handleStored(table, 'owner')
+  }
+  expect(write.state).toBe('failed')
+})
