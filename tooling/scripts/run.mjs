@@ -9,8 +9,17 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const [task = '', ...args] = process.argv.slice(2)
-process.env.TURBO_TELEMETRY_DISABLED = '1'
-process.env.DO_NOT_TRACK = '1'
+
+// Nothing is reported to anybody, and no tool asks for news of itself.
+for (const name of [
+  'TURBO_TELEMETRY_DISABLED',
+  'DO_NOT_TRACK',
+  'TURBO_NO_UPDATE_NOTIFIER',
+  'NO_UPDATE_NOTIFIER',
+]) {
+  process.env[name] = '1'
+}
+process.env.npm_config_update_notifier = 'false'
 
 /** Each task: what to build first (turbo filters), and the commands to run. */
 const tasks = {
@@ -53,6 +62,12 @@ function node(file) {
 
 // Progress goes to stderr: what a task prints on stdout may be read by a program.
 const say = (text) => process.stderr.write(`[p2p] ${text}\n`)
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 20 || (major === 20 && minor < 19)) {
+  say(`Node ${process.versions.node} is too old: 20.19 or later is needed`)
+  process.exit(1)
+}
 
 // npm moves to the root of the project; a path among the arguments means where the caller stands.
 const callersFolder = process.env.INIT_CWD ?? process.cwd()
