@@ -6,7 +6,9 @@
  * lazy ones. A second copy prunes the link it came on. An announced message that does not come
  * within a short while is asked for (missing-messages.ts), which makes that link eager; if it does not come from there
  * either, the next announcer is asked. An announcer that did not deliver is asked last from then
- * on. Announcements wait up to `announceAfterMs` so that many share one frame.
+ * on. Announcements wait a little so that many share one frame, longer at the end of the link that
+ * was dialled: what the other end announced meanwhile need not be announced back, so a lazy link
+ * carries most ids in one direction only.
  *
  * Old neighbours know none of this and send everything to everyone. A copy for one of them is held
  * for a while and dropped when it delivers the message itself first (held-copies.ts). Our own
@@ -41,8 +43,11 @@ import {
   treeFeature,
 } from './tree-control.ts'
 
-/** How long an announcement may wait for others to share its frame. */
-const announceAfterMs = 40
+/**
+ * How long an announcement may wait for others to share its frame: at the end that dialled, and at the
+ * other one, which leaves it the time to cross the link.
+ */
+const announceAfterMs = { dialler: 40, dialled: 140 }
 /** A batch of this many leaves at once. */
 const maxAnnouncementBatch = 64
 /** What a new neighbour is asked for at most: older broadcasts are not taken any more. */
@@ -97,6 +102,8 @@ export class TreeDissemination implements Dissemination {
   readonly #recent: RecentMessages<TreeNeighbour, Tree<TreeNeighbour>>
   readonly #missing: MissingMessages
   readonly #held: HeldCopies
+  /** When the first waiting announcement of all neighbours leaves; undefined after a change. */
+  #announceAtMs: number | undefined
   readonly #compose: TreeDisseminationOptions['compose']
   readonly #wasSeen: TreeDisseminationOptions['wasSeen']
   /** When we first had a neighbour: what was said before is not for us. */
@@ -135,6 +142,7 @@ export class TreeDissemination implements Dissemination {
     const neighbour = this.#neighbours.get(peer.id)
     if (neighbour === undefined) return []
     this.#neighbours.delete(peer.id)
+    this.#announceAtMs = undefined
     this.#trees.forgetNeighbour(neighbour)
     this.#recent.forget(neighbour)
     this.#missing.forgetAnnouncer(neighbour)
@@ -213,6 +221,7 @@ export class TreeDissemination implements Dissemination {
     if (neighbour === undefined || control === undefined || !isTreeNode(from)) return []
     const copies: Copy[] = []
     for (const key of control.announced) this.#noteAnnouncement(key, neighbour, now)
+    if (neighbour.announced.length > 0) this.#dropKnown(neighbour)
     for (const key of control.pruned) this.#notePrune(key, neighbour)
     for (const key of control.wanted) this.#serve(key, neighbour, copies)
     if (control.sinceSeconds > 0) {
@@ -230,6 +239,16 @@ export class TreeDissemination implements Dissemination {
     const entry = this.#recent.get(key)
     if (entry !== undefined) entry.holders.add(neighbour)
     else if (!this.#wasSeen(key)) this.#missing.announce(key, neighbour, now.monoMs)
+  }
+
+  /** Takes back what waits to be announced to a neighbour that turned out to have it. */
+  #dropKnown(neighbour: TreeNeighbour): void {
+    neighbour.announced = neighbour.announced.filter(
+      (key) => this.#recent.get(key)?.holders.has(neighbour) === false,
+    )
+    if (neighbour.announced.length > 0) return
+    neighbour.announceAtMs = Infinity
+    this.#announceAtMs = undefined
   }
 
   #notePrune(key: MessageKey, neighbour: TreeNeighbour): void {
@@ -266,11 +285,16 @@ export class TreeDissemination implements Dissemination {
   }
 
   nextDeadline(): number {
-    let next = Math.min(this.#held.nextDeadline(), this.#missing.nextDeadline())
-    for (const neighbour of this.#neighbours.values()) {
-      if (neighbour.announceAtMs < next) next = neighbour.announceAtMs
+    this.#announceAtMs ??= this.#earliestAnnouncement()
+    return Math.min(this.#announceAtMs, this.#held.nextDeadline(), this.#missing.nextDeadline())
+  }
+
+  #earliestAnnouncement(): number {
+    let earliest = Infinity
+    for (const { announceAtMs } of this.#neighbours.values()) {
+      if (announceAtMs < earliest) earliest = announceAtMs
     }
-    return next
+    return earliest
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -297,7 +321,9 @@ export class TreeDissemination implements Dissemination {
     if (neighbour.announced.length >= maxAnnouncementBatch) {
       copies.push(this.#control(neighbour, 0, now))
     } else if (neighbour.announceAtMs === Infinity) {
-      neighbour.announceAtMs = now.monoMs + announceAfterMs
+      const { dialler, dialled } = announceAfterMs
+      neighbour.announceAtMs = now.monoMs + (neighbour.peer.outgoing ? dialler : dialled)
+      this.#announceAtMs = undefined
     }
   }
 
@@ -312,6 +338,7 @@ export class TreeDissemination implements Dissemination {
     neighbour.announced = []
     neighbour.pruned = []
     neighbour.announceAtMs = Infinity
+    this.#announceAtMs = undefined
     const isAnnouncement = control.wanted.length === 0 && control.pruned.length === 0
     return {
       peer: neighbour.peer.id,

@@ -1,0 +1,95 @@
+import { expect, test } from '@jest/globals'
+import type { Peer } from '@p2p/base'
+import { createMessage, flags, type WireMessage } from '@p2p/serializer'
+import { messageKey, type MessageKey } from '../src/protocol/message-key.ts'
+import { decodeTreeControl, encodeTreeControl } from '../src/protocol/tree-control.ts'
+import { TreeDissemination } from '../src/protocol/tree-dissemination.ts'
+
+const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({
+  monoMs,
+  utcSeconds: 1_500_000_000,
+})
+
+function peer(id: string, outgoing: boolean): Peer {
+  return {
+    id,
+    link: 1,
+    transport: 'tcp',
+    kind: 'ours',
+    outgoing,
+    address: undefined,
+    addresses: [],
+    supports: () => true,
+  }
+}
+
+function whisper(payload: Parameters<typeof createMessage>[0]['payload']): WireMessage {
+  return createMessage({ type: flags.whisper, sender: 'me', time: 1_500_000_000, payload })
+}
+
+function broadcast(text: string): WireMessage {
+  const payload = [flags.broadcast, text]
+  return createMessage({ type: flags.broadcast, sender: 'far', time: 1_500_000_000, payload })
+}
+
+const control = (lists: { announced?: MessageKey[]; pruned?: MessageKey[] }): WireMessage =>
+  whisper(encodeTreeControl({ announced: [], wanted: [], pruned: [], sinceSeconds: 0, ...lists }))
+
+/** A node with one neighbour upstream and one to which the link is lazy. */
+function withLazyNeighbour(isDialler: boolean): {
+  readonly tree: TreeDissemination
+  readonly lazy: Peer
+  readonly announce: (text: string, monoMs: number) => MessageKey
+} {
+  const tree = new TreeDissemination({
+    random: (count) => new Uint8Array(count),
+    compose: whisper,
+    wasSeen: () => false,
+  })
+  const upstream = peer('upstream', true)
+  const lazy = peer('lazy', isDialler)
+  for (const neighbour of [upstream, lazy]) tree.addNeighbour(neighbour, at(0))
+  const announce = (text: string, monoMs: number): MessageKey => {
+    const message = broadcast(text)
+    tree.spread(message, upstream, at(monoMs))
+    return messageKey(message.id)
+  }
+  // The first message travels on the shared tree, the second begins the sender's own.
+  for (const text of ['1', '2']) {
+    tree.handleControl(control({ pruned: [announce(text, 0)] }), lazy, at(0))
+  }
+  return { tree, lazy, announce }
+}
+
+test('the end that dialled announces after 40 ms, the other end after 140 ms', () => {
+  for (const [isDialler, afterMs] of [
+    [true, 40],
+    [false, 140],
+  ] as const) {
+    const { tree, announce } = withLazyNeighbour(isDialler)
+    const key = announce('3', 1_000)
+    expect(tree.nextDeadline()).toBe(1_000 + afterMs)
+    expect(tree.handleDeadline(at(999 + afterMs))).toEqual([])
+    const copies = tree.handleDeadline(at(1_000 + afterMs))
+    expect(copies.map(({ peer: id, priority }) => [id, priority])).toEqual([['lazy', 'announce']])
+    expect(decodeTreeControl(copies[0]?.message.payload ?? [])?.announced).toEqual([key])
+    expect(tree.nextDeadline()).toBe(Infinity)
+  }
+})
+
+test('what a neighbour has announced meanwhile is not announced back, the rest is', () => {
+  const { tree, lazy, announce } = withLazyNeighbour(false)
+  const known = announce('3', 1_000)
+  const news = announce('4', 1_010)
+  tree.handleControl(control({ announced: [known] }), lazy, at(1_050))
+  const [copy] = tree.handleDeadline(at(1_140))
+  expect(decodeTreeControl(copy?.message.payload ?? [])?.announced).toEqual([news])
+})
+
+test('when a neighbour knows everything already, nothing is left to wait for', () => {
+  const { tree, lazy, announce } = withLazyNeighbour(false)
+  const key = announce('3', 1_000)
+  tree.handleControl(control({ announced: [key] }), lazy, at(1_050))
+  expect(tree.nextDeadline()).toBe(Infinity)
+  expect(tree.handleDeadline(at(2_000))).toEqual([])
+})
