@@ -38,7 +38,7 @@ import {
 } from './hello.ts'
 import type { Control, Hello } from './hello.ts'
 import type { NodeLimits } from './limits.ts'
-import type { DialId, LinkId, TransportName } from './link.ts'
+import type { DialId, LinkId, SendPriority, TransportName } from './link.ts'
 import type { Now } from './machine.ts'
 
 /** What a node says about itself on every link of one transport. */
@@ -87,6 +87,9 @@ export type Arrival =
 const maxBytesBeforeHandshake = 65_536
 /** Messages before the handshake that are kept: chord nodes of js2p send their meta first. */
 const maxEarlyMessages = 4
+
+/** Control messages below this go out plain: a peers list loses a third at the price of ten plain ones. */
+const minCompressedControlBytes = 8_192
 
 export class Connection {
   readonly link: LinkId
@@ -210,14 +213,11 @@ export class Connection {
     return this.#plainFrame(createControlPayload(control), now)
   }
 
-  /**
-   * The frame that carries a message to this peer.
-   *
-   * @param isCompressible false for what does not get shorter, such as a list of hashes
-   */
-  encode(message: WireMessage, isCompressible: boolean): Uint8Array {
+  /** The frame that carries a message to this peer; compressed only where that is likely to pay. */
+  encode(message: WireMessage, priority: SendPriority): Uint8Array {
     this.#lastSent = message
-    return this.#sent(this.#frames.frame(message, isCompressible ? this.#method : undefined))
+    const method = mayShrink(message, priority) ? this.#method : undefined
+    return this.#sent(this.#frames.frame(message, method))
   }
 
   /**
@@ -399,4 +399,10 @@ export class Connection {
     const text = 'the peer sent bytes that are no valid frame'
     return new P2pError('P2P_BAD_FRAME', text, { cause })
   }
+}
+
+/** Announcements are lists of hashes, which do not shrink. */
+function mayShrink({ body }: WireMessage, priority: SendPriority): boolean {
+  if (priority === 'announce') return false
+  return priority !== 'control' || body.length >= minCompressedControlBytes
 }

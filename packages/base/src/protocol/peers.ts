@@ -359,8 +359,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     if (connection === undefined) return
     const isAnswer = priority === 'control'
     if (isAnswer && !connection.chargeReply(message.body.length, this.#now)) return
-    // Announcements are lists of hashes.
-    this.#send(connection, connection.encode(message, priority !== 'announce'), priority)
+    this.#send(connection, connection.encode(message, priority), priority)
   }
 
   #send(connection: Connection, bytes: Uint8Array, priority: SendPriority = 'control'): void {
@@ -388,7 +387,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       return
     }
     const message = signOfLifeRequest(this.#own.wireId, this.#now)
-    this.#send(incumbent, incumbent.encode(message, true))
+    this.#send(incumbent, incumbent.encode(message, 'control'))
   }
 
   /** Something came over the established link of a peer that cannot be asked: it is alive and stays. */

@@ -85,10 +85,10 @@ export class PeerExchange {
   ): Value[] {
     const heard: HeardPeer[] = []
     for (const origin of neighbours) {
-      const { peer } = origin
-      if (peer.id === recipient.id || peer.address === undefined) continue
+      const { id, address } = origin.peer
+      if (id === recipient.id || address === undefined) continue
       if (recipient.kind !== 'ours' && !isCertain(origin)) continue
-      heard.push({ id: peer.id, address: peer.address })
+      heard.push({ id, address })
     }
     if (recipient.kind === 'ours') {
       const neighbourIds = new Set(heard.map(({ id }) => id))
@@ -96,12 +96,9 @@ export class PeerExchange {
         if (entry.id !== recipient.id && !neighbourIds.has(entry.id)) heard.push(entry)
       }
     }
-    const listed = shuffle(heard, this.#random).flatMap(({ id, address }) => {
-      const entry = toEntry({ id, address }, recipient)
-      return entry === undefined ? [] : [{ id, entry }]
-    })
+    const listed = listable(shuffle(heard, this.#random), recipient)
     const allowed = tellsOnlyOne(recipient) ? this.#onlyOne(listed, recipient, now) : listed
-    return [flags.peers, allowed.slice(0, maxListedPeers).map(({ entry }) => entry)]
+    return [flags.peers, allowed.map(({ entry }) => entry)]
   }
 
   /** The peer that this neighbour was told of before, or a new one when that was long ago. */
@@ -174,12 +171,23 @@ function isCertain({ peer, remoteHost }: NeighbourOrigin): boolean {
   return peer.address !== undefined && parseAddress(peer.address)?.host === remoteHost
 }
 
-/** `[[host, port], id]`, or undefined when the recipient could not dial it. */
-function toEntry(heard: HeardPeer, recipient: Peer): Value[] | undefined {
-  const address = parseAddress(heard.address)
-  if (address === undefined || address.transport !== recipient.transport) return undefined
+/** The first of these that the recipient could dial, each with its `[[host, port], id]`. */
+function listable(
+  heard: readonly HeardPeer[],
+  recipient: Peer,
+): { readonly id: string; readonly entry: Value[] }[] {
   const recipientHost = parseAddress(recipient.address ?? '')?.host
   const isLocal = recipientHost === undefined || isLoopbackHost(recipientHost)
-  if (isLoopbackHost(address.host) && !isLocal) return undefined
-  return [[...addressToPair(address)], heard.id]
+  const { transport } = recipient
+  // A peer that is told of only one must be told of the same one, wherever that stands.
+  const maxCount = tellsOnlyOne(recipient) ? heard.length : maxListedPeers
+  const listed: { readonly id: string; readonly entry: Value[] }[] = []
+  for (const { id, address: text } of heard) {
+    if (listed.length >= maxCount) break
+    const address = parseAddress(text)
+    if (address?.transport !== transport) continue
+    if (isLoopbackHost(address.host) && !isLocal) continue
+    listed.push({ id, entry: [[...addressToPair(address)], id] })
+  }
+  return listed
 }
