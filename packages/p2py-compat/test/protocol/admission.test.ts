@@ -1,0 +1,151 @@
+// How UUIDs are handed out, by one member whom newcomers ask.
+import { describe, expect, test } from '@jest/globals'
+import {
+  joinFinalized,
+  joinRequest,
+  killConnection,
+  newPeer,
+  peerLeft,
+} from '../../src/protocol/membership-messages.ts'
+import { addressOf, DrivenMachine } from './driven-machine.ts'
+import { onWire } from './wire.ts'
+
+/** UUID 5 of six, so the one who hands out UUIDs; 1, 3 and 4 are neighbours, 0 and 2 are not. */
+function lastOfSix(): ReturnType<typeof DrivenMachine.member> {
+  return DrivenMachine.member({ uuid: 5, adder: 4, others: [0, 1, 2, 3], neighbours: [1, 3] })
+}
+
+/** A newcomer at port 5000 + `name` asks; returns the UUID it is given, or undefined. */
+function admit(driven: DrivenMachine, name: number): number | undefined {
+  const link = driven.meet(name, null)
+  driven.say(link, joinRequest(addressOf(name)))
+  return givenUuid(driven, link)
+}
+
+function givenUuid(driven: DrivenMachine, link: number): number | undefined {
+  const [answer] = driven.heard(link)
+  const data = answer instanceof Map ? (answer.get('data') as unknown) : undefined
+  return data instanceof Map ? (data.get('joiner_UUID') as number) : undefined
+}
+
+describe('handing out', () => {
+  test('a node in no network becomes its first member when it is asked, and gives away 1', () => {
+    const driven = new DrivenMachine()
+    const link = driven.meet(90, null)
+    driven.say(link, joinRequest(addressOf(90)))
+    const welcome = { joinerUuid: 1, adderUuid: 0, networkSize: 2, activePeers: [1, 0] }
+    expect(driven.heard(link)).toEqual([onWire(joinFinalized(welcome))])
+    expect(driven.effects).toContainEqual({ type: 'joined', uuid: 0, networkSize: 1 })
+  })
+
+  test('the newcomer is announced to every neighbour, and not to himself', () => {
+    const { driven, links } = lastOfSix()
+    expect(admit(driven, 90)).toBe(6)
+    for (const link of links.values())
+      expect(driven.heard(link)).toEqual([onWire(newPeer(6, addressOf(90)))])
+  })
+
+  test('a newcomer who does not listen where he asks from is dialled first', () => {
+    const { driven } = lastOfSix()
+    const link = driven.meet(90, null)
+    driven.say(link, joinRequest(addressOf(91)))
+    expect([givenUuid(driven, link), driven.dialled]).toEqual([undefined, ['tcp://127.0.0.1:5091']])
+    expect(givenUuid(driven, driven.takeDial(91))).toBe(6)
+  })
+
+  test('a newcomer whom nobody can dial gets no UUID, and the next one is served', () => {
+    const { driven } = lastOfSix()
+    const link = driven.meet(90, null)
+    driven.say(link, joinRequest(addressOf(91)))
+    driven.refuseDial()
+    expect(driven.rejected).toEqual(['P2P_CONNECTION_REFUSED'])
+    expect(admit(driven, 92)).toBe(6)
+  })
+
+  test('a newcomer who asks twice gets the same UUID, and is announced once', () => {
+    const { driven, links } = lastOfSix()
+    const link = driven.meet(90, null)
+    driven.say(link, joinRequest(addressOf(90)))
+    expect(givenUuid(driven, link)).toBe(6)
+    driven.say(link, joinRequest(addressOf(90)))
+    expect(driven.heard(links.get(4))).toEqual([])
+  })
+
+  test('a request is passed on unchanged by whoever is not the highest, and a temporary link ended', () => {
+    const options = { uuid: 2, adder: 1, others: [0, 3, 4], neighbours: [0, 3, 4] }
+    const { driven, links } = DrivenMachine.member(options)
+    const link = driven.meetOld(90, null)
+    // Further keys must survive, so that later releases can add some.
+    const request = { ...joinRequest(addressOf(90)), extra: 'kept' }
+    driven.say(link, request)
+    expect(driven.heard(links.get(4))).toEqual([onWire(request)])
+    expect(driven.heard(link)).toEqual([onWire(killConnection)])
+  })
+})
+
+describe('UUIDs are reused only when', () => {
+  test('their last owner said good-bye: at once', () => {
+    const { driven, links } = lastOfSix()
+    driven.say(links.get(3), killConnection)
+    expect(admit(driven, 90)).toBe(3)
+  })
+
+  test('their last owner cannot be dialled any more: at once', () => {
+    const { driven, links } = lastOfSix()
+    driven.lose(links.get(3))
+    driven.pass(1_000)
+    driven.refuseDial()
+    driven.pass(2_000)
+    driven.refuseDial()
+    expect(admit(driven, 90)).toBe(3)
+  })
+
+  test.each([
+    [9_999, 6],
+    [10_000, 2],
+  ])('others announced that their owner left, and %i ms have passed: %i', (durationMs, uuid) => {
+    const { driven, links } = lastOfSix()
+    driven.say(links.get(4), peerLeft(2))
+    driven.pass(durationMs)
+    expect(admit(driven, 90)).toBe(uuid)
+  })
+
+  test('their owner has no living link: a rumour about a neighbour frees nothing', () => {
+    const { driven, links } = lastOfSix()
+    driven.say(links.get(4), peerLeft(3))
+    driven.pass(60_000)
+    expect(driven.machine.state.freeUuids).toEqual([])
+    expect(admit(driven, 90)).toBe(6)
+  })
+
+  test('several are free: the one that was freed last, as in p2py', () => {
+    const { driven, links } = lastOfSix()
+    driven.say(links.get(1), killConnection)
+    driven.say(links.get(3), killConnection)
+    expect(admit(driven, 90)).toBe(3)
+    expect(admit(driven, 91)).toBe(1)
+    expect(admit(driven, 92)).toBe(6)
+  })
+})
+
+describe('bad requests', () => {
+  test('a request without a dialable address is refused with a code', () => {
+    const { driven } = lastOfSix()
+    const link = driven.meet(90, null)
+    for (const address of [null, 'x', ['127.0.0.1'], ['127.0.0.1', 0], ['127.0.0.1', 65_536]]) {
+      driven.say(link, { type: 'JOIN REQUEST', data: { address } })
+      expect(driven.rejected).toEqual(['P2P_BAD_MESSAGE'])
+    }
+    expect(driven.machine.state.members).toHaveLength(5)
+  })
+
+  test('maxWaitingJoins requests wait, one more is refused', () => {
+    const driven = new DrivenMachine({ maxWaitingJoins: 2 })
+    const link = driven.meet(90, null)
+    const refused = [91, 92, 93, 94].map((name) => {
+      driven.say(link, joinRequest(addressOf(name))) // each has to be dialled, the first one now
+      return driven.rejected
+    })
+    expect(refused).toEqual([[], [], [], ['P2P_TOO_BUSY']])
+  })
+})

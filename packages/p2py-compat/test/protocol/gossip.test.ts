@@ -1,0 +1,172 @@
+// Who is there and who left, as one member of a network of Python nodes hears it.
+import { describe, expect, test } from '@jest/globals'
+import { killConnection, newPeer, peerLeft } from '../../src/protocol/membership-messages.ts'
+import { addressOf, DrivenMachine, ownAddress } from './driven-machine.ts'
+import { onWire } from './wire.ts'
+
+/** UUID 2 of ten; 0, 1, 3, 4 and 6 are its neighbours, 5, 7, 8 and 9 are not. */
+function secondOfTen(): ReturnType<typeof DrivenMachine.member> {
+  const others = [0, 3, 4, 5, 6, 7, 8, 9]
+  return DrivenMachine.member({ uuid: 2, adder: 1, others, neighbours: [0, 3, 4, 6] })
+}
+
+describe('false departures', () => {
+  test('a neighbour with a living link is not believed gone, and the rumour is not passed on', () => {
+    const { driven, links } = secondOfTen()
+    for (const alive of [0, 3, 4, 6]) {
+      driven.say(links.get(1), peerLeft(alive))
+      expect(driven.effects).toEqual([])
+    }
+    driven.lose(links.get(1)) // the node that leaves closes only now, as p2py does
+    expect(driven.machine.state.members).toEqual([1, 0, 3, 4, 5, 6, 7, 8, 9])
+    expect(driven.machine.state.freeUuids).toEqual([])
+  })
+
+  test('a departure of somebody without a link is believed, and told to everybody but its herald', () => {
+    const { driven, links } = secondOfTen()
+    driven.say(links.get(3), peerLeft(7))
+    expect(driven.effects).toContainEqual({ type: 'peer-left', uuid: 7 })
+    for (const uuid of [0, 1, 4, 6])
+      expect(driven.heard(links.get(uuid))).toEqual([onWire(peerLeft(7))])
+    expect(driven.heard(links.get(3))).toEqual([])
+    driven.say(links.get(4), peerLeft(7)) // the flood comes by another way
+    expect(driven.effects).toEqual([])
+  })
+
+  test('an announcement by somebody who is no neighbour is not believed', () => {
+    const { driven } = secondOfTen()
+    const stranger = driven.meet(8)
+    driven.say(stranger, peerLeft(7))
+    driven.say(stranger, newPeer(10, addressOf(10)))
+    expect(driven.machine.state.members).toContain(7)
+    expect(driven.machine.state.members).not.toContain(10)
+  })
+
+  test('whoever was declared gone and dials us from his old address is a member again', () => {
+    const { driven, links } = secondOfTen()
+    driven.say(links.get(3), peerLeft(10))
+    driven.say(links.get(3), newPeer(10, addressOf(10)))
+    driven.say(links.get(3), peerLeft(10))
+    expect(driven.machine.state.freeUuids).toEqual([10])
+    driven.meet(10)
+    expect(driven.machine.state.freeUuids).toEqual([])
+    expect(driven.effects).toContainEqual({
+      type: 'peer-joined',
+      uuid: 10,
+      address: addressOf(10),
+    })
+    expect(driven.heard(links.get(0))).toEqual([onWire(newPeer(10, addressOf(10)))])
+  })
+
+  test('whoever dials us under a freed UUID from another address is not', () => {
+    const { driven, links } = secondOfTen()
+    driven.say(links.get(3), newPeer(10, addressOf(10)))
+    driven.say(links.get(3), peerLeft(10))
+    driven.meet(11, 10)
+    expect(driven.machine.state.freeUuids).toEqual([10])
+  })
+
+  test('when we leave we say good-bye and announce nobody', () => {
+    const { driven, links } = secondOfTen()
+    driven.command({ type: 'leave', command: 2 })
+    for (const link of links.values()) expect(driven.heard(link)).toEqual([onWire(killConnection)])
+    expect(driven.types.filter((type) => type === 'close')).toHaveLength(links.size)
+  })
+})
+
+describe('contradictions', () => {
+  test('a rumour that we are gone is answered by announcing us to all neighbours', () => {
+    const { driven, links } = secondOfTen()
+    driven.say(links.get(3), peerLeft(2))
+    for (const link of links.values())
+      expect(driven.heard(link)).toEqual([onWire(newPeer(2, ownAddress))])
+    expect(driven.machine.state.uuid).toBe(2)
+  })
+
+  test('we contradict once in five seconds, however often we are declared gone', () => {
+    const { driven, links } = secondOfTen()
+    driven.say(links.get(3), peerLeft(2))
+    driven.pass(4_999)
+    driven.say(links.get(3), peerLeft(2))
+    expect(driven.effects).toEqual([])
+    driven.pass(1)
+    driven.say(links.get(3), peerLeft(2))
+    expect(driven.heard(links.get(0))).toEqual([onWire(newPeer(2, ownAddress))])
+  })
+})
+
+describe('lost neighbours', () => {
+  test('a neighbour who said good-bye is gone at once', () => {
+    const { driven, links } = secondOfTen()
+    driven.say(links.get(3), killConnection)
+    expect(driven.effects).toContainEqual({ type: 'peer-left', uuid: 3 })
+    expect(driven.heard(links.get(0))).toEqual([onWire(peerLeft(3))])
+  })
+
+  test('a neighbour whose link broke is dialled again, and stays a member when he answers', () => {
+    const { driven, links } = secondOfTen()
+    driven.lose(links.get(3))
+    expect(driven.effects).toEqual([])
+    driven.pass(1_000)
+    expect(driven.dialled).toEqual(['tcp://127.0.0.1:5003'])
+    driven.takeDial(3)
+    expect(driven.types).not.toContain('peer-left')
+    expect(driven.machine.state.peerBook.map(({ uuid }) => uuid)).toContain(3)
+  })
+
+  test('a neighbour who cannot be dialled twice is gone, and announced only then', () => {
+    const { driven, links } = secondOfTen()
+    driven.lose(links.get(3))
+    driven.pass(1_000)
+    driven.refuseDial()
+    expect(driven.types).not.toContain('peer-left')
+    driven.pass(2_000)
+    driven.refuseDial()
+    expect(driven.effects).toContainEqual({ type: 'peer-left', uuid: 3 })
+    expect(driven.heard(links.get(0))).toEqual([onWire(peerLeft(3))])
+  })
+
+  test('another node at the address of a lost neighbour is not taken for him', () => {
+    const { driven, links } = secondOfTen()
+    driven.lose(links.get(3))
+    driven.pass(1_000)
+    driven.takeDial(9)
+    expect(driven.effects).toContainEqual({ type: 'peer-left', uuid: 3 })
+  })
+})
+
+describe('newcomers', () => {
+  test('a newcomer is passed on once, to everybody but his herald and himself', () => {
+    const { driven, links } = secondOfTen()
+    driven.say(links.get(4), newPeer(10, addressOf(10)))
+    for (const uuid of [0, 1, 3, 6])
+      expect(driven.heard(links.get(uuid))).toEqual([onWire(newPeer(10, addressOf(10)))])
+    expect(driven.heard(links.get(4))).toEqual([])
+    driven.say(links.get(6), newPeer(10, addressOf(10)))
+    expect(driven.effects).toEqual([])
+  })
+
+  test('one who belongs into the peer book is dialled after a pause, another one is not', () => {
+    const { driven, links } = secondOfTen()
+    driven.say(links.get(4), newPeer(10, addressOf(10))) // 2 + 8
+    expect(driven.dialled).toEqual([])
+    driven.pass(500)
+    expect(driven.dialled).toEqual(['tcp://127.0.0.1:5010'])
+    driven.say(links.get(4), newPeer(11, addressOf(11)))
+    driven.pass(500)
+    expect(driven.dialled).toEqual([])
+  })
+
+  test('announcements beyond the rate of one link are dropped, others are still heard', () => {
+    const others = [0]
+    const limits = { maxAnnouncementsPerSecond: 1 } // and a burst of ten
+    const options = { uuid: 2, adder: 1, others, neighbours: [0], limits }
+    const { driven, links } = DrivenMachine.member(options)
+    for (let uuid = 100; uuid < 112; uuid += 1)
+      driven.say(links.get(0), newPeer(uuid, addressOf(uuid)))
+    const heard = driven.machine.state.members.filter((uuid) => uuid >= 100)
+    expect(heard).toEqual([100, 101, 102, 103, 104, 105, 106, 107, 108, 109])
+    driven.say(links.get(1), newPeer(112, addressOf(112)))
+    expect(driven.machine.state.members).toContain(112)
+  })
+})

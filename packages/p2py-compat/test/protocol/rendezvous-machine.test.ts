@@ -1,0 +1,297 @@
+// The rendezvous server, with the test in the place of every node.
+import { describe, expect, test } from '@jest/globals'
+import { P2pError } from '@p2p/base'
+import type { PyValue } from '../../src/pickle/values.ts'
+import { encodeInfo, encodeMessage, encodeRequest } from '../../src/protocol/messages.ts'
+import type { OutgoingMessage } from '../../src/protocol/messages.ts'
+import { addressToTuple } from '../../src/protocol/node-address.ts'
+import { frameOf } from '../../src/protocol/outbox.ts'
+import { RendezvousMachine, type RendezvousLimits } from '../../src/protocol/rendezvous-machine.ts'
+import { initRequest, register, relay, relayEnd } from '../../src/protocol/rendezvous-messages.ts'
+import { onWire, sentOver, utf8 } from './wire.ts'
+
+type Effects = ReturnType<RendezvousMachine['handle']>
+
+/** The tokens a server gives out here: the first one is all 01. */
+const tokenNumber = (number: number): string => `0${number}`.repeat(16)
+const token = tokenNumber(1)
+
+/** Address a node calls itself by, and the one its NAT shows. */
+const inside = (name: number): { host: string; port: number } => ({ host: '10.0.0.1', port: name })
+const outside = (name: number): string => `tcp://203.0.113.1:${name}`
+
+class DrivenServer {
+  readonly machine: RendezvousMachine
+  effects: Effects = []
+  #nowMs = 0
+  #tokens = 0
+
+  constructor(limits: Partial<RendezvousLimits> = {}) {
+    this.machine = new RendezvousMachine({
+      address: { host: '203.0.113.200', port: 7000 },
+      probePort: 7001,
+      randomBytes: (count) => new Uint8Array(count).fill((this.#tokens += 1)),
+      limits,
+    })
+  }
+
+  /** Link `name` opens; its node has said nothing yet. */
+  open(name: number): void {
+    const remote = outside(name)
+    this.#handle({ type: 'link-open', link: name, transport: 'tcp', remote, dial: undefined })
+  }
+
+  /** A node introduces itself and, if it is one of ours, registers. */
+  enter(name: number, options: { isOurs?: boolean; isIndependent?: boolean } = {}): void {
+    const { isOurs = true, isIndependent = true } = options
+    this.open(name)
+    this.say(name, encodeInfo({ address: inside(name), uuid: null, isOurs }))
+    if (isOurs) this.say(name, encodeMessage(register(isIndependent)))
+  }
+
+  say(name: number, value: PyValue): void {
+    this.#handle({ type: 'link-bytes', link: name, bytes: frameOf(value) })
+  }
+
+  tell(name: number, message: OutgoingMessage): void {
+    this.say(name, encodeMessage(message))
+  }
+
+  ask(name: number, contents: OutgoingMessage): void {
+    const fields = encodeMessage(contents)
+    const request = { callbackAddress: inside(name), requestId: 'AAAAAA', contents: fields }
+    this.say(name, encodeRequest(request))
+  }
+
+  bytes(name: number, bytes: Uint8Array): void {
+    this.#handle({ type: 'link-bytes', link: name, bytes })
+  }
+
+  lose(name: number): void {
+    const reason = new P2pError('P2P_LINK_LOST', 'gone')
+    this.#handle({ type: 'link-closed', link: name, reason })
+  }
+
+  pass(durationMs: number): void {
+    this.#nowMs += durationMs
+    if (this.machine.nextDeadline() <= this.#nowMs) this.#handle({ type: 'deadline' })
+    else this.effects = []
+  }
+
+  heard(name: number): readonly PyValue[] {
+    return sentOver(name, this.effects)
+  }
+
+  /** Codes of the links that were closed by the latest input. */
+  get closed(): readonly string[] {
+    return this.effects.flatMap((effect) => (effect.type === 'close' ? [effect.reason.code] : []))
+  }
+
+  #handle(input: Parameters<RendezvousMachine['handle']>[0]): void {
+    this.effects = this.machine.handle(input, { monoMs: this.#nowMs, utcSeconds: 0 })
+  }
+}
+
+/** One field of the only value a node heard. */
+function field(server: DrivenServer, name: number, key: string): unknown {
+  const heard = server.heard(name)
+  expect(heard).toHaveLength(1)
+  return heard[0] instanceof Map ? (heard[0].get(key) as unknown) : undefined
+}
+
+/** Nodes 1 and 2, introduced to each other. */
+function introduced(limits: Partial<RendezvousLimits> = {}): DrivenServer {
+  const server = new DrivenServer(limits)
+  server.enter(1)
+  server.enter(2, { isIndependent: false })
+  server.ask(1, initRequest(inside(2)))
+  return server
+}
+
+describe('registration', () => {
+  test('a node of ours hears how it is seen, and is registered when it says what its NAT does', () => {
+    const server = new DrivenServer()
+    server.open(1)
+    server.say(1, encodeInfo({ address: inside(1), uuid: null, isOurs: true }))
+    expect(field(server, 1, 'data')).toEqual(addressToTuple({ host: '203.0.113.1', port: 1 }))
+    expect(server.effects.map(({ type }) => type)).not.toContain('registered')
+    server.tell(1, register(true))
+    expect(server.effects).toContainEqual({
+      type: 'registered',
+      address: 'tcp://10.0.0.1:1',
+      seenAs: 'tcp://203.0.113.1:1',
+    })
+    expect(server.heard(1)).toEqual([onWire(register(true))])
+  })
+
+  test('a Python node is registered by its info, and told nothing it does not know', () => {
+    const server = new DrivenServer()
+    server.enter(1, { isOurs: false })
+    expect(server.effects.map(({ type }) => type)).toEqual(['registered'])
+  })
+
+  test('a node that goes is forgotten', () => {
+    const server = introduced()
+    server.lose(2)
+    server.ask(1, initRequest(inside(2)))
+    expect(field(server, 1, 'trg_address')).toBeNull()
+    expect([server.machine.clientCount, server.machine.sessionCount]).toEqual([1, 0])
+  })
+})
+
+describe('introductions', () => {
+  test('both nodes get each other seen from outside, one token, and opposite roles', () => {
+    const server = introduced()
+    const answer = field(server, 1, 'punch')
+    const notice = field(server, 2, 'punch')
+    const roles = (requester: boolean, independent: boolean, peer: boolean): Map<string, unknown> =>
+      new Map<string, unknown>([
+        ['token', token],
+        ['requester', requester],
+        ['independent', independent],
+        ['peer_independent', peer],
+      ])
+    expect(answer).toEqual(roles(true, true, false))
+    expect(notice).toEqual(roles(false, false, true))
+    expect(field(server, 1, 'request_id')).toBe('AAAAAA')
+    expect(field(server, 2, 'type')).toBe('CONNECTION INIT')
+    expect(field(server, 1, 'trg_address')).toEqual(field(server, 2, 'src_address'))
+    expect(server.effects).toContainEqual({
+      type: 'introduced',
+      source: 'tcp://10.0.0.1:1',
+      target: 'tcp://10.0.0.1:2',
+    })
+  })
+
+  test('a Python target is not sent the message that would end its worker thread', () => {
+    const server = new DrivenServer()
+    server.enter(1)
+    server.enter(2, { isOurs: false })
+    server.ask(1, initRequest(inside(2)))
+    expect(server.heard(1)).toHaveLength(1)
+    expect(server.heard(2)).toEqual([])
+    expect(server.machine.sessionCount).toBe(0)
+  })
+
+  test('nobody, and the requester itself, are answered with an empty target', () => {
+    const server = introduced()
+    for (const name of [1, 3]) {
+      server.ask(1, initRequest(inside(name)))
+      expect(field(server, 1, 'trg_address')).toBeNull()
+    }
+  })
+
+  test('requests pass up to a burst of ten times the rate, one more is dropped, later ones pass', () => {
+    const server = new DrivenServer({ maxRequestsPerSecond: 1 })
+    server.enter(1)
+    const answers = Array.from({ length: 11 }, () => {
+      server.ask(1, initRequest(inside(9)))
+      return server.heard(1).length
+    })
+    expect(answers).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0])
+    server.pass(1_000)
+    server.ask(1, initRequest(inside(9)))
+    expect(server.heard(1)).toHaveLength(1)
+  })
+})
+
+describe('relaying', () => {
+  test('bytes go to the other node of the token as they came, both ways', () => {
+    const server = introduced()
+    const message = relay(token, utf8('through'))
+    server.tell(1, message)
+    expect([server.heard(1), server.heard(2)]).toEqual([[], [onWire(message)]])
+    server.tell(2, message)
+    expect([server.heard(1), server.heard(2)]).toEqual([[onWire(message)], []])
+  })
+
+  test('a third node cannot send by a token, nor anybody by a token that was never given', () => {
+    const server = introduced()
+    server.enter(3)
+    server.tell(3, relay(token, utf8('forged')))
+    server.tell(1, relay('cd'.repeat(16), utf8('lost')))
+    server.tell(1, relay('short', utf8('lost')))
+    expect(server.effects).toEqual([])
+  })
+
+  test('the end is passed on, and nothing after it', () => {
+    const server = introduced()
+    server.tell(2, relayEnd(token))
+    expect(server.heard(1)).toEqual([onWire(relayEnd(token))])
+    expect(server.machine.sessionCount).toBe(0)
+    server.tell(1, relay(token, utf8('late')))
+    expect(server.heard(2)).toEqual([])
+  })
+
+  test('a node that sends faster than allowed is cut off, at the burst limit plus one', () => {
+    const server = introduced({ maxRelayedPerSecond: 1 })
+    const piece = relay(token, utf8('x'))
+    for (let count = 0; count < 10; count += 1) {
+      server.tell(1, piece)
+      expect(server.heard(2)).toHaveLength(1)
+    }
+    server.tell(1, piece)
+    expect(server.heard(2)).toEqual([])
+    expect(server.closed).toEqual(['P2P_RELAY_TOO_FAST'])
+  })
+})
+
+describe('limits and bad input', () => {
+  test('maxClients connections stay, one more is closed', () => {
+    const server = new DrivenServer({ maxClients: 2 })
+    const closed = [1, 2, 3].map((name) => {
+      server.open(name)
+      return server.closed
+    })
+    expect(closed).toEqual([[], [], ['P2P_TOO_MANY_LINKS']])
+  })
+
+  test('maxSessions introductions are remembered, the oldest ends for one more', () => {
+    const server = new DrivenServer({ maxSessions: 1 })
+    server.enter(1)
+    server.enter(2)
+    server.ask(1, initRequest(inside(2)))
+    server.ask(2, initRequest(inside(1)))
+    expect(server.machine.sessionCount).toBe(1)
+    server.tell(1, relay(tokenNumber(1), utf8('old')))
+    expect(server.heard(2)).toEqual([])
+    server.tell(1, relay(tokenNumber(2), utf8('new')))
+    expect(server.heard(2)).toHaveLength(1)
+  })
+
+  test('a frame of maxFrameBytes is read, one byte more closes the link', () => {
+    for (const [size, codes] of [
+      [2_000, []],
+      [2_001, ['P2P_FRAME_TOO_LARGE']],
+    ] as const) {
+      const server = new DrivenServer({ maxFrameBytes: 2_000 })
+      server.enter(1)
+      server.bytes(1, utf8(String(size).padEnd(10)))
+      expect(server.closed).toEqual(codes)
+    }
+  })
+
+  test('whoever says nothing until infoTimeoutMs is closed then', () => {
+    const server = new DrivenServer({ infoTimeoutMs: 1_000 })
+    server.open(1)
+    server.enter(2)
+    server.pass(999)
+    expect(server.effects).toEqual([])
+    server.pass(1)
+    expect(server.closed).toEqual(['P2P_INFO_TIMEOUT'])
+    expect(server.machine.clientCount).toBe(1)
+  })
+
+  test('no info, no pickle, no frame: the link is closed with a code', () => {
+    for (const [bytes, code] of [
+      [frameOf(17), 'P2P_BAD_INFO'],
+      [utf8('3         zzz'), 'P2P_PICKLE_OPCODE'],
+      [utf8('GET / HTTP'), 'P2P_FRAME_HEADER'],
+    ] as const) {
+      const server = new DrivenServer()
+      server.open(1)
+      server.bytes(1, bytes)
+      expect(server.closed).toEqual([code])
+    }
+  })
+})
