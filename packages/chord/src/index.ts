@@ -1,5 +1,8 @@
+export { ChordMachine } from './protocol/chord.ts'
+export type { ChordEffect, ChordInput, ChordMachineOptions } from './protocol/chord-contract.ts'
 export { hashTableNamed, hashTables, slotNamed, slotsOf } from './protocol/hash-tables.ts'
 export type { HashTable, Slot } from './protocol/hash-tables.ts'
+export type { KeyList } from './protocol/key-list.ts'
 export {
   deltaPayload,
   metaPayload,

@@ -1,0 +1,166 @@
+import { expect, test } from '@jest/globals'
+import { utf8Encode } from '@p2p/serializer'
+import { hashTables, slotsOf } from '../../src/protocol/hash-tables.ts'
+import { ChordNetwork } from './chord-network.ts'
+import type { ChordSimNode } from './chord-network.ts'
+
+const names = Array.from({ length: 20 }, (_, i) => `key ${i}`)
+
+/** Five storing nodes that all know each other. */
+function storingNetwork(options: { seed: number; extensions?: boolean }): ChordNetwork {
+  const { seed, extensions = true } = options
+  const network = new ChordNetwork({ seed, machine: { extensions } })
+  for (const node of network.addMany(5)) node.join()
+  network.sim.runFor(2_000)
+  return network
+}
+
+const first = (network: ChordNetwork): ChordSimNode => {
+  const [node] = network.nodes
+  if (node === undefined) throw new Error('an empty network')
+  return node
+}
+
+test.each([true, false])(
+  'what one node writes, every other reads (extensions: %s)',
+  (extensions) => {
+    const network = storingNetwork({ seed: 1, extensions })
+    for (const node of network.nodes) expect(node.machine.storingNodes.size).toBe(5)
+    const writes = names.map((name) => first(network).write(name, { name }))
+    network.sim.runFor(2_000)
+    expect(writes.map((write) => write())).toEqual(names.map(() => 'written'))
+    for (const node of network.nodes) {
+      const reads = names.map((name) => node.read(name))
+      network.sim.runFor(2_000)
+      expect(reads.map((read) => read())).toEqual(names.map((name) => ({ name })))
+      expect(node.keyCount()).toBe(names.length)
+    }
+  },
+)
+
+test('each copy lies at the owner of its slot and nowhere else', () => {
+  const network = storingNetwork({ seed: 2 })
+  names.forEach((name) => first(network).write(name, 1))
+  network.sim.runFor(2_000)
+  for (const name of names) {
+    for (const slot of slotsOf(utf8Encode(name))) {
+      const holders = network.nodes.filter((node) => node.machine.slots.get(slot) !== undefined)
+      const owner = first(network).machine.storingNodes.ownerOf(slot.position)
+      expect(holders.map((node) => node.machine.id)).toEqual([owner?.id])
+    }
+  }
+})
+
+test('a newcomer is handed what is nearer to it and serves it', () => {
+  const network = storingNetwork({ seed: 3 })
+  names.forEach((name) => first(network).write(name, name))
+  network.sim.runFor(2_000)
+  const newcomer = network.add()
+  for (const node of network.nodes) if (node !== newcomer) network.connect(newcomer, node)
+  network.sim.runFor(2_000)
+  newcomer.join()
+  network.sim.runFor(2_000)
+  const owned = names
+    .flatMap((name) => slotsOf(utf8Encode(name)))
+    .filter(
+      ({ position }) => newcomer.machine.storingNodes.ownerOf(position)?.id === newcomer.machine.id,
+    )
+  expect(owned.length).toBeGreaterThan(0)
+  for (const slot of owned) expect(newcomer.machine.slots.get(slot)?.value).toBeDefined()
+  expect(newcomer.keyCount()).toBe(names.length)
+  const reads = names.map((name) => first(network).read(name))
+  network.sim.runFor(2_000)
+  expect(reads.map((read) => read())).toEqual(names)
+})
+
+test('nodes that leave one after the other take nothing with them, not even the last', () => {
+  const network = storingNetwork({ seed: 4 })
+  names.forEach((name) => first(network).write(name, name))
+  network.sim.runFor(2_000)
+  for (const node of network.nodes.slice(1)) {
+    node.leave()
+    network.sim.runFor(1_000)
+  }
+  const [, reader] = network.nodes
+  const reads = names.map((name) => reader?.read(name))
+  network.sim.runFor(2_000)
+  expect(reads.map((read) => read?.())).toEqual(names)
+  const last = first(network)
+  last.leave()
+  network.sim.runFor(1_000)
+  expect(last.machine.slots.size).toBe(names.length * hashTables.length)
+})
+
+test('a leeching node writes and reads through those that store', () => {
+  const network = new ChordNetwork({ seed: 5 })
+  const [leech, ...others] = network.addMany(4)
+  for (const node of others) node.join()
+  network.sim.runFor(2_000)
+  const write = leech?.write('key', [1, 2])
+  network.sim.runFor(1_000)
+  expect(write?.()).toBe('written')
+  expect(leech?.machine.slots.size).toBe(0)
+  const read = leech?.read('key')
+  network.sim.runFor(1_000)
+  expect(read?.()).toEqual([1, 2])
+})
+
+test('where nobody stores, a write fails and says so', () => {
+  const network = new ChordNetwork({ seed: 6 })
+  const [node] = network.addMany(2)
+  const write = node?.write('key', 1)
+  network.sim.runFor(1_000)
+  expect(write?.()).toBe('failed')
+})
+
+test('a deleted key is gone everywhere, and a second delete does no harm', () => {
+  const network = storingNetwork({ seed: 7 })
+  const [writer, deleter, reader] = network.nodes
+  writer?.write('key', 'v')
+  network.sim.runFor(1_000)
+  for (let times = 0; times < 2; times += 1) {
+    const deleted = deleter?.write('key', null)
+    network.sim.runFor(3_000)
+    expect(deleted?.()).toBe('written')
+  }
+  const read = reader?.read('key')
+  network.sim.runFor(5_000)
+  expect(read?.()).toBe('absent')
+  for (const node of network.nodes)
+    expect([node.keyCount(), node.machine.peers.size]).toEqual([0, 4])
+})
+
+test('deltas from two nodes make one mapping', () => {
+  const network = storingNetwork({ seed: 8 })
+  const [a, b, c] = network.nodes
+  a?.delta('key', { a: 1, both: 'a' })
+  network.sim.runFor(1_000)
+  b?.delta('key', { b: 2, both: 'b' })
+  network.sim.runFor(1_000)
+  const read = c?.read('key')
+  network.sim.runFor(1_000)
+  expect(read?.()).toEqual({ a: 1, both: 'b', b: 2 })
+})
+
+test('an absent key is reported after the grace time, not after the whole time', () => {
+  const network = storingNetwork({ seed: 9 })
+  const read = first(network).read('nothing')
+  network.sim.runFor(2_000)
+  expect(read()).toBe('absent')
+})
+
+test('a node that only knows a leeching node in between still reaches the owner', () => {
+  const policy = { listsPeersAfterHandshake: false, dialsKnownPeers: false }
+  const network = new ChordNetwork({ seed: 10, machine: { policy } })
+  const [left, middle, right] = [network.add(), network.add(), network.add()]
+  network.connect(left, middle)
+  network.connect(middle, right)
+  network.sim.runFor(1_000)
+  right.join()
+  network.sim.runFor(1_000)
+  right.write('key', 'v')
+  network.sim.runFor(1_000)
+  const read = left.read('key')
+  network.sim.runFor(5_000)
+  expect(read()).toBe('v')
+})
