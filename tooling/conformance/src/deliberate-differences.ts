@@ -33,6 +33,8 @@ export type DifferenceName =
   | 'stamps-decide'
   | 'presence-not-truth'
   | 'survives-bad-writes'
+  | 'deletes-what-is-there'
+  | 'nothing-goes-back'
 
 export const deliberateDifferences: Readonly<Record<DifferenceName, DeliberateDifference>> = {
   'p2py-variants-meet': {
@@ -153,5 +155,18 @@ export const deliberateDifferences: Readonly<Record<DifferenceName, DeliberateDi
     rule: 'the write is not taken; nothing else happens',
     reason: 'one bad message must not cost a link',
     source: 'sync 4, 8.7',
+  },
+  'deletes-what-is-there': {
+    references:
+      'a delete sends nil to all five owners, and an owner without the entry drops the link',
+    rule: 'the five owners are asked, and nil goes to those that hold a value',
+    reason: 'a second delete must not cost the network its links',
+    source: 'chord 7, 12.7',
+  },
+  'nothing-goes-back': {
+    references: 'a store or retrieve goes back to the neighbour that sent it, and a nil with it',
+    rule: 'a store is kept, a retrieve is answered once with what is here',
+    reason: 'who sent it believes that we are nearer; it would go to and fro',
+    source: 'chord 6.2, 6.3',
   },
 }

@@ -62,23 +62,3 @@ export function* caseChecks<Case extends { readonly name: string }>(
     yield { name, run: () => skipped(`a case of a shape this set does not know (${where})`) }
   }
 }
-
-/** A set that cannot run yet. Each of its cases counts as skipped, with the reason. */
-export function unbuiltSet(
-  name: string,
-  reason: string,
-  describes: (file: FixtureFile) => boolean,
-): FixtureSet {
-  return {
-    name,
-    describes,
-    *checks(file) {
-      const document = documentShape.safeParse(file.document)
-      const entries = document.success ? document.data.cases : [file.document]
-      for (const [index, entry] of entries.entries()) {
-        const caseName = named.safeParse(entry).data?.name ?? `case ${index}`
-        yield { name: caseName, run: () => skipped(reason) }
-      }
-    },
-  }
-}

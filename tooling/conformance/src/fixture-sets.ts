@@ -1,6 +1,7 @@
 /** The sets the runner knows. The first that describes a file takes it. */
 import type { FixtureSet } from './fixture-set.ts'
-import { unbuiltSet } from './fixture-set.ts'
+import { chord } from './sets/chord.ts'
+import { chordSteps } from './sets/chord-steps.ts'
 import { ids } from './sets/ids.ts'
 import { legacyIds, legacyMalformed, legacyMessages, legacyParse } from './sets/legacy.ts'
 import { legacyTranscripts } from './sets/legacy-transcripts.ts'
@@ -35,7 +36,6 @@ export const fixtureSets: readonly FixtureSet[] = [
   p2pyTranscripts,
   syncLease,
   syncSteps,
-  unbuiltSet('chord', 'the hash table (@p2p/chord) is not built', (file) =>
-    /^chord(-steps)?$/.test(file.name),
-  ),
+  chord,
+  chordSteps,
 ]
