@@ -1,6 +1,8 @@
 /** The peer that the layers above see: a view of its connection. */
 import { formatAddress, isWildcardHost, parseAddress } from './address.ts'
+import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
+import type { Handshake } from './handshake.ts'
 import type { LinkId, TransportName } from './link.ts'
 import type { Peer, PeerKind } from './peers-contract.ts'
 
@@ -8,6 +10,9 @@ export class OpenPeer implements Peer {
   readonly id: string
   /** Replaced when a second link takes the place of the first one (double-links.ts). */
   connection: Connection
+  /** The handshake that `#address` was made from: every peers list asks for the address again. */
+  #addressedBy: Handshake | undefined
+  #address: string | undefined
 
   constructor(id: string, connection: Connection) {
     this.id = id
@@ -27,11 +32,12 @@ export class OpenPeer implements Peer {
     return this.connection.outgoing
   }
   get address(): string | undefined {
-    const named = this.connection.handshake?.address
-    if (named === undefined) return undefined
-    // Somebody who listens everywhere and says so is where its link comes from.
-    const seen = isWildcardHost(named.host) ? parseAddress(this.connection.remote)?.host : undefined
-    return formatAddress(seen === undefined ? named : { ...named, host: seen })
+    const { handshake, remote } = this.connection
+    if (handshake !== this.#addressedBy) {
+      this.#addressedBy = handshake
+      this.#address = handshake?.address && dialledAddress(handshake.address, remote)
+    }
+    return this.#address
   }
   get addresses(): readonly string[] {
     const addresses = new Set(this.connection.hello?.addresses)
@@ -41,4 +47,10 @@ export class OpenPeer implements Peer {
   supports(feature: string): boolean {
     return this.connection.supports(feature)
   }
+}
+
+/** Somebody who listens everywhere and says so is where its link comes from. */
+function dialledAddress(named: Address, remote: string): string {
+  const seen = isWildcardHost(named.host) ? parseAddress(remote)?.host : undefined
+  return formatAddress(seen === undefined ? named : { ...named, host: seen })
 }

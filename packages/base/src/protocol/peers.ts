@@ -340,12 +340,13 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
 
   #onMessage(connection: Connection, message: WireMessage): void {
     const { link } = connection
+    let peer = this.#table.ofLink(link)
     // A message instead of the hello: the marker was not meant, so this is an old peer.
-    if (this.#deadlines.delete(`hello ${link}`)) {
+    if (peer === undefined && this.#deadlines.delete(`hello ${link}`)) {
       this.#admit(connection)
       if (!this.#connections.has(link)) return
+      peer = this.#table.ofLink(link)
     }
-    const peer = this.#table.ofLink(link)
     if (peer !== undefined) {
       this.#emit({ type: 'peer-message', peer, message })
       return

@@ -75,6 +75,8 @@ export const defaultOverlayLimits: OverlayLimits = {
 interface KnownPeer extends HeardPeer {
   /** Id of the peer that told us; undefined once we were connected with it. */
   source: string | undefined
+  /** Group of a public host; undefined for hosts in private networks. */
+  readonly group: string | undefined
   isOld: boolean
   failures: number
   /** Not dialled before this moment. */
@@ -92,6 +94,7 @@ interface Bootstrap {
 
 interface Neighbour {
   readonly peer: Peer
+  readonly group: string | undefined
   readonly openedMs: number
 }
 
@@ -123,8 +126,6 @@ export class Overlay {
   readonly #knownPerSource = new Map<string, number>()
   readonly #peers = new Map<string, Neighbour>()
   readonly #dialling = new Map<string, KnownPeer>()
-  /** Results of `publicGroup` by address. */
-  readonly #groups = new Map<string, string | undefined>()
   readonly #bootstraps: readonly Bootstrap[]
   /** Peers that the application sent away; in the order it did. */
   readonly #shunned = new Set<string>()
@@ -180,6 +181,7 @@ export class Overlay {
         id,
         address,
         source,
+        group: publicGroup(address),
         isOld: false,
         failures: 0,
         notBeforeMs: now.monoMs + this.#spread(firstDialSpreadMs) + yieldFor,
@@ -189,13 +191,16 @@ export class Overlay {
 
   peerOpened(peer: Peer, now: Now): void {
     this.#cachedDeadlineMs = undefined
-    this.#peers.set(peer.id, { peer, openedMs: now.monoMs })
+    const { address } = peer
+    const group = address === undefined ? undefined : publicGroup(address)
+    this.#peers.set(peer.id, { peer, group, openedMs: now.monoMs })
     this.#dialling.delete(peer.id)
-    if (peer.address === undefined || this.#shunned.has(peer.id)) return
+    if (address === undefined || this.#shunned.has(peer.id)) return
     this.#remember({
       id: peer.id,
-      address: peer.address,
+      address,
       source: undefined,
+      group,
       isOld: peer.kind !== 'ours',
       failures: 0,
       notBeforeMs: -Infinity,
@@ -317,6 +322,8 @@ export class Overlay {
     let next = this.#rescueDeadline()
     const mixture = this.#mixture()
     for (const known of this.#known.values()) {
+      // Below the pace of dials it makes no difference which is the earliest.
+      if (next <= this.#nextDialMs) break
       if (known.notBeforeMs < next && this.#isFree(known) && this.#suits(known, mixture)) {
         next = known.notBeforeMs
       }
@@ -361,7 +368,7 @@ export class Overlay {
 
   #wantsMore(): boolean {
     if (this.#peers.size + this.#dialling.size >= this.#limits.maxNeighbours) return false
-    return this.#outgoing().length + this.#dialling.size < this.#limits.targetOutgoing
+    return this.#outgoingCount() + this.#dialling.size < this.#limits.targetOutgoing
   }
 
   #isFree(known: KnownPeer): boolean {
@@ -372,9 +379,9 @@ export class Overlay {
   #mixture(): Mixture {
     let oldCount = 0
     const countByGroup = new Map<string, number>()
-    for (const { kind, address = '' } of this.#outgoing()) {
-      if (kind !== 'ours') oldCount += 1
-      const group = this.#groupOf(address)
+    for (const { peer, group } of this.#peers.values()) {
+      if (!peer.outgoing) continue
+      if (peer.kind !== 'ours') oldCount += 1
       if (group !== undefined) countByGroup.set(group, (countByGroup.get(group) ?? 0) + 1)
     }
     return { oldCount, countByGroup }
@@ -384,21 +391,14 @@ export class Overlay {
   #suits(known: KnownPeer, { oldCount, countByGroup }: Mixture): boolean {
     const isCrowded = this.#peers.size >= 2 && oldCount >= this.#limits.maxOldOutgoing
     if (known.isOld && isCrowded) return false
-    const group = this.#groupOf(known.address)
+    const { group } = known
     return group === undefined || (countByGroup.get(group) ?? 0) < this.#limits.maxOutgoingPerGroup
   }
 
-  /** Every known address is asked for again and again; finding its group out costs ten times a look-up. */
-  #groupOf(address: string): string | undefined {
-    if (this.#groups.has(address)) return this.#groups.get(address)
-    if (this.#groups.size >= 2 * this.#limits.maxKnownPeers) this.#groups.clear()
-    const group = publicGroup(address)
-    this.#groups.set(address, group)
-    return group
-  }
-
-  #outgoing(): Peer[] {
-    return [...this.#peers.values()].map(({ peer }) => peer).filter(({ outgoing }) => outgoing)
+  #outgoingCount(): number {
+    let count = 0
+    for (const { peer } of this.#peers.values()) if (peer.outgoing) count += 1
+    return count
   }
 
   #remember(known: KnownPeer): void {

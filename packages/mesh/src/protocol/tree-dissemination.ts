@@ -153,7 +153,7 @@ export class TreeDissemination implements Dissemination {
   /** Once both hellos are in: asks for what was missed. */
   noteFeatures(peer: Peer, now: Now): readonly Copy[] {
     const neighbour = this.#neighbours.get(peer.id)
-    if (neighbour === undefined || neighbour.hasCaughtUp || !isTreeNode(peer)) return []
+    if (neighbour === undefined || neighbour.hasCaughtUp || !isTreeNode(neighbour)) return []
     neighbour.hasCaughtUp = true
     const connectedMs = now.monoMs - (this.#connectedSinceMs ?? now.monoMs)
     const sinceSeconds = Math.ceil(Math.min(connectedMs, maxCatchUpMs) / 1_000)
@@ -188,7 +188,7 @@ export class TreeDissemination implements Dissemination {
     for (const neighbour of this.#neighbours.values()) {
       const { peer } = neighbour
       if (peer.id === sender || entry.holders.has(neighbour)) continue
-      if (isTreeNode(peer)) {
+      if (isTreeNode(neighbour)) {
         if (isEager(entry.tree, neighbour)) copies.push(this.#copy(entry, neighbour))
         else this.#announce(neighbour, entry.key, now, copies)
       } else if (isOwn || peer.kind === 'ours') {
@@ -205,9 +205,10 @@ export class TreeDissemination implements Dissemination {
     const neighbour = this.#neighbours.get(from.id)
     const entry = this.#recent.get(messageKey(message.id))
     if (neighbour === undefined || entry === undefined) return []
-    if (!isTreeNode(from)) this.#held.noteDelivery(entry, neighbour, now.monoMs)
+    const isTree = isTreeNode(neighbour)
+    if (!isTree) this.#held.noteDelivery(entry, neighbour, now.monoMs)
     entry.holders.add(neighbour)
-    if (!isTreeNode(from)) return []
+    if (!isTree) return []
     const duplicate = { from: neighbour, first: entry.first }
     if (!pruneAfterDuplicate(entry.tree, duplicate, now.monoMs)) return []
     this.#counters.prunes += 1
@@ -218,7 +219,7 @@ export class TreeDissemination implements Dissemination {
   handleControl(message: WireMessage, from: Peer, now: Now): readonly Copy[] {
     const neighbour = this.#neighbours.get(from.id)
     const control = decodeTreeControl(message.payload)
-    if (neighbour === undefined || control === undefined || !isTreeNode(from)) return []
+    if (neighbour === undefined || control === undefined || !isTreeNode(neighbour)) return []
     const copies: Copy[] = []
     for (const key of control.announced) this.#noteAnnouncement(key, neighbour, now)
     if (neighbour.announced.length > 0) this.#dropKnown(neighbour)
@@ -348,6 +349,7 @@ export class TreeDissemination implements Dissemination {
   }
 }
 
-function isTreeNode(peer: Peer): boolean {
-  return peer.supports(treeFeature)
+/** Asked for every neighbour and message; what a peer named once, it does not take back. */
+function isTreeNode({ peer, hasCaughtUp }: TreeNeighbour): boolean {
+  return hasCaughtUp || peer.supports(treeFeature)
 }
