@@ -16,6 +16,16 @@ export type InflateResult =
   | { readonly type: 'invalid' }
   | { readonly type: 'too-large' }
 
+/** Reads one more compression method: see `archiveInflaters` in the entry point `archive`. */
+export interface Inflater {
+  /** Number of the method, as in `compressionMethods`. */
+  readonly method: number
+  /** True when the first bytes are those of the method. */
+  mayRead(block: Uint8Array): boolean
+  /** Inflates a block to at most `maxBytes`, in bounded time and memory; never throws. */
+  inflate(block: Uint8Array, maxBytes: number): InflateResult
+}
+
 /** Methods this package reads and writes. What is offered to peers is `offeredMethods`. */
 export const decodableMethods: readonly number[] = [
   compressionMethods.zlib,

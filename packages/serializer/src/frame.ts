@@ -31,12 +31,15 @@ import {
   frameLength,
   readSealed,
 } from './message.ts'
+import type { Inflater } from './compression.ts'
 import type { SealedBody, WireMessage } from './message.ts'
 
 /** How a frame is read. */
 export interface DecodeFrameOptions {
-  /** Compression methods to try, in this order; default zlib, gzip, snappy. */
+  /** Compression methods to try, in this order; default zlib, gzip, snappy, then those of `inflaters`. */
   readonly methods?: readonly number[]
+  /** Readers of further methods: `archiveInflaters` of the entry point `archive`, or your own. */
+  readonly inflaters?: readonly Inflater[]
   readonly limits?: Partial<Limits>
 }
 
@@ -93,7 +96,7 @@ export function decodeFrame(source: Uint8Array, options: DecodeFrameOptions = {}
   const message = readSealed(frame, frameHeaderBytes, limits)
   if (message !== undefined) return message
   const block = frame.subarray(frameHeaderBytes)
-  for (const reading of inflatedReadings(block, options.methods, limits)) {
+  for (const reading of inflatedReadings(block, options, limits)) {
     const inflated = readSealed(reading, 0, limits)
     if (inflated !== undefined) return inflated
   }
@@ -153,19 +156,21 @@ export function* blockReadings(
   options: DecodeFrameOptions,
 ): Generator<Uint8Array, void> {
   yield block
-  yield* inflatedReadings(block, options.methods, resolveLimits(options.limits))
+  yield* inflatedReadings(block, options, resolveLimits(options.limits))
 }
 
 function* inflatedReadings(
   block: Uint8Array,
-  methods: readonly number[] = decodableMethods,
+  { methods, inflaters = [] }: DecodeFrameOptions,
   limits: Limits,
 ): Generator<Uint8Array, void> {
+  const tried = methods ?? [...decodableMethods, ...inflaters.map(({ method }) => method)]
   const maxBytes = Math.min(limits.maxInflatedBytes, block.length * limits.maxInflationRatio)
   let tooLarge = false
-  for (const method of methods) {
-    if (!mayBeMethod(block, method)) continue
-    const result = inflateBlock(block, method, maxBytes)
+  for (const method of tried) {
+    const inflater = inflaters.find((one) => one.method === method)
+    if (!(inflater?.mayRead(block) ?? mayBeMethod(block, method))) continue
+    const result = inflater?.inflate(block, maxBytes) ?? inflateBlock(block, method, maxBytes)
     if (result.type === 'too-large') tooLarge = true
     if (result.type === 'inflated') yield result.bytes
   }

@@ -1,11 +1,11 @@
 /** What a transcript says about a node, and the messages in its frames. */
-import { decodeFrame, encodeFrame, encodeValue, flags, idText } from '@p2p/serializer'
+import { decodeFrame, encodeFrame, flags, idText, openFrame } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 import * as z from 'zod'
-import { foreignMethod } from './foreign-method.ts'
+import { archiveMethods, archiveReading } from './archive-reading.ts'
 import { bytesFromHex } from './recorded-bytes.ts'
 import { refusalOf } from './refusal.ts'
-import { tagged, taggedList, valueOf } from './tagged-value.ts'
+import { tagged, valueOf } from './tagged-value.ts'
 import type { FrameEntry, Transcript } from './transcript.ts'
 
 export interface RecordedNode {
@@ -67,14 +67,6 @@ export type FrameContent =
   /** Not recorded whole. */
   | { readonly type: 'unknown' }
 
-const decodedShape = z.object({
-  id: z.string(),
-  type: tagged,
-  sender: tagged,
-  time: tagged,
-  payload: taggedList,
-})
-
 export function contentOf(entry: FrameEntry): FrameContent {
   const frame = readableFrame(entry)
   if (frame === undefined) return { type: 'unknown' }
@@ -86,16 +78,15 @@ export function contentOf(entry: FrameEntry): FrameContent {
   return { type: refusal?.code === 'P2P_MESSAGE_HEADER' ? 'ignored' : 'garbage', frame }
 }
 
-/** The recorded bytes; made from the values when a method that we do not read had compressed them. */
+/** The recorded bytes; not compressed where that was done by a method that no node of ours reads. */
 function readableFrame(entry: FrameEntry): Uint8Array | undefined {
   if (typeof entry.hex !== 'string') return undefined
   const frame = bytesFromHex(entry.hex)
-  if (foreignMethod(frame) === undefined) return frame
-  const decoded = decodedShape.safeParse(entry.decoded)
-  if (!decoded.success) return undefined
-  const { id, type, sender, time, payload } = decoded.data
-  const body = encodeValue([type, sender, time, ...payload].map(valueOf))
-  return encodeFrame({ body, id: bytesFromHex(id) })
+  let plain = frame
+  refusalOf(() => {
+    plain = encodeFrame(openFrame(frame, { ...archiveReading, methods: archiveMethods }))
+  })
+  return plain
 }
 
 export function isHandshake(message: WireMessage): boolean {

@@ -5,7 +5,6 @@
  */
 import assert from 'node:assert/strict'
 import {
-  decodableMethods,
   decodeMessage,
   encodeFrame,
   encodeValue,
@@ -14,6 +13,7 @@ import {
 } from '@p2p/serializer'
 import * as z from 'zod'
 import type { FixtureFile } from '../fixture-file.ts'
+import { archiveReading, readMethods } from '../archive-reading.ts'
 import { caseChecks, differs, skipped } from '../fixture-set.ts'
 import type { FixtureSet, Verdict } from '../fixture-set.ts'
 import { isMessageHeader, methodNumber } from '../message-header.ts'
@@ -103,7 +103,7 @@ function checkFrame(
   message: MessageCase | undefined,
 ): Verdict | undefined {
   const method = fixture.method === 'none' ? undefined : methodNumber(fixture.method)
-  if (fixture.method !== 'none' && (method === undefined || !decodableMethods.includes(method))) {
+  if (fixture.method !== 'none' && (method === undefined || !readMethods.includes(method))) {
     return skipped(`${fixture.method} is not read`)
   }
   if (typeof fixture.frame !== 'string') {
@@ -113,7 +113,7 @@ function checkFrame(
     assertBytes(encodeFrame({ body, id: bytesFromHex(fixture.id) }), fixture.frame, 'frame')
     return undefined
   }
-  const opened = openFrame(bytesFromHex(fixture.frame))
+  const opened = openFrame(bytesFromHex(fixture.frame), archiveReading)
   assert.equal(hexOf(opened.id), fixture.id, 'id')
   assert.equal(sha256Hex(opened.body), fixture.id, 'SHA-256 of the body')
   if (message !== undefined && fixture.id === message.id) {

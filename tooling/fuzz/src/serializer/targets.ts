@@ -13,8 +13,10 @@ import {
   FrameSplitter,
 } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
+import { archiveInflaters } from '@p2p/serializer/archive'
 import { decodeLegacyFrame, encodeLegacyFrame } from '@p2p/serializer/legacy'
 import { mutate } from '../mutate.ts'
+import { bz2Blocks, lzmaBlocks } from './archive-blocks.ts'
 import type { Random } from '../random.ts'
 import type { Target } from '../target.ts'
 
@@ -134,6 +136,21 @@ const inflate: Target = {
   },
 }
 
+/** One of the methods that only archives are read with; whatever comes out keeps the limit. */
+function archive(name: string, blocks: readonly Uint8Array[], method: number): Target {
+  const maxBytes = 1_000_000
+  return {
+    name,
+    input: (random) => mutate(random.pick(blocks), random),
+    run(input) {
+      const inflater = archiveInflaters.find((one) => one.method === method)
+      const result = inflater?.inflate(input, maxBytes)
+      if (result === undefined) throw new Error('no inflater')
+      if (result.type === 'inflated' && result.bytes.length > maxBytes) throw new Error('too much')
+    },
+  }
+}
+
 const legacy: Target = {
   name: 'legacy',
   input(random) {
@@ -148,4 +165,11 @@ const legacy: Target = {
   },
 }
 
-export const serializerTargets: readonly Target[] = [msgpack, splitter, inflate, legacy]
+export const serializerTargets: readonly Target[] = [
+  msgpack,
+  splitter,
+  inflate,
+  archive('bz2', bz2Blocks, compressionMethods.bz2),
+  archive('lzma', lzmaBlocks, compressionMethods.lzma),
+  legacy,
+]

@@ -1,0 +1,2 @@
+export { archiveInflaters } from './archive/inflaters.ts'
+export type { Inflater, InflateResult } from './compression.ts'
