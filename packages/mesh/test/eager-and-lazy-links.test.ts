@@ -1,0 +1,193 @@
+import { expect, test } from '@jest/globals'
+import type { PeerKind } from '@p2p/base'
+import { createMessage, type WireMessage } from '@p2p/serializer'
+import type { Copy } from '../src/protocol/dissemination.ts'
+import { messageKey, type MessageKey } from '../src/protocol/message-key.ts'
+import {
+  decodeTreeControl,
+  encodeTreeControl,
+  treeControlSubFlag,
+  type TreeControl,
+} from '../src/protocol/tree-control.ts'
+import { TreeDissemination, type TreeLimits } from '../src/protocol/tree-dissemination.ts'
+import { at, broadcastOf, meshPeer } from './tree-fixtures.ts'
+
+/** A strategy with neighbours; those whose name begins with "py" are old. */
+function treeOf(
+  names: readonly string[],
+  options: { readonly seen?: readonly MessageKey[]; readonly limits?: Partial<TreeLimits> } = {},
+): TreeDissemination {
+  const tree = new TreeDissemination({
+    random: (count) => new Uint8Array(count),
+    compose: (payload) => createMessage({ type: 2, sender: 'me', time: 1_500_000_000, payload }),
+    wasSeen: (key) => options.seen?.includes(key) ?? false,
+    ...(options.limits && { limits: options.limits }),
+  })
+  for (const name of names) tree.addNeighbour(named(name), at(0))
+  return tree
+}
+
+const kindOf = (name: string): PeerKind => (name.startsWith('py') ? 'py2p' : 'ours')
+const named = (name: string): ReturnType<typeof meshPeer> => meshPeer(name, kindOf(name))
+
+function controlOf(copy: Copy): TreeControl | undefined {
+  const isControl = copy.message.payload[0] === treeControlSubFlag
+  return isControl ? decodeTreeControl(copy.message.payload) : undefined
+}
+
+/** What goes where, in words: "a: whole", "b: has 1", "c: wants 1", … */
+function words(copies: readonly Copy[]): readonly string[] {
+  return copies.map((copy) => {
+    const control = controlOf(copy)
+    if (control === undefined) return `${copy.peer}: whole`
+    const { announced, wanted, pruned, sinceSeconds } = control
+    const parts = [
+      announced.length > 0 ? `has ${announced.length}` : '',
+      wanted.length > 0 ? `wants ${wanted.length}` : '',
+      pruned.length > 0 ? `prunes ${pruned.length}` : '',
+      sinceSeconds > 0 ? `since ${sinceSeconds}` : '',
+    ]
+    return `${copy.peer}: ${parts.filter(Boolean).join(', ')}`
+  })
+}
+
+function control(part: Partial<TreeControl>): WireMessage {
+  const payload = encodeTreeControl({
+    announced: [],
+    wanted: [],
+    pruned: [],
+    sinceSeconds: 0,
+    ...part,
+  })
+  return createMessage({ type: 2, sender: 'them', time: 1_500_000_000, payload })
+}
+
+const keyOf = (message: WireMessage): MessageKey => messageKey(message.id)
+const message = (number: number): WireMessage => broadcastOf('s', number)
+
+test('the first copy goes whole to everybody but the one that brought it and the one that said it', () => {
+  const tree = treeOf(['a', 'b', 'c', 's'])
+  expect(words(tree.spread(message(1), named('a'), at(0)))).toEqual(['b: whole', 'c: whole'])
+})
+
+test('a second copy prunes its link, which then gets announcements, many in one frame', () => {
+  const tree = treeOf(['a', 'b'])
+  tree.spread(message(1), named('a'), at(0))
+  tree.spread(message(2), named('a'), at(1))
+  expect(words(tree.noteDuplicate(message(2), named('b'), at(2)))).toEqual(['b: prunes 1'])
+  expect(tree.spread(message(3), named('a'), at(10))).toEqual([])
+  expect(tree.spread(message(4), named('a'), at(20))).toEqual([])
+  expect(tree.nextDeadline()).toBe(50)
+  expect(tree.handleDeadline(at(49))).toEqual([])
+  expect(words(tree.handleDeadline(at(50)))).toEqual(['b: has 2'])
+  expect(tree.nextDeadline()).toBe(Infinity)
+})
+
+test('a full batch of announcements does not wait', () => {
+  const tree = treeOf(['a', 'b'])
+  tree.spread(message(0), named('a'), at(0))
+  tree.spread(message(1), named('a'), at(0))
+  tree.noteDuplicate(message(1), named('b'), at(0))
+  const sent: Copy[] = []
+  for (let number = 2; number < 66; number += 1) {
+    sent.push(...tree.spread(message(number), named('a'), at(1)))
+  }
+  expect(words(sent)).toEqual(['b: has 64'])
+})
+
+test('a neighbour that prunes us gets announcements, and whole messages again once it asks', () => {
+  const tree = treeOf(['a', 'b'])
+  tree.spread(message(1), named('a'), at(0))
+  tree.spread(message(2), named('a'), at(0))
+  tree.handleControl(control({ pruned: [keyOf(message(2))] }), named('b'), at(1))
+  expect(tree.spread(message(3), named('a'), at(2))).toEqual([])
+  const wanted = control({ wanted: [keyOf(message(3))] })
+  expect(words(tree.handleControl(wanted, named('b'), at(3)))).toEqual(['b: whole'])
+  expect(tree.handleControl(wanted, named('b'), at(4))).toEqual([])
+  expect(words(tree.spread(message(4), named('a'), at(5)))).toEqual(['b: whole'])
+})
+
+test('what was announced and does not come is asked for, from one announcer after the other', () => {
+  const tree = treeOf(['a', 'b', 'c'])
+  const announced = control({ announced: [keyOf(message(1))] })
+  expect(tree.handleControl(announced, named('a'), at(0))).toEqual([])
+  expect(tree.handleControl(announced, named('b'), at(5))).toEqual([])
+  expect(tree.nextDeadline()).toBe(250)
+  expect(words(tree.handleDeadline(at(250)))).toEqual(['a: wants 1'])
+  expect(words(tree.handleDeadline(at(750)))).toEqual(['b: wants 1'])
+  // Both announcers have it; only the third neighbour gets a copy.
+  expect(words(tree.spread(message(1), named('b'), at(760)))).toEqual(['c: whole'])
+  expect(tree.handleDeadline(at(10_000))).toEqual([])
+})
+
+test('what was seen before is not asked for, also when it is no longer kept', () => {
+  const tree = treeOf(['a'], { seen: [keyOf(message(1))] })
+  tree.handleControl(control({ announced: [keyOf(message(1))] }), named('a'), at(0))
+  expect(tree.nextDeadline()).toBe(Infinity)
+})
+
+test('a copy for an old neighbour is held, and dropped when it sends the message itself', () => {
+  const tree = treeOf(['a', 'py'])
+  expect(tree.spread(message(1), named('a'), at(0))).toEqual([])
+  expect(tree.nextDeadline()).toBe(200)
+  expect(words(tree.handleDeadline(at(200)))).toEqual(['py: whole'])
+  tree.spread(message(2), named('a'), at(1_000))
+  expect(tree.noteDuplicate(message(2), named('py'), at(1_050))).toEqual([])
+  expect(tree.handleDeadline(at(2_000))).toEqual([])
+})
+
+test('our own messages go to old neighbours at once', () => {
+  const tree = treeOf(['a', 'py'])
+  const own = broadcastOf('me', 1)
+  expect(words(tree.spread(own, undefined, at(0)))).toEqual(['a: whole', 'py: whole'])
+})
+
+test('an old neighbour that sends control messages is not listened to', () => {
+  const tree = treeOf(['a', 'py'])
+  tree.spread(message(1), named('a'), at(0))
+  const wanted = control({ wanted: [keyOf(message(1))], announced: [keyOf(message(2))] })
+  expect(tree.handleControl(wanted, named('py'), at(1))).toEqual([])
+  expect(tree.counters()['missingMessages']).toBe(0)
+})
+
+test('control messages that do not read as such change nothing', () => {
+  const tree = treeOf(['a'])
+  for (const payload of [[treeControlSubFlag], [treeControlSubFlag, 'x', 1, null, -1]]) {
+    const broken = createMessage({ type: 2, sender: 'them', time: 1, payload })
+    expect(tree.handleControl(broken, named('a'), at(0))).toEqual([])
+  }
+  expect(tree.nextDeadline()).toBe(Infinity)
+})
+
+test('the first neighbour is asked for nothing, a later one for what was missed, a minute at most', () => {
+  const tree = treeOf(['a'])
+  expect(words(tree.addNeighbour(named('b'), at(1_500)))).toEqual(['b: since 2'])
+  expect(tree.noteFeatures(named('b'), at(1_600))).toEqual([])
+  expect(words(tree.addNeighbour(named('c'), at(500_000)))).toEqual(['c: since 60'])
+  expect(tree.addNeighbour(named('py'), at(500_000))).toEqual([])
+})
+
+test('a neighbour that asks what it missed is told of what it is not known to have', () => {
+  const tree = treeOf(['a', 'b'])
+  tree.spread(message(1), named('a'), at(0))
+  tree.spread(message(2), named('a'), at(9_000))
+  tree.addNeighbour(named('late'), at(10_000))
+  tree.handleControl(control({ sinceSeconds: 5 }), named('late'), at(10_000))
+  const [told] = tree.handleDeadline(at(10_040))
+  expect(told?.peer).toBe('late')
+  expect(told && controlOf(told)?.announced).toEqual([keyOf(message(2))])
+  // It sent us both itself: there is nothing to tell.
+  tree.handleControl(control({ sinceSeconds: 60 }), named('a'), at(10_100))
+  expect(tree.handleDeadline(at(11_000))).toEqual([])
+})
+
+test('a lost neighbour gets nothing, is asked nothing, and leaves nothing behind', () => {
+  const tree = treeOf(['a', 'b', 'py'])
+  tree.handleControl(control({ announced: [keyOf(message(9))] }), named('b'), at(0))
+  tree.spread(message(1), named('a'), at(0))
+  tree.removeNeighbour(named('b'))
+  tree.removeNeighbour(named('py'))
+  expect(tree.handleDeadline(at(10_000))).toEqual([])
+  expect(tree.spread(message(2), named('a'), at(10_001))).toEqual([])
+  expect(tree.counters()['missingMessages']).toBe(0)
+})

@@ -1,0 +1,122 @@
+import { expect, test } from '@jest/globals'
+import type { MessageKey } from '../src/protocol/message-key.ts'
+import { MissingMessages } from '../src/protocol/missing-messages.ts'
+import type { TreeNeighbour } from '../src/protocol/tree-dissemination.ts'
+import { key, treeNeighbour } from './tree-fixtures.ts'
+
+const open = (maxMessages = 8): MissingMessages => new MissingMessages({ maxMessages })
+const asked = (
+  missing: MissingMessages,
+  monoMs: number,
+): readonly (readonly [MessageKey, TreeNeighbour])[] =>
+  missing.takeDue(monoMs).map((graft) => [graft.key, graft.announcer])
+
+test('announcers are asked one after the other, in the order in which they announced', () => {
+  const missing = open()
+  const [a, b] = [treeNeighbour('a'), treeNeighbour('b')]
+  missing.announce(key(1), a, 0)
+  missing.announce(key(1), b, 10)
+  missing.announce(key(1), a, 20)
+  expect(missing.nextDeadline()).toBe(250)
+  expect(asked(missing, 249)).toEqual([])
+  expect(asked(missing, 250)).toEqual([[key(1), a]])
+  expect(asked(missing, 749)).toEqual([])
+  expect(asked(missing, 750)).toEqual([[key(1), b]])
+  expect(asked(missing, 1_250)).toEqual([])
+  expect(missing.count).toBe(0)
+  expect(missing.nextDeadline()).toBe(Infinity)
+})
+
+test('a message that came is not asked for', () => {
+  const missing = open()
+  const [a, b] = [treeNeighbour('a'), treeNeighbour('b')]
+  missing.announce(key(1), a, 0)
+  const taken = missing.take(key(1), b, 100)
+  expect([...taken.announcers]).toEqual([a])
+  expect(taken.wasAskedFor).toBe(false)
+  expect(asked(missing, 10_000)).toEqual([])
+})
+
+test('whoever does not deliver gets a penalty and loses it by delivering', () => {
+  const missing = open()
+  const [a, b] = [treeNeighbour('a'), treeNeighbour('b')]
+  missing.announce(key(1), a, 0)
+  missing.announce(key(1), b, 0)
+  missing.takeDue(250)
+  missing.takeDue(750)
+  expect([a.penalty, b.penalty]).toEqual([1, 0])
+  expect(missing.take(key(1), b, 800).wasAskedFor).toBe(true)
+  missing.announce(key(2), a, 1_000)
+  missing.takeDue(1_250)
+  expect(missing.take(key(2), a, 1_300).wasAskedFor).toBe(true)
+  expect([a.penalty, b.penalty]).toEqual([0, 0])
+})
+
+test('an announcer that twice promised what it did not have is asked last', () => {
+  const missing = open()
+  const [liar, honest] = [treeNeighbour('liar', { penalty: 2 }), treeNeighbour('honest')]
+  missing.announce(key(1), liar, 0)
+  missing.announce(key(1), honest, 10)
+  expect(asked(missing, 250)).toEqual([[key(1), honest]])
+  expect(asked(missing, 750)).toEqual([[key(1), liar]])
+})
+
+test('asking waits twice as long as messages lately lagged behind, four seconds at most', () => {
+  for (const [lagMs, waitMs] of [
+    [50, 250],
+    [400, 800],
+    [30_000, 4_000],
+  ] as const) {
+    const missing = open()
+    const [a, b] = [treeNeighbour('a'), treeNeighbour('b')]
+    missing.announce(key(1), a, 0)
+    missing.take(key(1), b, lagMs)
+    missing.announce(key(2), a, 100_000)
+    // The wait of the first message, which came, is still in the queue until its moment.
+    missing.takeDue(99_999)
+    expect(missing.nextDeadline()).toBe(100_000 + waitMs)
+  }
+})
+
+test('a message that had to be asked for says nothing about the lag', () => {
+  const missing = open()
+  const a = treeNeighbour('a')
+  missing.announce(key(1), a, 0)
+  missing.takeDue(250)
+  missing.take(key(1), a, 3_000)
+  missing.takeDue(10_000)
+  missing.announce(key(2), a, 20_000)
+  expect(missing.nextDeadline()).toBe(20_250)
+})
+
+test('a lost neighbour is not asked, and gets no penalty for what it was asked', () => {
+  const missing = open()
+  const [a, b] = [treeNeighbour('a'), treeNeighbour('b')]
+  missing.announce(key(1), a, 0)
+  missing.announce(key(1), b, 0)
+  missing.takeDue(250)
+  missing.forgetAnnouncer(a)
+  expect(asked(missing, 750)).toEqual([[key(1), b]])
+  expect(a.penalty).toBe(0)
+  missing.forgetAnnouncer(b)
+  expect(asked(missing, 1_250)).toEqual([])
+  expect(missing.count).toBe(0)
+})
+
+test('announcements beyond the limit are ignored until others came', () => {
+  const missing = open(2)
+  const a = treeNeighbour('a')
+  for (const number of [1, 2, 3]) missing.announce(key(number), a, 0)
+  expect(missing.count).toBe(2)
+  missing.take(key(1), undefined, 10)
+  missing.announce(key(4), a, 10)
+  expect(asked(missing, 1_000).map(([one]) => one)).toEqual([key(2), key(4)])
+})
+
+test('of many announcers of one message only the first are written down', () => {
+  const missing = open()
+  for (let number = 0; number < 40; number += 1) {
+    missing.announce(key(1), treeNeighbour(`n${number}`), 0)
+  }
+  expect([...missing.take(key(1), undefined, 1).announcers]).toHaveLength(32)
+})

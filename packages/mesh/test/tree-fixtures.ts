@@ -1,0 +1,57 @@
+/** Neighbours, keys and messages for the tests of dissemination. */
+import type { Now, Peer, PeerKind } from '@p2p/base'
+import { createMessage, type Value, type WireMessage } from '@p2p/serializer'
+import { messageKey, type MessageKey } from '../src/protocol/message-key.ts'
+import type { RecentMessage } from '../src/protocol/recent-messages.ts'
+import type { Tree } from '../src/protocol/sender-trees.ts'
+import { treeFeature } from '../src/protocol/tree-control.ts'
+import type { TreeNeighbour } from '../src/protocol/tree-dissemination.ts'
+
+export const at = (monoMs: number): Now => ({ monoMs, utcSeconds: 1_500_000_000 + monoMs / 1_000 })
+
+/** A peer that steers with us when it is ours, and floods when it is not. */
+export function meshPeer(id: string, kind: PeerKind = 'ours'): Peer {
+  return {
+    id,
+    link: 1,
+    transport: 'tcp',
+    kind,
+    outgoing: true,
+    address: undefined,
+    addresses: [],
+    supports: (feature) => kind === 'ours' && feature === treeFeature,
+  }
+}
+
+export function treeNeighbour(id: string, more: Partial<TreeNeighbour> = {}): TreeNeighbour {
+  return {
+    peer: meshPeer(id),
+    announced: [],
+    wanted: [],
+    pruned: [],
+    announceAtMs: Infinity,
+    hasCaughtUp: true,
+    penalty: 0,
+    ...more,
+  }
+}
+
+export function broadcastOf(sender: string, ...payload: readonly Value[]): WireMessage {
+  return createMessage({ type: 0, sender, time: 1_500_000_000, payload: [0, ...payload] })
+}
+
+export function key(number: number): MessageKey {
+  return messageKey(broadcastOf('somebody', number).id)
+}
+
+export function recentMessage(number: number): RecentMessage<TreeNeighbour, Tree<TreeNeighbour>> {
+  const message = broadcastOf('somebody', number)
+  return {
+    key: messageKey(message.id),
+    message,
+    seenMs: 0,
+    holders: new Set(),
+    first: undefined,
+    tree: { lazy: new Map() },
+  }
+}
