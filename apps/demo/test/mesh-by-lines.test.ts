@@ -1,52 +1,11 @@
-import { once } from 'node:events'
-import { PassThrough } from 'node:stream'
 import { afterEach, expect, test } from '@jest/globals'
-import { serveLines } from '../src/node/json-lines.ts'
-import { operations } from '../src/node/operations/table.ts'
-import { Session } from '../src/node/session.ts'
-
-type Line = Readonly<Record<string, unknown>>
-
-/** A node driven by lines, as the process does it, without the process. */
-class Driven {
-  readonly lines: Line[] = []
-  readonly ended: Promise<void>
-  readonly #input = new PassThrough()
-  readonly #output = new PassThrough()
-  #sequence = 0
-
-  constructor() {
-    const write = (line: object): void => {
-      this.lines.push(line as Line)
-      this.#output.emit('line')
-    }
-    this.ended = serveLines(new Session('mesh', write), operations, this.#input, write)
-  }
-
-  async request(op: string, fields: object = {}): Promise<Line> {
-    const seq = ++this.#sequence
-    this.#input.write(`${JSON.stringify({ op, seq, ...fields })}\n`)
-    return this.line((line) => line['re'] === seq)
-  }
-
-  /** The first line that matches, past or future. */
-  async line(matches: (line: Line) => boolean): Promise<Line> {
-    for (;;) {
-      const found = this.lines.find(matches)
-      if (found !== undefined) return found
-      await once(this.#output, 'line')
-    }
-  }
-
-  end(): void {
-    this.#input.end()
-  }
-}
+import { Driven } from './driven.ts'
+import type { Line } from './driven.ts'
 
 const driven: Driven[] = []
 
 function start(): Driven {
-  const node = new Driven()
+  const node = new Driven('mesh')
   driven.push(node)
   return node
 }

@@ -22,6 +22,9 @@ export type AnyNode = Pick<
   | 'close'
 >
 
+/** p2py nodes have a protocol and a class of their own. */
+type NodeKind = Exclude<Kind, 'p2py'>
+
 export interface OpenOptions extends MeshNodeOptions {
   readonly leasing?: boolean
 }
@@ -33,7 +36,7 @@ export interface OpenedNode {
 
 /** @param storeFolder where the node keeps what should outlive the process; none: nowhere */
 export async function openNode(
-  kind: Kind,
+  kind: NodeKind,
   options: OpenOptions,
   storeFolder?: string,
 ): Promise<OpenedNode> {
@@ -44,7 +47,7 @@ export async function openNode(
   return { node: await openKind(kind, { ...options, store }), closeStore: () => store.close() }
 }
 
-async function openKind(kind: Kind, options: OpenOptions): Promise<AnyNode> {
+async function openKind(kind: NodeKind, options: OpenOptions): Promise<AnyNode> {
   const { leasing, ...meshOptions } = options
   switch (kind) {
     case 'mesh':
@@ -52,7 +55,6 @@ async function openKind(kind: Kind, options: OpenOptions): Promise<AnyNode> {
     case 'sync':
       return SyncNode.open({ ...meshOptions, ...(leasing === undefined ? {} : { leasing }) })
     case 'chord':
-    case 'p2py':
       throw new LineError('P2P_KIND_NOT_BUILT', `${kind} nodes are not built yet`)
   }
 }

@@ -3,11 +3,14 @@
  * name. Reports what the node does as events.
  */
 import type { ReceivedMessage } from '@p2p/mesh'
+import { P2pyNode } from '@p2p/p2py-compat'
+import type { Received } from '@p2p/p2py-compat'
 import { SyncNode } from '@p2p/sync'
 import { describeFailure, LineError } from './line-error.ts'
 import type { AnyNode } from './open-node.ts'
 import { keyToTagged, ownerToTagged } from './operations/dictionary.ts'
 import type { Kind } from './kind-names.ts'
+import { pythonToTagged } from './python-value.ts'
 import { valueToTagged } from './tagged-value.ts'
 
 /** Messages that `reply` can still name; the oldest is forgotten first. */
@@ -17,7 +20,7 @@ export class Session {
   readonly kind: Kind
   readonly #write: (line: object) => void
   readonly #repliable = new Map<string, ReceivedMessage>()
-  #node: AnyNode | undefined
+  #node: AnyNode | P2pyNode | undefined
   #closeStore: (() => Promise<void>) | undefined
 
   constructor(kind: Kind, write: (line: object) => void) {
@@ -27,9 +30,16 @@ export class Session {
 
   /** The node. Before `listen` there is none. */
   get node(): AnyNode {
-    if (this.#node === undefined)
-      throw new LineError('P2P_NOT_LISTENING', 'there is no node: the first command is listen')
-    return this.#node
+    const node = this.#open()
+    if (!(node instanceof P2pyNode)) return node
+    throw new LineError('P2P_WRONG_KIND', 'a p2py node has p2py commands only')
+  }
+
+  /** The node, as one of a p2py network. */
+  get p2py(): P2pyNode {
+    const node = this.#open()
+    if (node instanceof P2pyNode) return node
+    throw new LineError('P2P_WRONG_KIND', `a ${this.kind} node is in no p2py network`)
   }
 
   /** The node, as one that holds a dictionary. */
@@ -63,6 +73,23 @@ export class Session {
     node.on('error', (error) => this.emit('error', { ...describeFailure(error) }))
   }
 
+  /** The same for a node of a p2py network. */
+  adoptP2py(node: P2pyNode): void {
+    this.#node = node
+    node.on('joined', ({ uuid }) => this.emit('joined', { uuid }))
+    node.on('peer:join', ({ uuid, address }) =>
+      this.emit('peer_join', {
+        id: String(uuid),
+        address: address === undefined ? null : `tcp://${address[0]}:${address[1]}`,
+      }),
+    )
+    node.on('peer:leave', ({ uuid }) =>
+      this.emit('peer_leave', { id: String(uuid), reason: 'left the network' }),
+    )
+    node.on('message', (received) => this.#takeP2py(received))
+    node.on('error', (error) => this.emit('error', { ...describeFailure(error) }))
+  }
+
   /** The message with this id (hex), or the newest one. */
   repliable(id: string | undefined): ReceivedMessage {
     const message =
@@ -79,6 +106,12 @@ export class Session {
     this.#repliable.clear()
     await node?.close()
     await this.#closeStore?.()
+  }
+
+  #open(): AnyNode | P2pyNode {
+    if (this.#node === undefined)
+      throw new LineError('P2P_NOT_LISTENING', 'there is no node: the first command is listen')
+    return this.#node
   }
 
   #watchDictionary(node: SyncNode): void {
@@ -98,6 +131,13 @@ export class Session {
         won: valueToTagged(won?.value ?? null),
       }),
     )
+  }
+
+  /** A TEXT has an event of its own; messages of other types tell theirs. */
+  #takeP2py({ type, data = null, from }: Received): void {
+    const fields = { from: from.address, uuid: from.uuid, data: pythonToTagged(data) }
+    if (type === 'TEXT') this.emit('text', fields)
+    else this.emit('message', { type, ...fields })
   }
 
   #take(message: ReceivedMessage): void {

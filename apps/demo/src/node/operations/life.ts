@@ -1,4 +1,6 @@
 /** listen, close, ping: a node's beginning and end. */
+import { parseAddress } from '@p2p/base'
+import { P2pyNode } from '@p2p/p2py-compat'
 import { networkId, offeredMethods } from '@p2p/serializer'
 import * as z from 'zod/mini'
 import { openResources } from '../handles.ts'
@@ -55,6 +57,7 @@ export async function listen(session: Session, fields: ListenFields): Promise<Fi
   const { encryption = 'Plaintext', subnet = session.kind, compression } = fields
   if (fields.kind !== undefined && fields.kind !== session.kind)
     throw new LineError('P2P_WRONG_KIND', `this process runs a ${session.kind} node`)
+  if (session.kind === 'p2py') return listenP2py(session, fields)
   const scheme = schemes[encryption]
   const nodeOptions = {
     listen: fields.listen ?? `${scheme}://${fields.host ?? '127.0.0.1'}:${fields.port ?? 0}`,
@@ -80,6 +83,33 @@ export async function listen(session: Session, fields: ListenFields): Promise<Fi
     compression: compression ?? offeredMethods,
     version: '0.7',
   }
+}
+
+/** A p2py node listens at one address, by which others know it too. */
+async function listenP2py(session: Session, fields: ListenFields): Promise<Fields> {
+  const [listening, ...more] = [fields.listen ?? []].flat()
+  if (more.length > 0) throw new LineError('P2P_BAD_COMMAND', 'a p2py node has one address')
+  const { host = '127.0.0.1', port = 0 } = listening === undefined ? fields : hostAndPort(listening)
+  const contacts = [fields.connect ?? []].flat().map(hostAndPort)
+  const { limits = {} } = fields
+  const node = await P2pyNode.open({ host, port, limits })
+  session.adoptP2py(node)
+  if (contacts.length > 0) await node.join(contacts.map((to) => [to.host, to.port]))
+  const [ownHost, ownPort] = node.address
+  return {
+    id: '',
+    port: ownPort,
+    addresses: [`tcp://${ownHost}:${ownPort}`],
+    protocol: 'p2py',
+    compression: [],
+    version: 'p2py 0.23',
+  }
+}
+
+function hostAndPort(url: string): { readonly host: string; readonly port: number } {
+  const address = parseAddress(url)
+  if (address?.transport === 'tcp') return address
+  throw new LineError('P2P_BAD_COMMAND', `p2py addresses look like tcp://host:port, not ${url}`)
 }
 
 export const lifeOperations: Readonly<Record<string, Operation>> = {

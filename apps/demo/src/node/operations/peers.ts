@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { LineError } from '../line-error.ts'
 import { operation } from '../operation.ts'
 import type { Operation } from '../operation.ts'
+import { p2pyStatus } from './p2py.ts'
 
 const connectFields = z.object({
   address: z.optional(z.string()),
@@ -41,12 +42,14 @@ export const peerOperations: Readonly<Record<string, Operation>> = {
   }),
 
   peers: operation(z.object({}), (session) => {
+    if (session.kind === 'p2py') return { peers: session.p2py.peerBook.map(String), awaiting: 0 }
     const { node } = session
     const { links, peers } = node.report()
     return { peers: [...node.peers.keys()], awaiting: links.length - peers.length }
   }),
 
   status: operation(z.object({}), (session) => {
+    if (session.kind === 'p2py') return p2pyStatus(session.p2py)
     const { node } = session
     const report = node.report()
     const peers = [...node.peers.values()].map((peer) => ({

@@ -3,6 +3,7 @@ import type { Operation } from '../operation.ts'
 import { dictionaryOperations } from './dictionary.ts'
 import { lifeOperations } from './life.ts'
 import { messageOperations } from './messages.ts'
+import { p2pyOperations } from './p2py.ts'
 import { peerOperations } from './peers.ts'
 
 export const operations: ReadonlyMap<string, Operation> = new Map(
@@ -11,5 +12,6 @@ export const operations: ReadonlyMap<string, Operation> = new Map(
     ...peerOperations,
     ...messageOperations,
     ...dictionaryOperations,
+    ...p2pyOperations,
   }),
 )

@@ -1,0 +1,128 @@
+import { afterEach, expect, test } from '@jest/globals'
+import { Driven } from './driven.ts'
+import type { Line } from './driven.ts'
+
+const driven: Driven[] = []
+
+/** Nodes of one network: the first is UUID 0, the others join it in turn. */
+async function network(count: number): Promise<readonly Driven[]> {
+  const nodes = Array.from({ length: count }, () => new Driven('p2py'))
+  driven.push(...nodes)
+  const [first, ...others] = nodes
+  const address = await listening(first)
+  for (const node of others) {
+    await listening(node)
+    const joined = await node.request('p2py_join', { address })
+    expect(joined).toMatchObject({ ok: true, uuid: nodes.indexOf(node) })
+    // A request can be bounced to it once everybody has heard of it.
+    for (const other of nodes.slice(0, nodes.indexOf(node)))
+      await other.line(({ ev, id }) => ev === 'peer_join' && id === String(nodes.indexOf(node)))
+  }
+  return nodes
+}
+
+async function listening(node: Driven | undefined): Promise<readonly [string, number]> {
+  const opened = await node?.request('listen', { port: 0 })
+  expect(opened).toMatchObject({ ok: true, protocol: 'p2py' })
+  return ['127.0.0.1', Number(opened?.['port'])]
+}
+
+const dataOf = (answer: Line): unknown => {
+  const response = answer['response'] as { v: [{ v: string }, unknown][] }
+  return response.v.find(([key]) => key.v === 'data')?.[1]
+}
+
+afterEach(async () => {
+  for (const node of driven) node.end()
+  await Promise.all(driven.splice(0).map((node) => node.ended))
+})
+
+test('a text by UUID, and by address, arrives with its sender and every type of Python kept', async () => {
+  const [a, b] = await network(2)
+  const data = {
+    t: 'dict',
+    v: [
+      [
+        { t: 'str', v: 'tuple' },
+        { t: 'tuple', v: [{ t: 'int', v: '18446744073709551616' }] },
+      ],
+      [
+        { t: 'bytes', hex: '00ff' },
+        { t: 'float', hex: '3ff0000000000000' },
+      ],
+      [{ t: 'none' }, { t: 'set', v: [{ t: 'bool', v: true }] }],
+      [
+        { t: 'int', v: '1' },
+        { t: 'list', v: [{ t: 'bytearray', hex: '' }] },
+      ],
+    ],
+  }
+  expect(await b?.request('p2py_send', { uuid: 0, message: { type: 'TEXT', data } })).toMatchObject(
+    { ok: true },
+  )
+  expect(await a?.line(({ ev }) => ev === 'text')).toMatchObject({ uuid: 1, data })
+  const { from } = (await a?.line(({ ev }) => ev === 'text')) ?? {}
+  const plain = { type: 'TEXT', data: 'by address' }
+  await a?.request('p2py_send', { address: from, message: plain })
+  expect(await b?.line(({ ev }) => ev === 'text')).toMatchObject({
+    uuid: 0,
+    data: { t: 'str', v: 'by address' },
+  })
+})
+
+test('requests are answered by echo, by adding one, and by another node after a bounce', async () => {
+  const [a, b, c] = await network(3)
+  await a?.request('p2py_handle', { type: 'ECHO', reply: 'echo' })
+  await a?.request('p2py_handle', { type: 'ADD', reply: 'bounce:2' })
+  await c?.request('p2py_handle', { type: 'ADD', reply: 'add_one' })
+  const ask = async (type: string, data: unknown): Promise<unknown> =>
+    dataOf((await b?.request('p2py_request', { uuid: 0, message: { type, data } })) ?? {})
+  expect(await ask('ECHO', 'x')).toEqual({ t: 'str', v: 'x' })
+  expect(await ask('ADD', 17)).toEqual({ t: 'int', v: '18' })
+})
+
+test('a message to the peer book reaches the neighbours that are not excluded', async () => {
+  const [a, b, c] = await network(3)
+  // A newcomer is in the book once he has talked with us.
+  await c?.request('p2py_send', { uuid: 0, message: { type: 'TEXT', data: 'here' } })
+  await a?.line(({ ev }) => ev === 'text')
+  await a?.request('p2py_book', { message: { type: 'NEWS', data: 1 }, exclude: [1] })
+  expect(await c?.line(({ ev }) => ev === 'message')).toMatchObject({ type: 'NEWS', uuid: 0 })
+  expect(b?.lines.some(({ ev }) => ev === 'message')).toBe(false)
+})
+
+test('a node that leaves is reported, and status and peers tell who is left', async () => {
+  const [a, b] = await network(2)
+  expect(await a?.request('peers')).toMatchObject({ peers: ['1'], awaiting: 0 })
+  await b?.request('p2py_leave')
+  expect(await a?.line(({ ev }) => ev === 'peer_leave')).toMatchObject({ id: '1' })
+  expect(await a?.request('status')).toMatchObject({
+    status: 'Nominal',
+    peers: [],
+    report: { uuid: 0, network_size: 1 },
+  })
+  expect(await b?.request('status')).toMatchObject({ report: { uuid: null } })
+})
+
+test('what cannot be done is refused with a code', async () => {
+  const [a] = await network(1)
+  const message = { type: 'TEXT', data: 'x' }
+  const [mesh, early] = [new Driven('mesh'), new Driven('p2py')]
+  driven.push(mesh, early)
+  const refusals = [
+    await a?.request('p2py_send', { message }),
+    await a?.request('p2py_send', { uuid: 0, message }),
+    await a?.request('p2py_handle', { type: 'X', reply: 'anything' }),
+    await a?.request('send', { args: [] }),
+    await early.request('p2py_leave'),
+  ].map((answer) => answer?.['code'])
+  expect(refusals).toEqual([
+    'P2P_BAD_COMMAND',
+    'P2P_NOT_JOINED',
+    'P2P_BAD_COMMAND',
+    'P2P_WRONG_KIND',
+    'P2P_NOT_LISTENING',
+  ])
+  await mesh.request('listen', { listen: [] })
+  expect(await mesh.request('p2py_leave')).toMatchObject({ code: 'P2P_WRONG_KIND' })
+})
