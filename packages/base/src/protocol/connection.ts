@@ -215,7 +215,8 @@ export class Connection {
 
   /** The frame that carries a message to this peer; compressed only where that is likely to pay. */
   encode(message: WireMessage, priority: SendPriority): Uint8Array {
-    this.#lastSent = message
+    // Our own kind never asks for it again, and it would be kept for as long as nothing follows it.
+    if (this.#hello === undefined) this.#lastSent = message
     const method = mayShrink(message, priority) ? this.#method : undefined
     return this.#sent(this.#frames.frame(message, method))
   }
@@ -331,6 +332,7 @@ export class Connection {
     const hello = parseHello(message)
     if (hello === undefined || this.#hello !== undefined) return this.#ignore()
     this.#hello = hello
+    this.#lastSent = undefined
     return { type: 'hello' }
   }
 

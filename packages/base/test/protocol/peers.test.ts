@@ -345,6 +345,21 @@ describe('Peers: bytes', () => {
     expect(alice.sent.get(link)?.slice(1)).toEqual([encodeFrame(message), encodeFrame(message)])
   })
 
+  test('nothing is kept for, or sent again to, our own kind, which never asks', () => {
+    const bench = new Bench()
+    const [alice, bob] = [bench.add('A'), bench.add('B')]
+    connect(alice, 'memory://B')
+    bench.settle()
+    const time = 1_500_000_000
+    const message = createMessage({ type: 0, sender: 'A', time, payload: [0, 'once'] })
+    alice.handle({ type: 'send-message', peer: 'B', message, priority: 'own' })
+    const resend = createMessage({ type: 1, sender: 'B', time, payload: [flags.resend] })
+    bob.handle({ type: 'send-message', peer: 'A', message: resend, priority: 'own' })
+    bench.settle()
+    expect(bob.of('peer-message')).toHaveLength(1)
+    expect(alice.peers.counters().ignoredMessages).toBe(1)
+  })
+
   test('answers before the hello stay within ten times what came in plus the allowance', () => {
     const bench = new Bench()
     const alice = bench.add('A')
