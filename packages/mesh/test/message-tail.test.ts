@@ -18,6 +18,8 @@ test('decodeTail takes any bytes without throwing, and only whole tails as tails
     fc.property(fc.array(item, { maxLength: 5 }), fc.nat(), (items, cut) => {
       const tail = encodeTail(new Map(items))
       const part = tail.subarray(0, cut % tail.length)
+      // An item such as (0, 7 bytes) may end a part with the very length of that part.
+      fc.pre(((part.at(-2) ?? 0) << 8) + (part.at(-1) ?? 0) !== part.length)
       expect(decodeTail(part)).toBeUndefined()
     }),
   )
