@@ -1,6 +1,7 @@
 """Drives one p2py 0.23 node by JSON lines: commands on stdin, answers and events on stdout.
 
-Operations: listen p2py_join p2py_send p2py_request p2py_handle status peers ping close exit. It ends
+Operations: listen p2py_join p2py_send p2py_book p2py_request p2py_handle p2py_leave status peers ping
+close exit. It ends
 when stdin does, and in any case after its life limit (first argument, seconds).
 
 p2py asks a public web site for the host when it is given none, so `host` always has a value here.
@@ -95,8 +96,11 @@ class Driver(object):
     def handle(self, command):
         kind, reply = command["type"], command.get("reply", "echo")
 
-        def answer(_, request):
+        def answer(connection, request):
             if not isinstance(request, Request):
+                sender = list(connection.connection_address)
+                data = to_pickle_tagged(request.get("data"))
+                event("message", **{"from": sender}, type=kind, data=data)
                 return
             data = request.contents.get("data")
             if reply.startswith("bounce:"):
@@ -107,6 +111,14 @@ class Driver(object):
                 request.respond({"type": kind, "data": data})
 
         self.node.add_handler(kind, answer)
+        return {}
+
+    def book(self, command):
+        self.node.send_to_peer_book(message_of(command), command.get("exclude", []))
+        return {}
+
+    def leave(self, _):
+        self.node.close_all_connections()
         return {}
 
     def status(self, _):
@@ -173,14 +185,16 @@ OPERATIONS = {
     "listen": Driver.listen,
     "p2py_join": Driver.join,
     "p2py_send": Driver.send,
+    "p2py_book": Driver.book,
     "p2py_request": Driver.request,
     "p2py_handle": Driver.handle,
+    "p2py_leave": Driver.leave,
     "status": Driver.status,
     "peers": Driver.peers,
     "ping": Driver.ping,
     "close": Driver.close,
 }
-WAITING = ("p2py_join", "p2py_send", "p2py_request", "close")
+WAITING = ("p2py_join", "p2py_send", "p2py_book", "p2py_request", "p2py_leave", "close")
 
 driver = Driver()
 

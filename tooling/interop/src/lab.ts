@@ -4,7 +4,7 @@ import { NodeProcess } from './node-process.ts'
 import type { NodeProgram } from './node-process.ts'
 import { p2pProgram } from './programs.ts'
 
-export type ProgramName = 'p2p' | 'js2p' | 'py2p'
+export type ProgramName = 'p2p' | 'js2p' | 'py2p' | 'p2py'
 export type Programs = ReadonlyMap<ProgramName, NodeProgram>
 
 export class Lab {

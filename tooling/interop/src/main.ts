@@ -20,10 +20,11 @@ import type { Side } from './checks.ts'
 import { knownFailure } from './known.ts'
 import type { ProgramName, Programs } from './lab.ts'
 import type { NodeProgram } from './node-process.ts'
-import { js2pProgram, p2pProgram, py2pProgram } from './programs.ts'
+import { js2pProgram, p2pProgram, p2pyProgram, py2pProgram } from './programs.ts'
 import { formatRow, summarize } from './report.ts'
 import { runDictionary } from './scenarios/dictionary.ts'
 import { runHashTable } from './scenarios/hash-table.ts'
+import { runP2pyMixed, runP2pyPair } from './scenarios/p2py.ts'
 import { runBursts, runMethods, runPair, runWrongSubnet } from './scenarios/pair.ts'
 import { runCrash, runCrossDials, runRedials } from './scenarios/trouble.ts'
 import { runTrio } from './scenarios/trio.ts'
@@ -47,22 +48,38 @@ async function findPrograms(): Promise<Programs> {
   const programs = new Map<ProgramName, NodeProgram>([['p2p', p2pProgram()]])
   programs.set('js2p', js2pProgram(await ensureForeign()))
   try {
-    programs.set('py2p', py2pProgram(await ensurePython()))
+    const python = await ensurePython()
+    programs.set('py2p', py2pProgram(python)).set('p2py', p2pyProgram(python))
   } catch (error) {
     if (!(error instanceof PythonUnavailableError)) throw error
-    say(`[p2p] rows with py2p are skipped: ${error.message}`)
+    say(`[p2p] rows with py2p and p2py are skipped: ${error.message}`)
   }
   return programs
 }
 
 type Scenario = (programs: Programs, side: Side, checks: Checks) => Promise<void>
 
-const networks = ['mesh', 'sync', 'chord'] as const
+const networks = ['mesh', 'sync', 'chord', 'p2py'] as const
 /** Networks our node speaks. The others run between the foreign programs only. */
-const ownNetworks: ReadonlySet<string> = new Set(['mesh', 'sync'])
+const ownNetworks: ReadonlySet<string> = new Set(['mesh', 'sync', 'p2py'])
+
+/** p2py has nothing in common with the other programs on the wire. */
+function pairsOf(
+  network: string,
+  onlyForeign: boolean,
+): readonly (readonly [ProgramName, ProgramName])[] {
+  if (network === 'p2py') return onlyForeign ? [['p2py', 'p2py']] : [['p2p', 'p2py']]
+  return onlyForeign ? foreignPairs : [...ourPairs, ...foreignPairs]
+}
 
 function scenariosOf({ network, dialler }: Side): ReadonlyMap<string, Scenario> {
   if (network === 'sync') return new Map([['dictionary', runDictionary]])
+  if (network === 'p2py')
+    return new Map<string, Scenario>([
+      ['pair', runP2pyPair],
+      ['three nodes', (programs, side, checks) => runP2pyMixed(programs, side, checks, 3)],
+      ['six nodes', (programs, side, checks) => runP2pyMixed(programs, side, checks, 6)],
+    ])
   if (network === 'chord') return new Map([['hash table', runHashTable]])
   const scenarios = new Map<string, Scenario>([
     ['pair', runPair],
@@ -103,9 +120,8 @@ async function main(): Promise<void> {
     say(formatRow(row))
     if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`)
   }, knownFailure)
-  const pairs = values.baseline ? foreignPairs : [...ourPairs, ...foreignPairs]
   for (const network of networks)
-    for (const [a, b] of pairs)
+    for (const [a, b] of pairsOf(network, values.baseline))
       for (const dialler of ['a', 'b'] as const) {
         if (a === b && dialler === 'b') continue
         if (a === 'p2p' && !ownNetworks.has(network)) continue
