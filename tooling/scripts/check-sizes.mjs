@@ -11,24 +11,34 @@ const scripts = dirname(fileURLToPath(import.meta.url))
 const root = join(scripts, '..', '..')
 const kib = 1024
 
-/** What a page imports together: the node of each package. */
+/** What a page imports together: the node of each package; of the serializer, encode, decode, SHA-256, zlib. */
 const bundles = [
+  { packages: ['serializer'], budgetKib: 14, ceilingKib: 14 },
   { packages: ['mesh'], budgetKib: 25, ceilingKib: 48 },
   { packages: ['mesh', 'sync', 'chord'], budgetKib: 40, ceilingKib: 80 },
 ]
-const nodeOf = { mesh: 'MeshNode', sync: 'SyncNode', chord: 'ChordNode' }
+const namesOf = {
+  serializer: ['createMessage', 'encodeFrame', 'decodeFrame', 'sha256'],
+  mesh: ['MeshNode'],
+  sync: ['SyncNode'],
+  chord: ['ChordNode'],
+}
 
 const { build } = installLocked(join(scripts, 'checkers'), 'the checkers of verify')('esbuild')
 
-const exportsItsNode = (name) => {
+const exportsItsNames = (name) => {
   const index = join(root, 'packages', name, 'dist', 'index.js')
-  return existsSync(index) && readFileSync(index, 'utf8').includes(nodeOf[name])
+  if (!existsSync(index)) return false
+  const text = readFileSync(index, 'utf8')
+  return namesOf[name].every((exported) => text.includes(exported))
 }
 
 async function gzipBytes(packages) {
   const result = await build({
     stdin: {
-      contents: packages.map((name) => `export { ${nodeOf[name]} } from '@p2p/${name}'`).join('\n'),
+      contents: packages
+        .map((name) => `export { ${namesOf[name].join(', ')} } from '@p2p/${name}'`)
+        .join('\n'),
       resolveDir: join(root, 'tooling', 'conformance'),
     },
     alias: Object.fromEntries(
@@ -47,7 +57,7 @@ async function gzipBytes(packages) {
 
 let over = 0
 for (const { packages, budgetKib, ceilingKib } of bundles) {
-  const built = packages.filter(exportsItsNode)
+  const built = packages.filter(exportsItsNames)
   const say = (size, verdict) =>
     process.stdout.write(
       `bundle ${packages.join(' + ').padEnd(22)} ${size.padEnd(28)} ${verdict}\n`,

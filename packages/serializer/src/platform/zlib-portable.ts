@@ -1,40 +1,76 @@
 /**
- * zlib and gzip in JavaScript, for everything that is not Node. Same functions as zlib-node.ts.
+ * zlib (RFC 1950) and gzip (RFC 1952) in JavaScript, for everything that is not Node. Same functions as
+ * zlib-node.ts. fflate does the deflating and inflating; headers and sums are read and written here, since
+ * its own streams for them are as large as all of this.
+ *
+ *   zlib   78 9c  |  deflated  |  Adler-32, high byte first
+ *   gzip   1f 8b 08, flags, time (4), two more, fields by flags  |  deflated  |  CRC-32, length, low byte first
  *
  * Input goes in by small steps and output is counted after each, so a bomb is given up about a
  * mebibyte after the limit.
  */
-import { Gunzip, gzipSync, Unzlib, zlibSync } from 'fflate'
+import { deflateSync, Inflate } from 'fflate'
 import { concatBytes } from '../bytes.ts'
 import type { InflateResult } from '../compression.ts'
 
 /** Deflate makes at most 1,032 bytes of one. */
 const stepBytes = 1024
-const trailerBytes = 4
+const gzipHeaderBytes = 10
 /** So many bytes can be summed before the sums leave 32 bits. */
 const adlerRun = 3_800
 
 export function compressZlib(block: Uint8Array): Uint8Array {
-  return zlibSync(block)
+  const sum = new Uint8Array(4)
+  viewOf(sum).setUint32(0, adler32(block))
+  return concatBytes(new Uint8Array([0x78, 0x9c]), deflateSync(block), sum)
 }
 
 export function compressGzip(block: Uint8Array): Uint8Array {
-  return gzipSync(block, { mtime: 0 })
+  const header = new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
+  const trailer = new Uint8Array(8)
+  viewOf(trailer).setUint32(0, crc32(block), true)
+  viewOf(trailer).setUint32(4, block.length, true)
+  return concatBytes(header, deflateSync(block), trailer)
 }
 
 /** Inflates to at most `maxBytes`; a stream that is cut or damaged is invalid. */
 export function inflateZlib(block: Uint8Array, maxBytes: number): InflateResult {
-  return checked(inflate(new Unzlib(), block, maxBytes), (bytes) => {
-    return trailer(block, false) === adler32(bytes)
-  })
+  // Bit 5 of the second byte announces a dictionary, which nobody gave us.
+  const [method = 0, flags = 0] = block
+  const isZlib = (method & 0x0f) === 8 && (flags & 0x20) === 0
+  if (!isZlib || block.length < 6) return { type: 'invalid' }
+  const end = block.length - 4
+  const result = inflate(block.subarray(2, end), maxBytes)
+  return checked(result, (bytes) => viewOf(block).getUint32(end) === adler32(bytes))
 }
 
 /** As `inflateZlib`, for gzip. */
 export function inflateGzip(block: Uint8Array, maxBytes: number): InflateResult {
-  return checked(inflate(new Gunzip(), block, maxBytes), (bytes) => {
-    // A header alone ends in four zeros, which would be the length of nothing.
-    return bytes.length > 0 && trailer(block, true) === bytes.length
+  const start = gzipDataStart(block)
+  const end = block.length - 8
+  if (start > end) return { type: 'invalid' }
+  const result = inflate(block.subarray(start, end), maxBytes)
+  const view = viewOf(block)
+  return checked(result, (bytes) => {
+    const isLength = view.getUint32(end + 4, true) === bytes.length
+    return isLength && view.getUint32(end, true) === crc32(bytes)
   })
+}
+
+/** Where the deflated bytes begin; Infinity when the header is none. */
+function gzipDataStart(block: Uint8Array): number {
+  const flags = block[3] ?? 0
+  if (block[0] !== 0x1f || block[1] !== 0x8b || block[2] !== 8) return Number.POSITIVE_INFINITY
+  let start = gzipHeaderBytes
+  if ((flags & 4) !== 0) start += 2 + (block[start] ?? 0) + 0x100 * (block[start + 1] ?? 0)
+  // Name and comment end in a zero each.
+  for (const flag of [8, 16]) {
+    if ((flags & flag) === 0) continue
+    const zero = block.indexOf(0, start)
+    if (zero < 0) return Number.POSITIVE_INFINITY
+    start = zero + 1
+  }
+  return (flags & 2) === 0 ? start : start + 2
 }
 
 /** fflate does not look at what stands behind the data, so it takes a cut stream for a whole one. */
@@ -42,11 +78,21 @@ function checked(result: InflateResult, isWhole: (bytes: Uint8Array) => boolean)
   return result.type === 'inflated' && !isWhole(result.bytes) ? { type: 'invalid' } : result
 }
 
-/** The last four bytes: Adler-32 of the data in zlib, its length, low byte first, in gzip. */
-function trailer(block: Uint8Array, lowFirst: boolean): number | undefined {
-  const { buffer, byteOffset, byteLength } = block
-  if (byteLength < trailerBytes) return undefined
-  return new DataView(buffer, byteOffset, byteLength).getUint32(byteLength - trailerBytes, lowFirst)
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
+}
+
+/** What each byte does to the sum of RFC 1952. */
+const crcTable: Int32Array = Int32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte
+  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (0xedb8_8320 & -(crc & 1))
+  return crc
+})
+
+function crc32(bytes: Uint8Array): number {
+  let crc = -1
+  for (const byte of bytes) crc = (crc >>> 8) ^ (crcTable[(crc ^ byte) & 0xff] as number)
+  return ~crc >>> 0
 }
 
 /** The sum of RFC 1950. */
@@ -65,7 +111,8 @@ function adler32(bytes: Uint8Array): number {
   return b * 0x1_0000 + a
 }
 
-function inflate(stream: Unzlib | Gunzip, block: Uint8Array, maxBytes: number): InflateResult {
+function inflate(deflated: Uint8Array, maxBytes: number): InflateResult {
+  const stream = new Inflate()
   const pieces: Uint8Array[] = []
   let length = 0
   let ended = false
@@ -75,9 +122,9 @@ function inflate(stream: Unzlib | Gunzip, block: Uint8Array, maxBytes: number): 
     ended = final
   }
   try {
-    for (let start = 0; start < block.length; start += stepBytes) {
-      const end = Math.min(start + stepBytes, block.length)
-      stream.push(block.subarray(start, end), end === block.length)
+    for (let start = 0; start < deflated.length; start += stepBytes) {
+      const end = Math.min(start + stepBytes, deflated.length)
+      stream.push(deflated.subarray(start, end), end === deflated.length)
       if (length > maxBytes) return { type: 'too-large' }
     }
   } catch {
