@@ -4,6 +4,9 @@
  *   application ─ methods ─▶ MeshNode ─ commands ─▶ MeshMachine (protocol/mesh.ts)
  *   application ◀─ events, promises, queue ─ MeshNode ◀─ effects ─┘
  *
+ * Long because it is the one public surface, half of it docstrings: each method only hands over to the
+ * part that does the work (queue, topics, requests, machine), and the private ones share its shell.
+ *
  * Messages are composed here, so that a value the wire cannot carry is told to the caller at once; the
  * machine decides where they go.
  */

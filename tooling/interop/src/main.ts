@@ -14,13 +14,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { PythonUnavailableError, ensureForeign, ensurePython } from '@p2p/foreign'
 import { Checks } from './checks.ts'
 import type { Side } from './checks.ts'
+import { findPrograms } from './find-programs.ts'
 import { knownFailure } from './known.ts'
 import type { ProgramName, Programs } from './lab.ts'
-import type { NodeProgram } from './node-process.ts'
-import { js2pProgram, p2pProgram, p2pyProgram, py2pProgram } from './programs.ts'
 import { formatRow, summarize } from './report.ts'
 import { runDictionary } from './scenarios/dictionary.ts'
 import { runHashTable } from './scenarios/hash-table.ts'
@@ -42,20 +40,6 @@ const foreignPairs: readonly (readonly [ProgramName, ProgramName])[] = [
   ['py2p', 'py2p'],
   ['js2p', 'py2p'],
 ]
-
-/** Everything that can be started here; py2p is missing without Python. */
-async function findPrograms(): Promise<Programs> {
-  const programs = new Map<ProgramName, NodeProgram>([['p2p', p2pProgram()]])
-  programs.set('js2p', js2pProgram(await ensureForeign()))
-  try {
-    const python = await ensurePython()
-    programs.set('py2p', py2pProgram(python)).set('p2py', p2pyProgram(python))
-  } catch (error) {
-    if (!(error instanceof PythonUnavailableError)) throw error
-    say(`[p2p] rows with py2p and p2py are skipped: ${error.message}`)
-  }
-  return programs
-}
 
 type Scenario = (programs: Programs, side: Side, checks: Checks) => Promise<void>
 
@@ -115,7 +99,7 @@ async function main(): Promise<void> {
     },
   })
   const started = performance.now()
-  const programs = await findPrograms()
+  const programs = await findPrograms(say)
   const checks = new Checks((row) => {
     say(formatRow(row))
     if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`)
