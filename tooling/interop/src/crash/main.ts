@@ -6,8 +6,8 @@
  * All nodes are ours, each in a process of its own. In the middle of the talk every second one is ended
  * by SIGKILL, the first among them, which all others had joined through. Ends with one line of JSON;
  * status 1 when a survivor missed a survivor's message, got any message twice, or has fewer than two links
- * in the end. `unfinished` are messages of the killed that not all survivors have, because whoever had
- * them died too.
+ * in the end. `ofTheKilled` counts the messages of the killed: some may be missing at survivors, because
+ * whoever had them died too; none may come twice.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
