@@ -11,6 +11,10 @@
  * but not delivered. Only user messages are looked at: what a dictionary writes has to be taken as it
  * is by everybody. Our own nodes never send such a pair: outgoing-stamps.ts gives a repeated payload a number.
  *
+ * Where processes wait for the CPU, a twin can come later than that and is then delivered twice: 46 were
+ * recognised and 2 were not (1,085 and 1,141 ms apart) in 7,496 deliveries. A longer wait alone would
+ * swallow what an original repeats every second.
+ *
  * Source: spec/wire.md, 5 (third point); a live network of 8 of ours, 4 py2p and 4 js2p nodes.
  */
 import type { Now } from '@p2p/base'
