@@ -26,9 +26,13 @@ const isSummary = (line) =>
 const isBuilt = (folder) =>
   readFileSync(join(root, 'tooling', folder, 'src', 'main.ts'), 'utf8').trim() !== 'export {}'
 
-// Few seeds and short runs; long ones, large networks and old programs among them are for the night.
+// Few seeds and short runs; 500 seeds of 16 to 64 nodes and 10 minutes are for the night.
 const faultySimulation =
   '--type mesh --nodes 16-32 --seeds 24 --minutes 3 --faults all --workers 2 --json'.split(' ')
+const mixedSimulation = [
+  ...'--type mesh --nodes 10-24 --seeds 24 --minutes 2 --faults all'.split(' '),
+  ...'--old 0.2 --hostile 2 --workers 2 --json'.split(' '),
+]
 
 const stages = [
   npm('test', 'test'),
@@ -50,6 +54,7 @@ const stages = [
           '--json',
         ),
         npm('simulation with faults', 'sim', '--', ...faultySimulation),
+        npm('simulation with old and hostile peers', 'sim', '--', ...mixedSimulation),
       ]
     : []),
   ...(isBuilt('fuzz') ? [npm('fuzz', 'fuzz', '--', '--runs', '2000', '--json')] : []),

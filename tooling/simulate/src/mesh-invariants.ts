@@ -1,6 +1,6 @@
 /** What must hold in every simulated mesh; the numbers are those of research/reliability.md §7. */
 import { defaultLimits } from '@p2p/base'
-import type { HostedNode, Invariant } from '@p2p/base/sim'
+import type { HostedNode, Invariant, LinkEnd } from '@p2p/base/sim'
 import type { MeshWorld } from './mesh-world.ts'
 
 /** Looking at every link after every turn would cost more than the turn. */
@@ -37,24 +37,39 @@ function tablesWithinCaps(): Invariant {
   }
 }
 
-/** At rest each of our nodes is a peer of its peers. */
+/**
+ * At rest two of our nodes agree about the link between them: each has the other in its table, under
+ * its id and by that very link. It is the link that is followed, not the id: in the compatible mode
+ * a hostile peer may call itself by the id of a node that is not connected. What old peers believe
+ * is their own affair, because they keep links that they closed (spec/mesh.md, 3.4).
+ */
 function peerTablesAgree(world: MeshWorld): Invariant {
   return {
     name: 'peer-tables-agree',
     atRest: () => {
       for (const node of world.ours) {
-        const machine = world.machine(node)
-        if (machine === undefined) continue
-        for (const id of machine.peers.keys()) {
-          const other = world.nodeById(id)
-          const otherMachine = other === undefined ? undefined : world.machine(other)
-          if (otherMachine === undefined || otherMachine.peers.has(machine.id)) continue
-          return { detail: `${node.name} has ${other?.name ?? id}, but not the reverse`, node }
+        for (const [id, { link }] of world.machine(node)?.peers ?? []) {
+          const end = node.links.get(link)
+          if (end === undefined) return { detail: `${node.name} has ${id} without a link`, node }
+          const detail = disagreement(world, end)
+          if (detail !== undefined) return { detail, node }
         }
       }
       return undefined
     },
   }
+}
+
+function disagreement(world: MeshWorld, end: LinkEnd): string | undefined {
+  const [node, other] = [end.owner, end.other.owner].map(({ index }) => world.sim.nodes[index])
+  const machine = node && world.machine(node)
+  const otherMachine = other && world.machine(other)
+  if (machine === undefined || otherMachine === undefined) return undefined
+  const both = `${node?.name} has ${other?.name}`
+  if (machine.peers.get(otherMachine.id)?.link !== end.link) return `${both} under another id`
+  const back = otherMachine.peers.get(machine.id)?.link
+  if (back === undefined) return `${both}, but not the reverse`
+  return back === end.other.link ? undefined : `${both} by another link than the reverse`
 }
 
 function nobodyIsLonely(world: MeshWorld): Invariant {

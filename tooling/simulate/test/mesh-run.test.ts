@@ -90,6 +90,18 @@ test('a peer that knows nothing of a link breaks peer-tables-agree until it is n
   world.sim.checkAtRest()
 })
 
+test('a stranger under the id of a node that is down does not break peer-tables-agree', () => {
+  const world = settled()
+  const victim = someNode(world, 3)
+  const id = world.machine(victim)?.id ?? ''
+  victim.crash()
+  world.sim.runFor(60_000)
+  world.addHostile(2)
+  const isPosed = (): boolean => world.ours.some((node) => world.machine(node)?.peers.has(id))
+  expect(world.sim.runUntil(isPosed, 600_000)).toBe(true)
+  world.sim.checkAtRest()
+})
+
 test('a second delivery breaks delivered-at-most-once', () => {
   const world = settled()
   world.broadcast(someNode(world, 0))
