@@ -147,6 +147,19 @@ const numberSchema: TopicSchema<number> = {
   },
 }
 
+test('a report counts links, bytes, and why links were closed', async () => {
+  const [a, b] = await pair()
+  const before = a.report().mesh
+  expect(before).toMatchObject({ links: 1, pendingLinks: 0, refusedLinks: 0 })
+  expect(before.bytesIn).toBeGreaterThan(0)
+  expect(before.bytesOut).toBeGreaterThan(0)
+  const left = new Promise((resolve) => a.on('peer:leave', resolve))
+  await b.close()
+  await left
+  expect(a.report().mesh).toMatchObject({ links: 0, 'closed:P2P_LINK_CLOSED': 1 })
+  expect(a.metrics().bytesIn).toBeGreaterThanOrEqual(before.bytesIn ?? Infinity)
+})
+
 test('a topic hands on what fits its schema and tells of the rest', async () => {
   const [a, b] = await pair()
   const rejected = new Promise((resolve) => {

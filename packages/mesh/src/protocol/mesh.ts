@@ -216,9 +216,14 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     )
   }
 
-  /** Counters and table sizes, for reports. */
+  /** Counters and table sizes, for reports; closed links by cause as `closed:P2P_…`. */
   counters(): Readonly<Record<string, number>> {
+    const { closedByCode, ...peerCounters } = this.#peers.counters()
     return {
+      ...peerCounters,
+      ...Object.fromEntries(
+        Object.entries(closedByCode).map(([code, count]) => [`closed:${code}`, count]),
+      ),
       ...this.#counters,
       ...this.#dissemination.counters(),
       seenIds: this.#seen.size,
