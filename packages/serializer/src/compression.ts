@@ -67,6 +67,21 @@ export function mayBeMethod(block: Uint8Array, method: number): boolean {
   }
 }
 
+/**
+ * True when a plain block begins as a zlib or gzip one would, as one in about 500 does by the chance of
+ * its checksum. js2p inflates what stands on a link before it looks at the checksum, and the inflater it
+ * uses may never return from noise: such a block is compressed even when that makes it longer.
+ *
+ * @param block - the plain block, or its first 32 bytes, which are the message id
+ * @example
+ * ```ts
+ * looksCompressed(Uint8Array.of(0x78, 0x9c)) // true
+ * ```
+ */
+export function looksCompressed(block: Uint8Array): boolean {
+  return mayBeMethod(block, compressionMethods.zlib) || mayBeMethod(block, compressionMethods.gzip)
+}
+
 /** Inflates a block to at most `maxBytes`. */
 export function inflateBlock(block: Uint8Array, method: number, maxBytes: number): InflateResult {
   switch (method) {

@@ -19,6 +19,7 @@ import {
   decodableMethods,
   inflateBlock,
   inflatedTooLarge,
+  looksCompressed,
   mayBeMethod,
 } from './compression.ts'
 import { DecodeError, EncodeError } from './errors.ts'
@@ -44,7 +45,8 @@ export interface DecodeFrameOptions {
 }
 
 /**
- * The frame of a message, compressed with `method` when that makes it smaller. Uncompressed, it is the
+ * The frame of a message, compressed with `method` when that makes it smaller, or when it would be taken
+ * for compressed otherwise (`looksCompressed`). Uncompressed, it is the
  * same array at each call, for all links, and for a relayed message the one that came in: do not write
  * into it.
  *
@@ -56,8 +58,9 @@ export function encodeFrame(
 ): Uint8Array {
   const plain = (message instanceof FramedMessage && message.plainFrame) || joinFrame(message)
   if (options?.method === undefined) return plain
-  const block = compressBlock(plain.subarray(frameHeaderBytes), options.method)
-  return block.length < plain.length - frameHeaderBytes ? plainFrame(block) : plain
+  const plainBlock = plain.subarray(frameHeaderBytes)
+  const block = compressBlock(plainBlock, options.method)
+  return block.length < plainBlock.length || looksCompressed(plainBlock) ? plainFrame(block) : plain
 }
 
 function joinFrame({ body, id }: SealedBody): Uint8Array {

@@ -5,7 +5,7 @@ export {
   integerToBytes,
 } from './base58.ts'
 export { bytesEqual, compareBytes, concatBytes, fromHex, toHex } from './bytes.ts'
-export { decodableMethods } from './compression.ts'
+export { decodableMethods, looksCompressed } from './compression.ts'
 export type { Inflater, InflateResult } from './compression.ts'
 export { DecodeError, EncodeError } from './errors.ts'
 export type { DecodeErrorCode, EncodeErrorCode, ErrorFacts } from './errors.ts'

@@ -14,6 +14,7 @@ import {
   flags,
   Float,
   fromHex,
+  looksCompressed,
   messageFromBody,
   openFrame,
   sha256,
@@ -214,4 +215,14 @@ test('arbitrary blocks are refused with a DecodeError', () => {
     }),
     { numRuns: 500 },
   )
+})
+
+test('a block is compressed when it would be taken for compressed, and otherwise only when it shrinks', () => {
+  const { zlib } = compressionMethods
+  for (let time = 1_500_000_000, unlucky = 0; unlucky < 3; time += 1) {
+    const message = createMessage({ ...fields, time })
+    const isPlain = toHex(encodeFrame(message, { method: zlib })) === toHex(encodeFrame(message))
+    expect(isPlain).toBe(!looksCompressed(message.id))
+    if (!isPlain) unlucky += 1
+  }
 })

@@ -18,6 +18,7 @@ import {
   decodeFrame,
   flags,
   intersect,
+  looksCompressed,
   negotiate,
   wholeNumber,
 } from '@p2p/serializer'
@@ -217,7 +218,7 @@ export class Connection {
   encode(message: WireMessage, priority: SendPriority): Uint8Array {
     // Our own kind never asks for it again, and it would be kept for as long as nothing follows it.
     if (this.#hello === undefined) this.#lastSent = message
-    const method = mayShrink(message, priority) ? this.#method : undefined
+    const method = isCompressed(message, priority) ? this.#method : undefined
     return this.#sent(this.#frames.frame(message, method))
   }
 
@@ -403,8 +404,9 @@ export class Connection {
   }
 }
 
-/** Announcements are lists of hashes, which do not shrink. */
-function mayShrink({ body }: WireMessage, priority: SendPriority): boolean {
+/** Announcements are lists of hashes, which do not shrink, and go to our own kind only. */
+function isCompressed({ body, id }: WireMessage, priority: SendPriority): boolean {
   if (priority === 'announce') return false
+  if (looksCompressed(id)) return true
   return priority !== 'control' || body.length >= minCompressedControlBytes
 }

@@ -3,7 +3,13 @@
  * message that came plain is passed on in the frame it came in: whoever wrote it has tried. Only the
  * frames of the latest message are kept: its copies for all links are made one after the other.
  */
-import { checksumBytes, encodeFrame, frameHeaderBytes, offeredMethods } from '@p2p/serializer'
+import {
+  checksumBytes,
+  encodeFrame,
+  frameHeaderBytes,
+  looksCompressed,
+  offeredMethods,
+} from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 
 /**
@@ -31,15 +37,21 @@ interface Frames {
 export class FrameCache {
   #latest: Frames | undefined
 
-  /** The shorter of the plain and the compressed frame; plain when no method was agreed. */
+  /**
+   * The shorter of the plain and the compressed frame; plain when no method was agreed, compressed when
+   * the plain one would be taken for compressed.
+   */
   frame(message: WireMessage, method: number | undefined): Uint8Array {
-    if (method === undefined || message.body.length < minCompressedBytes) return this.plain(message)
+    if (method === undefined) return this.plain(message)
+    const mustCompress = looksCompressed(message.id)
+    if (!mustCompress && message.body.length < minCompressedBytes) return this.plain(message)
     const frames = this.#frames(message)
     let frame = frames.byMethod.get(method)
     if (frame === undefined) {
-      frame = isCompressible(message, method)
-        ? encodeFrame(message, { method })
-        : this.plain(message)
+      frame =
+        mustCompress || isCompressible(message, method)
+          ? encodeFrame(message, { method })
+          : this.plain(message)
       frames.byMethod.set(method, frame)
     }
     return frame
@@ -53,6 +65,7 @@ export class FrameCache {
     if (frame.length !== frameHeaderBytes + checksumBytes + message.body.length) return
     const frames = this.#frames(message)
     frames.plain = frame
+    if (looksCompressed(message.id)) return
     for (const method of offeredMethods) frames.byMethod.set(method, frame)
   }
 

@@ -4,14 +4,19 @@ import {
   createMessage,
   decodeFrame,
   encodeFrame,
+  looksCompressed,
   type WireMessage,
 } from '@p2p/serializer'
 import { FrameCache } from '../../src/protocol/frame-cache.ts'
 
 const { zlib } = compressionMethods
 
-function message(bytes: Uint8Array): WireMessage {
-  return createMessage({ type: 0, sender: 'me', time: 1_500_000_000, payload: [0, bytes] })
+/** The first message with these bytes whose checksum begins, or does not begin, as a zlib header does. */
+function message(bytes: Uint8Array, likeZlib = false): WireMessage {
+  for (let time = 1_500_000_000; ; time += 1) {
+    const candidate = createMessage({ type: 0, sender: 'me', time, payload: [0, bytes] })
+    if (looksCompressed(candidate.id) === likeZlib) return candidate
+  }
 }
 
 /** Bytes that no compressor makes shorter. */
@@ -56,4 +61,19 @@ test('a message that came plain goes on in the same frame, one that came compres
   frames.noteReceived(other, compressed)
   expect(frames.frame(other, zlib)).not.toBe(compressed)
   expect(decodeFrame(frames.plain(other)).id).toEqual(other.id)
+})
+
+test('a message whose plain frame would be taken for compressed is compressed, also when it grows', () => {
+  for (const bytes of [noise(4_096), new Uint8Array(10)]) {
+    const frames = new FrameCache()
+    const unlucky = message(bytes, true)
+    const plain = encodeFrame(unlucky)
+    const frame = frames.frame(unlucky, zlib)
+    expect(frame).not.toEqual(plain)
+    expect(decodeFrame(frame).id).toEqual(unlucky.id)
+    const relayed = new FrameCache()
+    relayed.noteReceived(unlucky, plain)
+    expect(relayed.frame(unlucky, zlib)).toEqual(frame)
+    expect(relayed.frame(unlucky, undefined)).toEqual(plain)
+  }
 })
