@@ -1,14 +1,6 @@
 /** What a decoder has written so far: grows as it is filled, and never beyond its limit. */
 
-/** Ends the reading of a block; only the functions of this folder see it. */
-export class InflateFailure extends Error {
-  readonly type: 'invalid' | 'too-large'
-
-  constructor(type: 'invalid' | 'too-large') {
-    super(type)
-    this.type = type
-  }
-}
+import { InflateFailure } from '../inflate-failure.ts'
 
 export class BoundedOutput {
   readonly maxBytes: number

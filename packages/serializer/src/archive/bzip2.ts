@@ -13,7 +13,8 @@
  * Source: the format as documented by J. Tsai, "BZIP2: Format Specification", and the paper "A Block-sorting
  * Lossless Data Compression Algorithm", Burrows and Wheeler 1994.
  */
-import { type BoundedOutput, InflateFailure } from './bounded-output.ts'
+import { InflateFailure } from '../inflate-failure.ts'
+import type { BoundedOutput } from './bounded-output.ts'
 
 const blockUnit = 100_000
 const longestCode = 20

@@ -4,7 +4,8 @@
  */
 import type { InflateResult, Inflater } from '../compression.ts'
 import { compressionMethods } from '../flags.ts'
-import { BoundedOutput, InflateFailure } from './bounded-output.ts'
+import { InflateFailure } from '../inflate-failure.ts'
+import { BoundedOutput } from './bounded-output.ts'
 import { hasBzip2Mark, readBzip2 } from './bzip2.ts'
 import { hasXzMark, readXz } from './xz.ts'
 

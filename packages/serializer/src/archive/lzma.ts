@@ -9,7 +9,8 @@
  *
  * Source: "LZMA specification", I. Pavlov 2015 (public domain), whose names are used.
  */
-import { type BoundedOutput, InflateFailure } from './bounded-output.ts'
+import { InflateFailure } from '../inflate-failure.ts'
+import type { BoundedOutput } from './bounded-output.ts'
 
 const even = 1024
 const oddsBits = 11

@@ -14,7 +14,8 @@
  *
  * Source: "The .xz File Format", version 1.1.0, and LZMA2 as in the public-domain XZ Embedded.
  */
-import { type BoundedOutput, InflateFailure } from './bounded-output.ts'
+import { InflateFailure } from '../inflate-failure.ts'
+import type { BoundedOutput } from './bounded-output.ts'
 import { LzmaDecoder } from './lzma.ts'
 
 const streamMark = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]

@@ -1,20 +1,17 @@
 /**
  * zlib (RFC 1950) and gzip (RFC 1952) in JavaScript, for everything that is not Node. Same functions as
- * zlib-node.ts. fflate does the deflating and inflating; headers and sums are read and written here, since
- * its own streams for them are as large as all of this.
+ * zlib-node.ts. fflate deflates, inflate.ts inflates; headers and sums are read and written here.
  *
  *   zlib   78 9c  |  deflated  |  Adler-32, high byte first
  *   gzip   1f 8b 08, flags, time (4), two more, fields by flags  |  deflated  |  CRC-32, length, low byte first
- *
- * Input goes in by small steps and output is counted after each, so a bomb is given up about a
- * mebibyte after the limit.
  */
-import { deflateSync, Inflate } from 'fflate'
+import { deflateSync } from 'fflate'
 import { concatBytes } from '../bytes.ts'
 import type { InflateResult } from '../compression.ts'
+import { InflateFailure } from '../inflate-failure.ts'
+import { inflateDeflated } from './inflate.ts'
 
-/** Deflate makes at most 1,032 bytes of one. */
-const stepBytes = 1024
+const zlibHeaderBytes = 2
 const gzipHeaderBytes = 10
 /** So many bytes can be summed before the sums leave 32 bits. */
 const adlerRun = 3_800
@@ -38,44 +35,52 @@ export function inflateZlib(block: Uint8Array, maxBytes: number): InflateResult 
   // Bit 5 of the second byte announces a dictionary, which nobody gave us.
   const [method = 0, flags = 0] = block
   const isZlib = (method & 0x0f) === 8 && (flags & 0x20) === 0
-  if (!isZlib || block.length < 6) return { type: 'invalid' }
-  const end = block.length - 4
-  const result = inflate(block.subarray(2, end), maxBytes)
-  return checked(result, (bytes) => viewOf(block).getUint32(end) === adler32(bytes))
+  const start = isZlib ? zlibHeaderBytes : block.length
+  return inflate(block, start, maxBytes, (bytes, end) => {
+    return end + 4 <= block.length && viewOf(block).getUint32(end) === adler32(bytes)
+  })
 }
 
 /** As `inflateZlib`, for gzip. */
 export function inflateGzip(block: Uint8Array, maxBytes: number): InflateResult {
-  const start = gzipDataStart(block)
-  const end = block.length - 8
-  if (start > end) return { type: 'invalid' }
-  const result = inflate(block.subarray(start, end), maxBytes)
-  const view = viewOf(block)
-  return checked(result, (bytes) => {
+  return inflate(block, gzipDataStart(block), maxBytes, (bytes, end) => {
+    if (end + 8 > block.length) return false
+    const view = viewOf(block)
     const isLength = view.getUint32(end + 4, true) === bytes.length
     return isLength && view.getUint32(end, true) === crc32(bytes)
   })
 }
 
-/** Where the deflated bytes begin; Infinity when the header is none. */
+/** Bytes behind the sums are ignored, as Python and Node do. */
+function inflate(
+  block: Uint8Array,
+  start: number,
+  maxBytes: number,
+  hasRightSums: (bytes: Uint8Array, end: number) => boolean,
+): InflateResult {
+  try {
+    const { bytes, end } = inflateDeflated(block.subarray(start), maxBytes)
+    return hasRightSums(bytes, start + end) ? { type: 'inflated', bytes } : { type: 'invalid' }
+  } catch (error) {
+    if (error instanceof InflateFailure) return { type: error.type }
+    throw error
+  }
+}
+
+/** Where the deflated bytes begin; the end of the block when its header is none. */
 function gzipDataStart(block: Uint8Array): number {
   const flags = block[3] ?? 0
-  if (block[0] !== 0x1f || block[1] !== 0x8b || block[2] !== 8) return Number.POSITIVE_INFINITY
+  if (block[0] !== 0x1f || block[1] !== 0x8b || block[2] !== 8) return block.length
   let start = gzipHeaderBytes
   if ((flags & 4) !== 0) start += 2 + (block[start] ?? 0) + 0x100 * (block[start + 1] ?? 0)
   // Name and comment end in a zero each.
   for (const flag of [8, 16]) {
     if ((flags & flag) === 0) continue
     const zero = block.indexOf(0, start)
-    if (zero < 0) return Number.POSITIVE_INFINITY
+    if (zero < 0) return block.length
     start = zero + 1
   }
   return (flags & 2) === 0 ? start : start + 2
-}
-
-/** fflate does not look at what stands behind the data, so it takes a cut stream for a whole one. */
-function checked(result: InflateResult, isWhole: (bytes: Uint8Array) => boolean): InflateResult {
-  return result.type === 'inflated' && !isWhole(result.bytes) ? { type: 'invalid' } : result
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
@@ -109,26 +114,4 @@ function adler32(bytes: Uint8Array): number {
     b %= 65_521
   }
   return b * 0x1_0000 + a
-}
-
-function inflate(deflated: Uint8Array, maxBytes: number): InflateResult {
-  const stream = new Inflate()
-  const pieces: Uint8Array[] = []
-  let length = 0
-  let ended = false
-  stream.ondata = (piece, final) => {
-    length += piece.length
-    pieces.push(piece)
-    ended = final
-  }
-  try {
-    for (let start = 0; start < deflated.length; start += stepBytes) {
-      const end = Math.min(start + stepBytes, deflated.length)
-      stream.push(deflated.subarray(start, end), end === deflated.length)
-      if (length > maxBytes) return { type: 'too-large' }
-    }
-  } catch {
-    return { type: 'invalid' }
-  }
-  return ended ? { type: 'inflated', bytes: concatBytes(...pieces) } : { type: 'invalid' }
 }
