@@ -39,6 +39,8 @@ const stages = [
     : []),
   script('packages', 'check-packages.mjs', ...everyNode),
   script('sizes', 'check-sizes.mjs'),
+  script('import time', '../../packages/serializer/scripts/measure-import.mjs'),
+  script('hostile frames', '../../packages/serializer/scripts/measure-bombs.mjs'),
   script('dead code', 'check-dead-code.mjs'),
   script('documents', 'check-documents.mjs'),
 ]
