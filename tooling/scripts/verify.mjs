@@ -41,6 +41,7 @@ const stages = [
   script('sizes', 'check-sizes.mjs'),
   script('import time', '../../packages/serializer/scripts/measure-import.mjs'),
   script('hostile frames', '../../packages/serializer/scripts/measure-bombs.mjs'),
+  script('budgets', 'check-budgets.mjs', ...everyNode),
   script('dead code', 'check-dead-code.mjs'),
   script('documents', 'check-documents.mjs'),
 ]
