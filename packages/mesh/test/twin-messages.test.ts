@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import type { LinkId, Peer } from '@p2p/base'
 import { createMessage, utf8Encode, type Value, type WireMessage } from '@p2p/serializer'
 import { OutgoingStamps } from '../src/protocol/outgoing-stamps.ts'
 import { TwinMessages } from '../src/protocol/twin-messages.ts'
@@ -11,45 +12,127 @@ const message = (
   from: string | Uint8Array = sender,
 ): WireMessage => createMessage({ type: 0, sender: from, time, payload })
 
-test('equal messages stamped one second apart are one when they come together', () => {
+const peer = (id: string): Peer => ({
+  id,
+  link: 1 as LinkId,
+  transport: 'tcp',
+  kind: 'js2p',
+  outgoing: false,
+  address: undefined,
+  addresses: [],
+  supports: () => false,
+})
+const senderPeer = peer(sender)
+const relay = peer('r'.repeat(66))
+const tick = 1_500_000_000
+const settled = 10_000
+
+/** Twins seen by a node whose neighbour the sender has been for ten seconds. */
+function besideSender(): TwinMessages {
+  const twins = new TwinMessages()
+  twins.addNeighbour(senderPeer, at(0))
+  return twins
+}
+
+test('equal messages of a far sender stamped one second apart are one when they come together', () => {
   for (const from of ['short', sender, utf8Encode(sender)]) {
     for (const [first, second] of [
-      [1_500_000_000, 1_500_000_001],
-      [1_500_000_001, 1_500_000_000],
+      [tick, tick + 1],
+      [tick + 1, tick],
     ] as const) {
       const twins = new TwinMessages()
-      expect(twins.check(message(first, [0, 'hello'], from), at(0))).toBe(false)
-      expect(twins.check(message(second, [0, 'hello'], from), at(750))).toBe(true)
+      expect(twins.check(message(first, [0, 'hello'], from), relay, at(0))).toBe(false)
+      expect(twins.check(message(second, [0, 'hello'], from), relay, at(750))).toBe(true)
     }
   }
 })
 
 test('messages that differ in sender, payload, or more than a second are not', () => {
-  const time = 1_500_000_000
   const others = [
-    message(time + 1, [0, 'hallo']),
-    message(time + 1, [0, 'hello'], 'y'.repeat(66)),
-    message(time + 2),
-    message(time + 1, [0, 'hello', 1]),
+    message(tick + 1, [0, 'hallo']),
+    message(tick + 1, [0, 'hello'], 'y'.repeat(66)),
+    message(tick + 2),
+    message(tick + 1, [0, 'hello', 1]),
     createMessage({
       type: 0,
       sender,
-      time: time + 1,
+      time: tick + 1,
       payload: [0, 'hello'],
       tail: Uint8Array.of(1),
     }),
   ]
   for (const other of others) {
-    const twins = new TwinMessages()
-    twins.check(message(time), at(0))
-    expect(twins.check(other, at(0))).toBe(false)
+    for (const twins of [new TwinMessages(), besideSender()]) {
+      expect(twins.check(message(tick), relay, at(settled))).toBe(false)
+      expect(twins.check(other, relay, at(settled))).toBe(false)
+    }
   }
 })
 
-test('a message repeated more than three quarters of a second later is a message', () => {
+test('what a far sender repeats more than three quarters of a second later is a message', () => {
   const twins = new TwinMessages()
-  twins.check(message(1_500_000_000), at(0))
-  expect(twins.check(message(1_500_000_001), at(751))).toBe(false)
+  twins.check(message(tick), relay, at(0))
+  expect(twins.check(message(tick + 1), relay, at(751))).toBe(false)
+})
+
+test('of twins of a neighbour one is delivered, however late the other comes and in whichever order', () => {
+  for (const [first, second] of [
+    [senderPeer, relay],
+    [relay, senderPeer],
+    [relay, relay],
+  ] as const) {
+    for (const [a, b] of [
+      [tick, tick + 1],
+      [tick + 1, tick],
+    ] as const) {
+      const twins = besideSender()
+      expect(twins.check(message(a), first, at(settled))).toBe(false)
+      expect(twins.check(message(b), second, at(settled + 30_000))).toBe(true)
+      // One of them from the sender, and any from others, is no proof.
+      const one = message(first === senderPeer ? a : b)
+      expect(twins.noteDuplicate(one, senderPeer)).toBeUndefined()
+      expect(twins.noteDuplicate(message(a), relay)).toBeUndefined()
+      expect(twins.noteDuplicate(message(b), relay)).toBeUndefined()
+    }
+  }
+})
+
+test('what a neighbour repeats every second is delivered each time, relayed copies first or last', () => {
+  for (const relayedFirst of [true, false]) {
+    const twins = besideSender()
+    const delivered: number[] = []
+    for (let second = 0; second < 10; second += 1) {
+      const repeated = message(tick + second)
+      const now = at(settled + 1_000 * second)
+      if (!twins.check(repeated, relayedFirst ? relay : senderPeer, now)) delivered.push(second)
+      const late = twins.noteDuplicate(repeated, relayedFirst ? senderPeer : relay)
+      if (late !== undefined) delivered.push(late.message.time - tick)
+    }
+    expect(delivered).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  }
+})
+
+test('a message after twins is delivered', () => {
+  const twins = besideSender()
+  expect(twins.check(message(tick), relay, at(settled))).toBe(false)
+  expect(twins.check(message(tick + 1), senderPeer, at(settled + 900))).toBe(true)
+  expect(twins.check(message(tick + 2), senderPeer, at(settled + 1_900))).toBe(false)
+})
+
+test('when the sender is gone, what it may have repeated is delivered', () => {
+  const twins = besideSender()
+  twins.check(message(tick), senderPeer, at(settled))
+  expect(twins.check(message(tick + 1), relay, at(settled + 1_000))).toBe(true)
+  expect(twins.removeNeighbour(senderPeer).map((late) => late.message.time)).toEqual([tick + 1])
+  expect(twins.removeNeighbour(senderPeer)).toEqual([])
+})
+
+test('for a new neighbour time decides: what it sent before comes from others only', () => {
+  const twins = new TwinMessages()
+  twins.addNeighbour(senderPeer, at(0))
+  expect(twins.check(message(tick), relay, at(1_000))).toBe(false)
+  expect(twins.check(message(tick + 1), relay, at(2_000))).toBe(false)
+  expect(twins.check(message(tick + 2), relay, at(2_100))).toBe(true)
 })
 
 test('what we send again across a tick is no twin', () => {
@@ -59,7 +142,7 @@ test('what we send again across a tick is no twin', () => {
   for (let count = 0; count < 20; count += 1) {
     const utcSeconds = 1_500_000_000.9 + count / 100
     const sent = stamps.create({ sender, payload: [0, 'again'] }, utcSeconds)
-    expect(twins.check(sent, at(10 * count))).toBe(false)
+    expect(twins.check(sent, relay, at(10 * count))).toBe(false)
     ids.add(sent.id.join())
   }
   expect(ids.size).toBe(20)

@@ -34,7 +34,6 @@ import {
   type PeersEffect,
   type PeersInput,
   type PeersOptions,
-  type RandomBytes,
   type RequestId,
   type SendPriority,
 } from '@p2p/base'
@@ -70,7 +69,7 @@ import {
   searchQuestion,
   type Search,
 } from './searches.ts'
-import { SeenCache } from './seen-cache.ts'
+import { readSecret, SeenCache } from './seen-cache.ts'
 import { treeControlSubFlag, treeFeature } from './tree-control.ts'
 import { TreeDissemination } from './tree-dissemination.ts'
 import { TwinMessages } from './twin-messages.ts'
@@ -303,6 +302,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   #onPeerOpen(peer: Peer, now: Now): void {
     this.#open.set(peer.id, peer)
     this.#overlay.peerOpened(peer, now)
+    this.#twins.addNeighbour(peer, now)
     if (this.#policy.listsPeersAfterHandshake) this.#listPeers(peer.id, now)
     this.#effects.push({ type: 'peer-join', peer })
     this.#sendCopies(this.#dissemination.addNeighbour(peer, now), now)
@@ -316,6 +316,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.#overlay.peerClosed(peer, now)
     this.#exchange.forget(peer)
     this.#sendCopies(this.#dissemination.removeNeighbour(peer, now), now)
+    for (const late of this.#twins.removeNeighbour(peer)) this.#noteMessage(late.message, late.from)
     this.#effects.push({ type: 'peer-leave', peer, reason })
   }
 
@@ -522,10 +523,13 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       case 'early':
         this.#counters[verdict] += 1
         return
-      case 'seen':
+      case 'seen': {
         this.#counters.duplicates += 1
         this.#sendCopies(this.#dissemination.noteDuplicate(message, from, now), now)
+        const late = this.#twins.noteDuplicate(message, from)
+        if (late !== undefined) this.#noteMessage(late.message, late.from)
         return
+      }
       case 'new':
         this.#sendCopies(this.#dissemination.spread(message, from, now), now)
         this.#useBroadcast(message, subFlag, from, now)
@@ -534,12 +538,8 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
 
   #useBroadcast(message: WireMessage, subFlag: number | undefined, from: Peer, now: Now): void {
     if (subFlag === flags.broadcast || subFlag === flags.whisper) {
-      if (this.#twins.check(message, now)) {
-        this.#counters.twins += 1
-        return
-      }
-      this.#counters.delivered += 1
-      this.#effects.push({ type: 'message', message, from, isPrivate: false })
+      if (this.#twins.check(message, from, now)) this.#counters.twins += 1
+      else this.#noteMessage(message, from)
     } else if (subFlag === flags.request && message.payload.length === 3) {
       this.#onSearchQuestion(message, from, now)
     } else if (subFlag === flags.response) {
@@ -548,6 +548,12 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     } else {
       this.#effects.push({ type: 'unclaimed', message, from })
     }
+  }
+
+  #noteMessage(message: WireMessage, from: Peer): void {
+    this.#counters.delivered += 1
+    const isPrivate = message.type === flags.whisper
+    this.#effects.push({ type: 'message', message, from, isPrivate })
   }
 
   /** Answers when the wanted node is a neighbour, or this one. The answer floods from the asking neighbour. */
@@ -573,8 +579,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   #onWhisper(message: WireMessage, subFlag: number | undefined, from: Peer, now: Now): void {
     const { payload } = message
     if (subFlag === flags.broadcast || subFlag === flags.whisper) {
-      this.#counters.delivered += 1
-      this.#effects.push({ type: 'message', message, from, isPrivate: true })
+      this.#noteMessage(message, from)
     } else if (subFlag === flags.peers) {
       this.#onPeersList(payload, from, now)
     } else if (subFlag === flags.request && isRequestAll(payload)) {
@@ -591,9 +596,4 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.#overlay.hear(heard, from.id, now)
     for (const { id, address } of heard) this.#effects.push({ type: 'peer-heard', id, address })
   }
-}
-
-function readSecret(random: RandomBytes): number {
-  const [a = 0, b = 0, c = 0, d = 0] = random(4)
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0
 }

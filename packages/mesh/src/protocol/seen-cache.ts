@@ -20,7 +20,7 @@
  *
  * Source: spec/mesh.md, 4.1 and 4.2; research/reliability.md, 3.4 rule 7.
  */
-import type { Now } from '@p2p/base'
+import type { Now, RandomBytes } from '@p2p/base'
 import type { MessageKey } from './message-key.ts'
 
 /** A message of this age, in seconds, is no longer taken; old peers still do at exactly this age. */
@@ -177,4 +177,10 @@ function mix(high: number, low: number): number {
   let word = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ low
   word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35)
   return (word ^ (word >>> 16)) >>> 0
+}
+
+/** Four random bytes as the number that makes a table's order unpredictable. */
+export function readSecret(random: RandomBytes): number {
+  const [a = 0, b = 0, c = 0, d = 0] = random(4)
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0
 }

@@ -5,51 +5,118 @@
  * ticks in between, some neighbours get the message stamped t and the others get it stamped t + 1:
  * two ids, so everybody gets both. Seen live: one such pair in about a thousand messages.
  *
- * Two messages are taken for such twins when sender and payload are equal to the byte, the stamps are
- * one second apart, and both came within `twinWithinMs`. (In protocol 0.7 equal messages within one
- * second are one message anyway; this only stretches that over the tick.) The second one is passed on
- * but not delivered. Only user messages are looked at: what a dictionary writes has to be taken as it
- * is by everybody. Our own nodes never send such a pair: outgoing-stamps.ts gives a repeated payload a number.
+ * Two messages may be such twins when sender and payload are equal to the byte and the stamps are one
+ * second apart. (In protocol 0.7 equal messages within one second are one message anyway; this only
+ * stretches that over the tick.) They may as well be two messages, of a program that repeats itself every
+ * second. The links decide where they can:
  *
- * Where processes wait for the CPU, a twin can come later than that and is then delivered twice: 46 were
- * recognised and 2 were not (1,085 and 1,141 ms apart) in 7,496 deliveries. A longer wait alone would
- * swallow what an original repeats every second.
+ *   - The sender is our neighbour. It writes each of its messages to us itself, once. Of twins only one
+ *     comes from it, so the second of two is held back until both came from the sender: then they are
+ *     two messages, and the second is delivered after all. If the link closes first, time decides.
+ *   - The sender is no neighbour, or has been for a moment only. Time decides: the second one within
+ *     `twinWithinMs` is a twin.
+ *
+ * A twin is passed on, but not delivered. Only user messages are looked at: what a dictionary writes has
+ * to be taken as it is by everybody. Our own nodes never send such a pair: outgoing-stamps.ts gives a
+ * repeated payload a number.
  *
  * Source: spec/wire.md, 5 (third point); a live network of 8 of ours, 4 py2p and 4 js2p nodes.
  */
-import type { Now } from '@p2p/base'
+import type { Now, Peer } from '@p2p/base'
 import { bytesEqual, idText, type WireMessage } from '@p2p/serializer'
 
+/** Longer would swallow what a far original repeats every second. */
 const twinWithinMs = 750
+/** What a neighbour sent before it was one comes by other ways, for at most this long. */
+const settledAfterMs = 5_000
 /** Senders looked after, and messages of each. */
 const maxSenders = 256
-const maxMessagesPerSender = 32
+const maxMessagesPerSender = 64
 
-interface Heard {
+/** A message to deliver after all, and the neighbour that brought it first. */
+export interface HeardMessage {
   readonly message: WireMessage
+  readonly from: Peer
+}
+
+interface Heard extends HeardMessage {
   readonly heardMs: number
+  /** True from the moment the sender itself brought it. */
+  isDirect: boolean
+  /** On both of two messages of which the second waits for proof that it is no twin. */
+  partner: Heard | undefined
+  isHeldBack: boolean
 }
 
 export class TwinMessages {
   /** The latest messages by sender; the sender heard longest ago comes first. */
   readonly #bySender = new Map<string, Heard[]>()
+  /** Monotonic time at which each neighbour became one, in milliseconds. */
+  readonly #neighbours = new Map<string, number>()
 
-  /** True when the twin of this message was here; otherwise remembers the message. */
-  check(message: WireMessage, now: Now): boolean {
+  addNeighbour(peer: Peer, now: Now): void {
+    this.#neighbours.set(peer.id, now.monoMs)
+  }
+
+  /** What was held back for proof that can no longer come; to be delivered. */
+  removeNeighbour(peer: Peer): readonly HeardMessage[] {
+    this.#neighbours.delete(peer.id)
+    const released: Heard[] = []
+    for (const heard of this.#bySender.get(peer.id) ?? []) {
+      if (!heard.isHeldBack || heard.partner === undefined) continue
+      if (heard.heardMs - heard.partner.heardMs > twinWithinMs) released.push(heard)
+      separate(heard, heard.partner)
+    }
+    return released
+  }
+
+  /** True when a message that is heard for the first time is, or may be, the twin of one that was here. */
+  check(message: WireMessage, from: Peer, now: Now): boolean {
     const sender = idText(message.sender) ?? ''
+    const isDirect = from.id === sender
+    const all = this.#of(sender)
+    const heard: Heard = {
+      message,
+      from,
+      heardMs: now.monoMs,
+      isDirect,
+      partner: undefined,
+      isHeldBack: false,
+    }
+    const neighbourSince = this.#neighbours.get(sender) ?? Infinity
+    if (isDirect || now.monoMs - neighbourSince >= settledAfterMs) {
+      holdBackIfTwin(heard, all)
+    } else if (
+      all.some((o) => now.monoMs - o.heardMs <= twinWithinMs && areTwins(o.message, message))
+    ) {
+      return true
+    }
+    all.push(heard)
+    if (all.length > maxMessagesPerSender) all.shift()
+    return heard.isHeldBack
+  }
+
+  /** Another copy of a message that was here: perhaps the proof that it, or its partner, is no twin. */
+  noteDuplicate(message: WireMessage, from: Peer): HeardMessage | undefined {
+    if (from.id !== idText(message.sender)) return undefined
+    const heard = this.#bySender.get(from.id)?.find((one) => bytesEqual(one.message.id, message.id))
+    if (heard === undefined) return undefined
+    heard.isDirect = true
+    const { partner } = heard
+    if (partner?.isDirect !== true) return undefined
+    const late = heard.isHeldBack ? heard : partner
+    separate(heard, partner)
+    return late
+  }
+
+  #of(sender: string): Heard[] {
     let heard = this.#bySender.get(sender)
     if (heard === undefined) {
       heard = []
       this.#bySender.set(sender, heard)
       if (this.#bySender.size > maxSenders) this.#forgetOldest()
     }
-    const isTwin = heard.some(
-      (other) => now.monoMs - other.heardMs <= twinWithinMs && areTwins(other.message, message),
-    )
-    if (isTwin) return true
-    heard.push({ message, heardMs: now.monoMs })
-    if (heard.length > maxMessagesPerSender) heard.shift()
-    return false
+    return heard
   }
 
   #forgetOldest(): void {
@@ -57,6 +124,27 @@ export class TwinMessages {
       this.#bySender.delete(sender)
       return
     }
+  }
+}
+
+/** Of two that the sender itself brought neither is a twin, and each has one twin at most. */
+function holdBackIfTwin(heard: Heard, others: readonly Heard[]): void {
+  const partner = others.find(
+    (other) =>
+      other.partner === undefined &&
+      !(other.isDirect && heard.isDirect) &&
+      areTwins(other.message, heard.message),
+  )
+  if (partner === undefined) return
+  heard.partner = partner
+  heard.isHeldBack = true
+  partner.partner = heard
+}
+
+function separate(a: Heard, b: Heard): void {
+  for (const one of [a, b]) {
+    one.partner = undefined
+    one.isHeldBack = false
   }
 }
 
