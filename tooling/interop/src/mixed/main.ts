@@ -34,6 +34,8 @@ interface MixedResult {
   readonly ours: DeliveryCount
   readonly originals: Pick<DeliveryCount, 'expected' | 'missing'>
   readonly twins: number
+  /** Links that ended meanwhile, as our end of them saw it: program at the other end and reason → count. */
+  readonly lostLinks: Readonly<Record<string, number>>
 }
 
 async function startNetwork(lab: Lab): Promise<readonly NodeProcess[]> {
@@ -62,6 +64,7 @@ async function runMixed(lab: Lab, messages: number, perSecond: number): Promise<
   expectThat(await warmUp.complete(settleWithinMs), 'the network did not form')
 
   const deliveries = new Deliveries(nodes)
+  const lostLinks = countLostLinks(ours, nodes)
   const started = performance.now()
   for (let number = 0; number < messages; number += 1) {
     const node = nodes[number % nodes.length]
@@ -77,7 +80,23 @@ async function runMixed(lab: Lab, messages: number, perSecond: number): Promise<
     ours: deliveries.count({ receivers: ours }),
     originals: { expected, missing },
     twins: twins.reduce((sum, count) => sum + count, 0),
+    lostLinks: Object.fromEntries(lostLinks),
   }
+}
+
+function countLostLinks(
+  ours: readonly NodeProcess[],
+  nodes: readonly NodeProcess[],
+): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  const names = new Map(nodes.map(({ id, name }) => [id, `${name} ${id.slice(0, 6)}`]))
+  for (const node of ours)
+    node.onEvent(({ ev, id, reason }) => {
+      if (ev !== 'peer_leave') return
+      const cause = `${names.get(String(id)) ?? 'unknown'}: ${String(reason)}`
+      counts.set(cause, (counts.get(cause) ?? 0) + 1)
+    })
+  return counts
 }
 
 const { values } = parseArgs({
