@@ -13,7 +13,7 @@ import { foreignContenders } from './foreign-contenders.ts'
 import { limitContender } from './limit-contender.ts'
 import { ours } from './our-contender.ts'
 
-const options = { rounds: 150, roundMs: 3 }
+const options = { quietRounds: 150, maxRounds: 1_500, roundMs: 2 }
 
 export const serializerSuite: Suite = {
   name: 'serializer',
