@@ -7,5 +7,8 @@ export class PythonUnavailableError extends Error {
 /** Installs the npm packages of npm/package-lock.json when needed; returns their node_modules. */
 export function ensureForeign(): Promise<string>
 
+/** Installs the networks of bench/package-lock.json when needed; returns their node_modules. */
+export function ensureBenchPeers(): Promise<string>
+
 /** Makes the virtual environment with py2p and p2py when needed; returns the path of its python. */
 export function ensurePython(): Promise<string>

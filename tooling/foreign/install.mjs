@@ -1,6 +1,6 @@
-// Programs by others that ours are run against: js2p and what benchmarks compare with (npm/), py2p
-// and p2py (python/). They are no part of a normal install. A command that needs them calls
-// ensureForeign() or ensurePython(), which install from the pinned lists into git-ignored folders
+// Programs by others that ours are run against: js2p and small libraries (npm/), whole networks that only
+// benchmarks compare with (bench/), py2p and p2py (python/). They are no part of a normal install. A
+// command that needs them calls ensureForeign(), ensureBenchPeers() or ensurePython(), which install from the pinned lists into git-ignored folders
 // when they are missing or a list has changed, and say so on stderr. No package's install script
 // is ever run.
 import { spawn } from 'node:child_process'
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const npmFolder = join(here, 'npm')
+const benchFolder = join(here, 'bench')
 const pythonFolder = join(here, 'python')
 const windows = process.platform === 'win32'
 
@@ -24,15 +25,24 @@ export class PythonUnavailableError extends Error {
  * Installs the npm packages of npm/package-lock.json unless they are there already.
  * Returns the path of their node_modules folder.
  */
-export async function ensureForeign() {
-  const modules = join(npmFolder, 'node_modules')
+export function ensureForeign() {
+  return ensureLocked(npmFolder, 'foreign npm peers (js2p, …)')
+}
+
+/** The same for the networks of bench/package-lock.json. */
+export function ensureBenchPeers() {
+  return ensureLocked(benchFolder, 'networks to compare with (libp2p, Hyperswarm, …)')
+}
+
+async function ensureLocked(folder, what) {
+  const modules = join(folder, 'node_modules')
   const stamp = join(modules, '.p2p-installed')
-  const wanted = digestOf(join(npmFolder, 'package-lock.json'))
+  const wanted = digestOf(join(folder, 'package-lock.json'))
   if (contentOf(stamp) === wanted) return modules
-  say('installing foreign npm peers (js2p, …) from their lock file; once, under a minute …')
+  say(`installing ${what} from their lock file; once, under a minute …`)
   const npm = windows ? 'npm.cmd' : 'npm'
   const npmArgs = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-  await run(npm, npmArgs, { cwd: npmFolder, shell: windows })
+  await run(npm, npmArgs, { cwd: folder, shell: windows })
   writeFileSync(stamp, wanted)
   return modules
 }
