@@ -6,6 +6,7 @@ import type { PyValue } from '@p2p/p2py-compat'
 import { mutate } from '../mutate.ts'
 import type { Random } from '../random.ts'
 import type { Target } from '../target.ts'
+import { pickleProgram } from './pickle-programs.ts'
 
 /** Opcodes that the reader knows, and characters that text opcodes need. */
 const opcodes = [
@@ -25,7 +26,8 @@ const values: readonly PyValue[] = [
 const pickles = [info, ...values.map(encodePickle)]
 
 function hostilePickle(random: Random): Uint8Array {
-  if (random.chance(2)) return mutate(random.pick(pickles), random)
+  if (random.chance(3)) return mutate(random.pick(pickles), random)
+  if (random.chance(2)) return pickleProgram(random)
   const bytes = random.bytes(random.below(100))
   return bytes.map((byte) => (byte % 3 === 0 ? byte : opcodes.charCodeAt(byte % opcodes.length)))
 }
@@ -38,7 +40,9 @@ function readPickle(pickle: Uint8Array): void {
     assert.ok(isP2pError(error) && error.code.startsWith('P2P_PICKLE_'), String(error))
     return
   }
-  decodePickle(encodePickle(value))
+  // What was read can be written, and means the same again.
+  const written = encodePickle(value)
+  assert.deepEqual(encodePickle(decodePickle(written)), written)
 }
 
 /** A node gets the bytes as frames on a new link, and on one whose peer has introduced itself. */
