@@ -21,12 +21,15 @@ import { encodeMessage, type OutgoingMessage, type Response } from './messages.t
 import type { NodeAddress } from './node-address.ts'
 import { frameOf, type Outbox } from './outbox.ts'
 import type { Reach } from './reach.ts'
+import { RecentNews } from './recent-news.ts'
 import { areSuccessors } from './successors.ts'
 
 const maxRedials = 2
 const maxRepairsAtOnce = 4
 /** We contradict rumours of our departure at most this often. */
 const contradictionPauseMs = 5_000
+/** A Python node takes announcements from its peer book only, and is slow to put us there. */
+const newsDelayMs = 1_000
 
 export class Gossip {
   readonly #limits: P2pyLimits
@@ -37,6 +40,7 @@ export class Gossip {
   readonly #reach: Reach
   readonly #address: NodeAddress
   readonly #randomBytes: RandomBytes
+  readonly #news = new RecentNews()
   #contradictedMs = -Infinity
 
   constructor(options: {
@@ -76,6 +80,7 @@ export class Gossip {
   learn(uuid: number, address: NodeAddress | undefined): boolean {
     if (!this.#members.addMember(uuid)) return false
     if (address !== undefined) this.#members.setAddress(uuid, address)
+    this.#news.learned(uuid, this.#outbox.now.monoMs)
     this.#outbox.push({ type: 'peer-joined', uuid, address })
     return true
   }
@@ -87,6 +92,14 @@ export class Gossip {
     peer.isConstant = true
     this.#members.setBookEntry(uuid, peer.link)
     this.#members.setAddress(uuid, peer.address)
+    if (peer.isOurs) this.#tellNews(uuid)
+    else this.#deadlines.set(`news ${uuid}`, this.#outbox.now.monoMs + newsDelayMs)
+  }
+
+  /** To be called when this node leaves its network. */
+  reset(): void {
+    this.#news.clear()
+    this.#deadlines.delete('repair')
   }
 
   onReady(peer: ReadyLink): void {
@@ -175,10 +188,23 @@ export class Gossip {
       const address = this.#members.addressOf(uuid)
       if (address === undefined || !this.#members.isMember(uuid)) return true
       this.#reach.begin({ address }, { type: 'verify', uuid, attempt })
+    } else if (kind === 'news') {
+      this.#tellNews(uuid)
     } else if (kind === 'repair') {
       this.#repair()
     } else return false
     return true
+  }
+
+  /** Newcomers that this neighbour may not have heard of: they were announced before we had a link. */
+  #tellNews(uuid: number): void {
+    const peer = this.#links.peer(this.#members.book.get(uuid))
+    if (peer === undefined) return
+    for (const newcomer of this.#news.missedBy(uuid, this.#outbox.now.monoMs)) {
+      const address = this.#members.addressOf(newcomer)
+      if (address === undefined) continue
+      this.#links.send(peer, encodeMessage(newPeer(newcomer, address)))
+    }
   }
 
   #repair(): void {
@@ -192,6 +218,7 @@ export class Gossip {
   #depart(uuid: number, how: { isSure: boolean; heardFrom: number | null }): void {
     const leftMs = how.isSure ? -Infinity : this.#outbox.now.monoMs
     if (!this.#members.removeMember(uuid, leftMs)) return
+    this.#news.forget(uuid)
     this.#outbox.push({ type: 'peer-left', uuid })
     this.announce(peerLeft(uuid), [uuid, how.heardFrom])
     if (this.#members.missing().length > 0) this.#repairWithin(this.#limits.redialDelayMs)

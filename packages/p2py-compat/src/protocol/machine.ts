@@ -213,7 +213,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     for (const requestId of this.#requests.pendingIds()) this.#failRequest(requestId, reason)
     this.#admission.reset()
     this.#members.leave()
-    this.#deadlines.delete('repair')
+    this.#gossip.reset()
     this.#links.closeAll(reason)
     if (wasJoined) this.#outbox.push({ type: 'left' })
   }

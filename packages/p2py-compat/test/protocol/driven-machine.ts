@@ -24,7 +24,10 @@ export class DrivenMachine {
   #nextLink = 1
 
   constructor(limits: Partial<P2pyLimits> = {}) {
-    const randomBytes = (count: number): Uint8Array => new Uint8Array(count).fill(255)
+    // Single bytes make pauses, the longest here; the others ids, each another one.
+    let drawn = 0
+    const randomBytes = (count: number): Uint8Array =>
+      new Uint8Array(count).fill(count === 1 ? 255 : drawn++ % 250)
     this.machine = new P2pyMachine({ address: ownAddress, randomBytes, limits })
   }
 

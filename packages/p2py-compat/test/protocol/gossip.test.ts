@@ -157,6 +157,30 @@ describe('newcomers', () => {
     expect(driven.dialled).toEqual([])
   })
 
+  test('a neighbour whose link comes after the announcement is told, once it had time to know us', () => {
+    const options = { uuid: 2, adder: 1, others: [0, 3], neighbours: [3] }
+    const { driven, links } = DrivenMachine.member(options)
+    driven.say(links.get(3), newPeer(4, addressOf(4)))
+    expect(driven.heard(links.get(1))).toEqual([onWire(newPeer(4, addressOf(4)))])
+    driven.pass(500)
+    const late = driven.meet(0)
+    expect(driven.heard(late)).not.toContainEqual(onWire(newPeer(4, addressOf(4))))
+    driven.pass(1_000)
+    expect(driven.heard(late)).toEqual([onWire(newPeer(4, addressOf(4)))])
+    driven.pass(10_000)
+    expect(driven.heard(late)).toEqual([])
+  })
+
+  test('who comes half a minute after a newcomer is not told of it', () => {
+    const options = { uuid: 2, adder: 1, others: [0, 3], neighbours: [3] }
+    const { driven, links } = DrivenMachine.member(options)
+    driven.say(links.get(3), newPeer(4, addressOf(4)))
+    for (let waited = 0; waited < 30_000; waited += 500) driven.pass(500)
+    const late = driven.meet(0)
+    driven.pass(1_000)
+    expect(driven.heard(late)).toEqual([])
+  })
+
   test('announcements beyond the rate of one link are dropped, others are still heard', () => {
     const others = [0]
     const limits = { maxAnnouncementsPerSecond: 1 } // and a burst of ten
