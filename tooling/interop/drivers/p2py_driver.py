@@ -33,6 +33,10 @@ class ReportingNode(P2P_Node):
             driver.changed.notify_all()
         event("joined", uuid=self.UUID, network_size=self.network_size)
 
+    def handle_new_peer(self, connection, message):
+        super().handle_new_peer(connection, message)
+        event("network_size", network_size=self.network_size)
+
     def event_new_peer_added_to_peer_book(self, address, uuid):
         event("peer_join", id=str(uuid), address="tcp://{}:{}".format(*address))
 
