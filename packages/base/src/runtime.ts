@@ -283,6 +283,9 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
       onBytes: (bytes) => {
         if (open.reason === undefined) this.#take({ type: 'link-bytes', link: id, bytes })
       },
+      onHeld: (byteCount) => {
+        if (open.reason === undefined) this.#take({ type: 'link-held', link: id, byteCount })
+      },
       onDrain: () => {
         this.#blocked.delete(open)
         queue.onWritten(performance.now())
@@ -385,8 +388,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
 
 function isLinkInput(input: Typed): input is LinkInput {
   const { type } = input
-  const isOfLink = type === 'link-open' || type === 'link-bytes' || type === 'link-closed'
-  return isOfLink || type === 'dial-failed' || type === 'deadline'
+  return type.startsWith('link-') || type === 'dial-failed' || type === 'deadline'
 }
 
 function isLinkEffect(effect: Typed): effect is LinkEffect {

@@ -8,6 +8,8 @@ import type { TransportName } from './protocol/link.ts'
 /** What a link tells its owner. All calls come after `dial` resolved or `onLink` returned, in order. */
 export interface LinkEvents {
   onBytes(bytes: Uint8Array): void
+  /** So many bytes have come that can only be handed over with others that are still missing. */
+  onHeld?(byteCount: number): void
   /** The queue of the link went down to nothing after a `send` returned false. */
   onDrain(): void
   /** Comes exactly once; nothing follows it. `error` is undefined after an orderly end. */

@@ -34,6 +34,7 @@ import {
   createHelloPayload,
   fillerFlag,
   helloFlag,
+  nonceBytes,
   parseControl,
   parseHello,
 } from './hello.ts'
@@ -111,6 +112,8 @@ export class Connection {
   #early: WireMessage[] = []
   #lastSent: WireMessage | undefined
   #frameStartedMs: number | undefined
+  /** What the transport cannot hand over yet. */
+  #heldBytes = 0
   #lastReceivedMs: number
   #bytesIn = 0
   #bytesOut = 0
@@ -170,7 +173,7 @@ export class Connection {
   }
   /** Bytes of a frame that is not whole yet. */
   get receivingBytes(): number {
-    return this.#splitter.pendingBytes
+    return this.#splitter.pendingBytes + this.#heldBytes
   }
   /** Since when that frame has been under way. */
   get frameStartedMs(): number | undefined {
@@ -214,6 +217,11 @@ export class Connection {
     return this.#plainFrame(createControlPayload(control), now)
   }
 
+  /** What our own kind answers at once. */
+  pingFrame(now: Now): Uint8Array {
+    return this.controlFrame({ verb: 'ping', nonce: new Uint8Array(nonceBytes) }, now)
+  }
+
   /** The frame that carries a message to this peer; compressed only where that is likely to pay. */
   encode(message: WireMessage, priority: SendPriority): Uint8Array {
     // Our own kind never asks for it again, and it would be kept for as long as nothing follows it.
@@ -244,6 +252,7 @@ export class Connection {
     this.#lastReceivedMs = now.monoMs
     this.#bytesIn += bytes.length
     const wasBetweenFrames = this.receivingBytes === 0
+    this.#heldBytes = 0
     let frames: readonly Uint8Array[]
     try {
       frames = this.#splitter.push(bytes)
@@ -258,12 +267,24 @@ export class Connection {
       if (arrival !== undefined) yield arrival
       if (arrival?.type === 'failed') return
     }
-    if (this.#handshake === undefined && this.receivingBytes > maxBytesBeforeHandshake) {
-      const error = new P2pError('P2P_NOT_P2P', 'the first frame is far too long for a handshake', {
-        facts: { limit: maxBytesBeforeHandshake },
-      })
-      yield { type: 'failed', error }
+    const error = this.#tooLongBeforeHandshake()
+    if (error !== undefined) yield { type: 'failed', error }
+  }
+
+  /** The transport holds so many bytes; returns why the link cannot go on, if so. */
+  hold(byteCount: number, now: Now): P2pError | undefined {
+    this.#heldBytes = byteCount
+    this.#frameStartedMs ??= now.monoMs
+    return this.#tooLongBeforeHandshake()
+  }
+
+  #tooLongBeforeHandshake(): P2pError | undefined {
+    if (this.#handshake !== undefined || this.receivingBytes <= maxBytesBeforeHandshake) {
+      return undefined
     }
+    return new P2pError('P2P_NOT_P2P', 'the first frame is far too long for a handshake', {
+      facts: { limit: maxBytesBeforeHandshake },
+    })
   }
 
   #open(frame: Uint8Array, now: Now): Arrival | undefined {

@@ -14,6 +14,7 @@ import { createMessage, flags } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 import type { Connection } from './connection.ts'
 import { nonceText } from './hello.ts'
+import type { LinkId } from './link.ts'
 import type { Now } from './machine.ts'
 
 /** How long after its opening an established link may still be half of a crossing pair. */
@@ -30,6 +31,20 @@ export function survivorOf(
     return newcomer.outgoing === isSmallerId(ownId, peerId) ? newcomer : incumbent
   }
   return diallerNonce(newcomer) < diallerNonce(incumbent) ? newcomer : incumbent
+}
+
+/** True when one of our links to this peer, or to somebody still unknown, has this nonce of ours. */
+export function hasLinkTo(
+  peerId: string | undefined,
+  nonce: Uint8Array,
+  connections: ReadonlyMap<LinkId, Connection>,
+): boolean {
+  const wanted = nonceText(nonce)
+  for (const connection of connections.values()) {
+    const isTo = connection.handshake === undefined || connection.handshake.id === peerId
+    if (isTo && nonceText(connection.nonce) === wanted) return true
+  }
+  return false
 }
 
 /** True when an old peer and we dialled each other at about the same time. */

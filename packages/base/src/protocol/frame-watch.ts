@@ -7,6 +7,11 @@ import type { Deadlines } from './deadlines.ts'
 import { P2pError } from './errors.ts'
 import type { NodeLimits } from './limits.ts'
 
+interface Victim {
+  readonly connection: Connection
+  readonly reason: P2pError
+}
+
 export class FrameWatch {
   readonly #deadlines: Deadlines
   readonly #limits: NodeLimits
@@ -16,11 +21,12 @@ export class FrameWatch {
     this.#limits = limits
   }
 
-  /** To be called after bytes came in. */
-  observe(connection: Connection): void {
+  /** To be called after bytes came in; whom to close because all together hold too much, if so. */
+  observe(connection: Connection, all: Iterable<Connection>): Victim | undefined {
+    if (connection.receivingBytes === 0) return undefined
     const name = `frame ${connection.link}`
-    if (connection.receivingBytes === 0 || this.#deadlines.has(name)) return
-    this.#deadlines.set(name, connection.frameDeadlineMs)
+    if (!this.#deadlines.has(name)) this.#deadlines.set(name, connection.frameDeadlineMs)
+    return overReceiveBudget(all, this.#limits.maxReceivingBytes)
   }
 
   /** The deadline of a link came: the reason to close it, or undefined when it kept its pace. */
@@ -40,10 +46,10 @@ export class FrameWatch {
  * Whom to close when the half-received frames of all links exceed the limit: the one whose frame has
  * been under way longest, since an honest one is soon whole.
  */
-export function overReceiveBudget(
+function overReceiveBudget(
   connections: Iterable<Connection>,
   maxReceivingBytes: number,
-): { readonly connection: Connection; readonly reason: P2pError } | undefined {
+): Victim | undefined {
   let receivingBytes = 0
   let slowest: Connection | undefined
   for (const connection of connections) {

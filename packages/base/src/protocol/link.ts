@@ -24,6 +24,11 @@ export type LinkInput =
     }
   /** Bytes in the order they were sent, cut anywhere. The machine may keep the array. */
   | { readonly type: 'link-bytes'; readonly link: LinkId; readonly bytes: Uint8Array }
+  /**
+   * The transport holds so many bytes of the other end that it cannot hand over yet: the beginning of
+   * a WebSocket message. They come in a later `link-bytes`, or never.
+   */
+  | { readonly type: 'link-held'; readonly link: LinkId; readonly byteCount: number }
   /** The link is gone, whoever closed it. Comes exactly once for each `link-open`. */
   | { readonly type: 'link-closed'; readonly link: LinkId; readonly reason: P2pError }
   /** A dial came to nothing. Comes instead of `link-open`. */

@@ -38,3 +38,12 @@ export function brokenDialError(reason: P2pError, sawHandshake: boolean): P2pErr
     : 'the other end closed the link before a handshake: not a p2p node, another network, or full'
   return new P2pError('P2P_CLOSED_IN_HANDSHAKE', text, { cause: reason })
 }
+
+export function crossedLinksError(): P2pError {
+  const text = 'an old peer and this node dialled each other at the same time; dialling again'
+  return new P2pError('P2P_CROSSED_LINKS', text)
+}
+
+export function abandonedError(): P2pError {
+  return new P2pError('P2P_CANCELLED', 'nobody waits for this link any more')
+}

@@ -31,10 +31,10 @@ import type { Arrival } from './connection.ts'
 import { Contests } from './contests.ts'
 import type { Contest } from './contests.ts'
 import { Deadlines } from './deadlines.ts'
-import { isCrossing, signOfLifeRequest, survivorOf } from './double-links.ts'
+import { hasLinkTo, isCrossing, signOfLifeRequest, survivorOf } from './double-links.ts'
 import { P2pError } from './errors.ts'
 import { FrameCache } from './frame-cache.ts'
-import { FrameWatch, overReceiveBudget } from './frame-watch.ts'
+import { FrameWatch } from './frame-watch.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { nonceBytes, nonceText } from './hello.ts'
 import type { Control } from './hello.ts'
@@ -45,7 +45,9 @@ import type { Machine, Now } from './machine.ts'
 import { OwnIdentities } from './own-identities.ts'
 import type { OpenPeer } from './open-peer.ts'
 import {
+  abandonedError,
   brokenDialError,
+  crossedLinksError,
   duplicateLinkError,
   handshakeTimeoutError,
   idMismatchError,
@@ -66,6 +68,9 @@ import type {
 const helloTimeoutMs = 2_000
 /** How long a link that lost against its twin is still read. */
 const lingerMs = 2_000
+/** Links are numbered from 1. */
+const noLink: LinkId = 0
+
 export class Peers implements Machine<PeersInput, PeersEffect> {
   readonly id: string
   readonly #options: PeersOptions
@@ -155,11 +160,12 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       case 'link-bytes':
         this.#onLinkBytes(input.link, input.bytes)
         break
-      case 'link-closed': {
-        const connection = this.#connections.get(input.link)
-        if (connection !== undefined) this.#drop(connection, input.reason)
+      case 'link-held':
+        this.#onLinkHeld(input.link, input.byteCount)
         break
-      }
+      case 'link-closed':
+        this.#onLinkClosed(input.link, input.reason)
+        break
       case 'dial-failed': {
         const attempt = this.#requests.ofDial(input.dial)
         if (attempt !== undefined) this.#requests.fail(attempt, input.error)
@@ -194,10 +200,8 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   }
 
   #closeAbandoned(attempt: Abandoned | undefined): void {
-    const link = attempt?.link
-    const connection = link === undefined ? undefined : this.#connections.get(link)
-    if (connection === undefined) return
-    this.#close(connection, new P2pError('P2P_CANCELLED', 'nobody waits for this link any more'))
+    const connection = this.#connections.get(attempt?.link ?? noLink)
+    if (connection !== undefined) this.#close(connection, abandonedError())
   }
 
   /** Every link to this peer ends, also one that waits for its place. */
@@ -213,9 +217,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     const attempt = this.#requests.ofDial(dial)
     let refusal: P2pError | undefined
     if (dial === undefined) refusal = this.#refuseIncoming(link, remote)
-    else if (attempt === undefined) {
-      refusal = new P2pError('P2P_CANCELLED', 'the dial was cancelled')
-    }
+    else if (attempt === undefined) refusal = abandonedError()
     if (refusal !== undefined) {
       this.#emit({ type: 'close', link, reason: refusal })
       return
@@ -252,10 +254,19 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       if (!this.#connections.has(link)) return
     }
     this.#settleContestByLife(connection)
-    if (connection.receivingBytes === 0) return
-    this.#frameWatch.observe(connection)
-    const { maxReceivingBytes } = this.#limits
-    const victim = overReceiveBudget(this.#connections.values(), maxReceivingBytes)
+    this.#watchFrame(connection)
+  }
+
+  #onLinkHeld(link: LinkId, byteCount: number): void {
+    const connection = this.#connections.get(link)
+    if (connection === undefined) return
+    const failed = connection.hold(byteCount, this.#now)
+    if (failed === undefined) this.#watchFrame(connection)
+    else this.#close(connection, failed)
+  }
+
+  #watchFrame(connection: Connection): void {
+    const victim = this.#frameWatch.observe(connection, this.#connections.values())
     if (victim !== undefined) this.#close(victim.connection, victim.reason)
   }
 
@@ -384,7 +395,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       return
     }
     if (incumbent.supports('heartbeat')) {
-      this.#ping(incumbent)
+      this.#send(incumbent, incumbent.pingFrame(this.#now))
       return
     }
     const message = signOfLifeRequest(this.#own.wireId, this.#now)
@@ -412,7 +423,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       case 'pong':
         break
       case 'claim':
-        answer(this.#hasOwnLink(id, control.nonce) ? 'claimed' : 'unclaimed')
+        answer(hasLinkTo(id, control.nonce, this.#connections) ? 'claimed' : 'unclaimed')
         break
       case 'claimed':
       case 'unclaimed': {
@@ -422,15 +433,6 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
         else this.#endContest(contest, 'both-genuine')
       }
     }
-  }
-
-  #hasOwnLink(peerId: string | undefined, nonce: Uint8Array): boolean {
-    const wanted = nonceText(nonce)
-    for (const connection of this.#connections.values()) {
-      const isTo = connection.handshake === undefined || connection.handshake.id === peerId
-      if (isTo && nonceText(connection.nonce) === wanted) return true
-    }
-    return false
   }
 
   #endContest(contest: Contest, outcome: 'incumbent' | 'newcomer' | 'both-genuine'): void {
@@ -461,10 +463,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   /** An old peer and we dialled each other: its rule may kill either link, so a fresh one is needed. */
   #giveUpBoth(incumbent: Connection, newcomer: Connection): void {
     const attempt = this.#requests.ofDial(newcomer.dial ?? incumbent.dial)
-    const reason = new P2pError(
-      'P2P_CROSSED_LINKS',
-      'an old peer and this node dialled each other at the same time; dialling again',
-    )
+    const reason = crossedLinksError()
     if (attempt !== undefined) {
       const [random = 0] = this.#options.randomBytes(1)
       this.#requests.retryAt(attempt, this.#now.monoMs + 500 + 4 * random)
@@ -476,12 +475,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   #onBeat(connection: Connection): void {
     const action = this.#heartbeats.onDue(connection, this.#now.monoMs)
     if (action === 'give-up') this.#close(connection, silentPeerError())
-    if (action === 'ping') this.#ping(connection)
-  }
-
-  #ping(connection: Connection): void {
-    const nonce = new Uint8Array(nonceBytes)
-    this.#send(connection, connection.controlFrame({ verb: 'ping', nonce }, this.#now))
+    if (action === 'ping') this.#send(connection, connection.pingFrame(this.#now))
   }
 
   #onDeadline(): void {
@@ -553,6 +547,11 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   #close(connection: Connection, reason: P2pError): void {
     this.#emit({ type: 'close', link: connection.link, reason })
     this.#drop(connection, reason)
+  }
+
+  #onLinkClosed(link: LinkId, reason: P2pError): void {
+    const connection = this.#connections.get(link)
+    if (connection !== undefined) this.#drop(connection, reason)
   }
 
   /** Forgets a link, tells who depended on it. */

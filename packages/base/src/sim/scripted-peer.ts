@@ -77,6 +77,7 @@ class ScriptedPeer implements Machine<LinkInput | ScriptedPeerStart, LinkEffect>
         this.#wakeAtMs = Infinity
         this.#script.onWake?.(hands)
         break
+      case 'link-held':
       case 'dial-failed':
         break
     }

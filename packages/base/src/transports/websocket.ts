@@ -10,6 +10,7 @@
 import { createServer as createHttpServer } from 'node:http'
 import type { IncomingMessage, Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
+import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import { parseAddress } from '../protocol/address.ts'
 import type { Address } from '../protocol/address.ts'
@@ -25,6 +26,8 @@ import { remoteAddress } from './socket-link.ts'
 
 /** One message; above one largest frame of the default limits. */
 const maxMessageBytes = 17 * 1_048_576
+/** What stands in front of a message and inside it between its parts is not counted exactly. */
+const heldStepBytes = 16_384
 /** Waiting bytes above which the sender is asked to wait. */
 const highWaterBytes = 65_536
 const closeGraceMs = 500
@@ -53,6 +56,9 @@ export class WebSocketTransport implements Transport {
       rejectUnauthorized: false,
     })
     const link = new WebSocketLink({ transport, remote: address, socket })
+    socket.on('upgrade', (response) => {
+      link.watch(response.socket)
+    })
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         fail(new P2pError('P2P_DIAL_TIMEOUT', `no answer from ${address} in ${timeoutMs} ms`))
@@ -105,7 +111,10 @@ export class WebSocketTransport implements Transport {
       upgrades.handleUpgrade(request, socket, head, (webSocket) => {
         pending.settle(request.socket)
         const remote = remoteAddress(wanted.transport, request.socket)
-        onLink(new WebSocketLink({ transport: wanted.transport, remote, socket: webSocket }))
+        const { transport } = wanted
+        const link = new WebSocketLink({ transport, remote, socket: webSocket })
+        link.watch(socket)
+        onLink(link)
       })
     })
     return bindServer(server, wanted, pending)
@@ -137,6 +146,8 @@ class WebSocketLink implements Link {
   #error: P2pError | undefined
   #isClosed = false
   #owesDrain = false
+  /** Bytes since the last whole message, as they came from the network. */
+  #heldBytes = 0
   #closeTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: {
@@ -149,6 +160,7 @@ class WebSocketLink implements Link {
     this.#socket = options.socket
     this.#socket.binaryType = 'nodebuffer'
     this.#socket.on('message', (data: Buffer) => {
+      this.#heldBytes = 0
       this.#onBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     })
     this.#socket.on('error', (error) => {
@@ -163,6 +175,18 @@ class WebSocketLink implements Link {
 
   get queuedBytes(): number {
     return this.#socket.bufferedAmount
+  }
+
+  /**
+   * Watches the bytes under the messages: `ws` keeps a message to itself until it is whole, so this is
+   * how the owner learns of a long one that is under way.
+   */
+  watch(stream: Duplex): void {
+    // Before `ws` reads it: a message that ends in these bytes takes them off the count again.
+    stream.prependListener('data', (chunk: Buffer) => {
+      this.#heldBytes += chunk.length
+      if (this.#heldBytes > heldStepBytes) this.#events?.onHeld?.(this.#heldBytes)
+    })
   }
 
   attach(events: LinkEvents): void {

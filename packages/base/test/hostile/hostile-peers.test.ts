@@ -2,7 +2,9 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import type { NodeOptions } from '../../src/node-options.ts'
 import type { P2pError } from '../../src/protocol/errors.ts'
 import { PlainNode } from '../plain-node.ts'
-import { RawPeer, bomb, header } from './raw-peer.ts'
+import { createMessage, encodeFrame } from '@p2p/serializer'
+import { WebSocket } from 'ws'
+import { RawPeer, bomb, greetingFrame, header } from './raw-peer.ts'
 
 const nodes: PlainNode[] = []
 const rawPeers: RawPeer[] = []
@@ -17,6 +19,20 @@ async function attack(node: PlainNode): Promise<RawPeer> {
   const raw = await RawPeer.open(node.address)
   rawPeers.push(raw)
   return raw
+}
+
+const webSockets: WebSocket[] = []
+
+async function attackOverWebSocket(node: PlainNode): Promise<WebSocket> {
+  const socket = new WebSocket(node.address)
+  socket.on('error', () => undefined)
+  webSockets.push(socket)
+  await new Promise((resolve) => socket.once('open', resolve))
+  return socket
+}
+
+function closed(socket: WebSocket): Promise<unknown> {
+  return new Promise((resolve) => socket.once('close', resolve))
 }
 
 /** An attacker whose handshake was accepted. */
@@ -38,6 +54,7 @@ async function reasonOfLeave(node: PlainNode): Promise<P2pError> {
 
 afterEach(async () => {
   for (const raw of rawPeers.splice(0)) raw.end()
+  for (const socket of webSockets.splice(0)) socket.terminate()
   await Promise.all(nodes.splice(0).map((node) => node.shell.close()))
 })
 
@@ -61,6 +78,49 @@ describe('a hostile peer', () => {
     raw.socket.write(new Uint8Array(70_000))
     await raw.closed
     expect(node.shell.peers.size).toBe(0)
+  })
+
+  test('gets no memory for a WebSocket message beyond a handshake before its handshake', async () => {
+    const node = await open({ listen: 'ws://127.0.0.1:0' })
+    const raw = await attackOverWebSocket(node)
+    raw.send(new Uint8Array(40_000), { fin: false })
+    raw.send(new Uint8Array(40_000), { fin: false })
+    await closed(raw)
+  })
+
+  test('that leaves a WebSocket message unfinished is cut as one that leaves a frame unfinished', async () => {
+    const node = await open({
+      listen: 'ws://127.0.0.1:0',
+      limits: { frameGraceMs: 50, minFrameBytesPerSecond: 1_000_000 },
+    })
+    const raw = await attackOverWebSocket(node)
+    raw.send(greetingFrame('Eve', 'ws'))
+    await peerOf(node, 'Eve')
+    const left = reasonOfLeave(node)
+    raw.send(new Uint8Array(60_000), { fin: false })
+    expect((await left).code).toBe('P2P_FRAME_TOO_SLOW')
+  })
+
+  test('that sends WebSocket messages whole is not taken for a slow one', async () => {
+    const node = await open({
+      listen: 'ws://127.0.0.1:0',
+      limits: { frameGraceMs: 1, minFrameBytesPerSecond: 1e9 },
+    })
+    const raw = await attackOverWebSocket(node)
+    raw.send(greetingFrame('Eve', 'ws'))
+    await peerOf(node, 'Eve')
+    const message = createMessage({
+      type: 2,
+      sender: 'Eve',
+      time: 1,
+      payload: [2, new Uint8Array(60_000)],
+    })
+    for (let count = 0; count < 20; count += 1) {
+      const heard = node.next('message')
+      raw.send(encodeFrame(message))
+      await heard
+    }
+    expect(node.shell.peers.size).toBe(1)
   })
 
   test('that sends a frame which inflates without end is cut', async () => {

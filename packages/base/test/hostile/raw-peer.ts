@@ -4,6 +4,8 @@ import type { Socket } from 'node:net'
 import { deflateSync } from 'node:zlib'
 import { concatBytes, createMessage, encodeFrame, networkId, sha256 } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
+import { transportToEncryption } from '../../src/protocol/address.ts'
+import type { TransportName } from '../../src/protocol/link.ts'
 
 const network = networkId({ subnet: 'mesh', encryption: 'Plaintext' })
 
@@ -51,6 +53,14 @@ export class RawPeer {
   end(): void {
     this.socket.destroy()
   }
+}
+
+/** The handshake of an old peer with this id, for a transport with its own network id. */
+export function greetingFrame(id: string, transport: TransportName): Uint8Array {
+  const encryption = transportToEncryption(transport)
+  const protocol = networkId({ subnet: 'mesh', encryption })
+  const payload: readonly Value[] = [5, id, protocol, ['127.0.0.1', 9], [0x13]]
+  return encodeFrame(createMessage({ type: 2, sender: id, time: 1, payload }))
 }
 
 /** A header that announces so many bytes. */

@@ -45,6 +45,8 @@ export class FloodMachine implements Machine<LinkInput | FloodCommand, LinkEffec
         return [{ type: 'left', code: input.reason.code }]
       case 'dial-failed':
         return [{ type: 'dial-lost', code: input.error.code }]
+      case 'link-held':
+        return []
       case 'link-bytes':
         return this.#read(input.link, input.bytes)
     }

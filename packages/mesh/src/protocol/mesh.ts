@@ -161,6 +161,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
         this.#tellPeers(input, now)
         break
       case 'link-bytes':
+      case 'link-held':
       case 'dial-failed':
         this.#tellPeers(input, now)
         break

@@ -152,7 +152,7 @@ export class Links {
     this.#outbox.push({ type: 'dial', dial, address: url, timeoutMs: this.#limits.dialTimeoutMs })
   }
 
-  handle(input: Exclude<LinkInput, { type: 'deadline' }>): void {
+  handle(input: Exclude<LinkInput, { type: 'deadline' | 'link-held' }>): void {
     switch (input.type) {
       case 'link-open':
         this.#open(input)

@@ -125,6 +125,9 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
       case 'dial-failed':
         this.#links.handle(input)
         break
+      case 'link-held':
+        // Only WebSockets hold bytes back, and p2py has none.
+        break
       case 'deadline':
         this.#passDeadlines(now)
         break

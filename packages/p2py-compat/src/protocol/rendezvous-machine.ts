@@ -135,6 +135,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
       case 'deadline':
         this.#passDeadlines(now)
         break
+      case 'link-held':
       case 'dial-failed':
         break
     }

@@ -132,6 +132,7 @@ export class Js2pModel implements Machine<Input, Effect> {
         this.#onLost(this.#dials.get(input.dial))
         this.#dials.delete(input.dial)
         break
+      case 'link-held':
       case 'deadline':
         break
     }

@@ -170,6 +170,8 @@ export class Py2pModel implements Machine<Input, Effect> {
         if (link !== undefined) this.#onLost(link)
         break
       }
+      case 'link-held':
+        break
       case 'deadline':
         this.#onDeadline()
     }

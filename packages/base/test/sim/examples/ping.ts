@@ -30,6 +30,7 @@ class Ping implements Machine<LinkInput | Command, LinkEffect | Event> {
       case 'link-closed':
         this.#ownLinks.delete(input.link)
         return []
+      case 'link-held':
       case 'deadline':
         return []
     }
