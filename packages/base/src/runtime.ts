@@ -8,7 +8,8 @@
  * - What is sent waits in the queue of its link until the turn of the event loop ends, and leaves
  *   with one write per link. A link whose transport asks to wait gets no more until it drains; the
  *   queue decides what is dropped and when a link is cut (send-queue.ts).
- * - One timer per node, for the machine's next deadline and for stalled links.
+ * - One timer per node, for the machine's next deadline and for stalled links. A deadline that is there
+ *   already waits for the end of the turn, not for a timer: so a machine can gather what one turn brings.
  * - `close()` ends everything that was begun: listeners, dials, links, the timer.
  */
 import { parseAddress } from './protocol/address.ts'
@@ -76,6 +77,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
   readonly #waiting: (LinkInput | Command)[] = []
   #isInTurn = false
   #isTurnEndScheduled = false
+  #isEndingTurn = false
   #isClosing = false
   #nextLinkId = 1
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -206,12 +208,24 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
       return
     }
     this.#dirty.add(open)
+    this.#scheduleTurnEnd()
+  }
+
+  #scheduleTurnEnd(): void {
     if (this.#isTurnEndScheduled) return
     this.#isTurnEndScheduled = true
     scheduleTurnEnd(() => {
+      this.#isEndingTurn = true
+      this.#handleDue()
+      this.#isEndingTurn = false
       this.#isTurnEndScheduled = false
       this.#flush()
     })
+  }
+
+  /** What the machine put off to the end of the turn leaves in the same write as all the rest. */
+  #handleDue(): void {
+    if (this.#options.machine.nextDeadline() <= performance.now()) this.#take({ type: 'deadline' })
   }
 
   #flush(): void {
@@ -336,9 +350,14 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     let nextMs = this.#options.machine.nextDeadline()
     for (const { queue } of this.#blocked) nextMs = Math.min(nextMs, queue.nextDeadline())
     if (nextMs >= this.#timerMs) return
+    const monoMs = performance.now()
+    if (nextMs <= monoMs && !this.#isEndingTurn) {
+      this.#scheduleTurnEnd()
+      return
+    }
     clearTimeout(this.#timer)
     this.#timerMs = nextMs
-    const delayMs = Math.min(Math.max(0, Math.ceil(nextMs - performance.now())), maxTimerMs)
+    const delayMs = Math.min(Math.max(0, Math.ceil(nextMs - monoMs)), maxTimerMs)
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.#timerMs = Infinity
@@ -359,6 +378,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
   // The end
 
   async #close(): Promise<void> {
+    this.#handleDue()
     this.#flush()
     this.#isClosing = true
     clearTimeout(this.#timer)

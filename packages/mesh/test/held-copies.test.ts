@@ -108,3 +108,15 @@ test('beyond the limit a copy is not held', () => {
   expect(held.nextDeadline()).toBe(150)
   expect(held.takeDue(150)).toHaveLength(1)
 })
+
+test('copies for one neighbour never overtake each other', () => {
+  let share = 0
+  // The first hold, then the share by which each copy varies: the second would leave earlier.
+  const held = new HeldCopies(() => Uint8Array.of([0, 0, 255][share++] ?? 255))
+  const old = treeNeighbour('old')
+  const [first, second] = [recentMessage(1), recentMessage(2)]
+  held.hold(first, old, 0)
+  held.hold(second, old, 1)
+  expect(held.takeDue(199)).toEqual([])
+  expect(held.takeDue(200).map(({ entry }) => entry)).toEqual([first, second])
+})

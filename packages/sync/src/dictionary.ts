@@ -193,7 +193,7 @@ export class Dictionary {
   }
 
   #bytes(name: ByteText): Uint8Array | undefined {
-    return this.#link.machine.replica.state(name).value
+    return this.#link.machine.replica.value(name)
   }
 
   #assertFree(name: ByteText): void {

@@ -435,6 +435,8 @@ function emit(
   events: Emitter<OwnEvents>,
   effect: Extract<LayerEffect, { type: 'update' | 'delete' | 'conflict' }>,
 ): void {
+  // Nothing is decoded for nobody.
+  if (!events.hasListeners(effect.type)) return
   const key = byteTextToText(effect.key)
   if (effect.type === 'conflict') {
     const won = effect.won === undefined ? undefined : writtenValue(effect.won)

@@ -23,6 +23,7 @@ import {
   wholeNumber,
 } from '@p2p/serializer'
 import type { Limits, Value, WireMessage } from '@p2p/serializer'
+import { parseAddress } from './address.ts'
 import type { Address } from './address.ts'
 import { P2pError, isP2pError } from './errors.ts'
 import type { FrameCache } from './frame-cache.ts'
@@ -105,6 +106,7 @@ export class Connection {
   readonly #frames: FrameCache
   readonly #splitter: FrameSplitter
   readonly #decodeLimits: Partial<Limits>
+  readonly #isLoopback: boolean
   #handshake: Handshake | undefined
   #hello: Hello | undefined
   #peerMethods: readonly Value[] = []
@@ -132,6 +134,7 @@ export class Connection {
     this.#limits = options.limits
     this.#frames = options.frames
     this.#lastReceivedMs = options.openedMs
+    this.#isLoopback = isLoopback(options.remote)
     const { maxFrameBytes, maxInflatedBytes, maxInflateRatio, maxDepth } = options.limits
     this.#decodeLimits = {
       maxFrameBytes,
@@ -226,8 +229,17 @@ export class Connection {
   encode(message: WireMessage, priority: SendPriority): Uint8Array {
     // Our own kind never asks for it again, and it would be kept for as long as nothing follows it.
     if (this.#hello === undefined) this.#lastSent = message
-    const method = isCompressed(message, priority) ? this.#method : undefined
+    const isWorthwhile = isCompressed(message, priority) && !this.#isWithinMachine
+    const method = isWorthwhile ? this.#method : undefined
     return this.#sent(this.#frames.frame(message, method))
+  }
+
+  /**
+   * Between two programs on one machine bytes cost nothing and packing them does. Old peers get what
+   * they were promised all the same.
+   */
+  get #isWithinMachine(): boolean {
+    return this.#hello !== undefined && this.#isLoopback
   }
 
   /**
@@ -430,4 +442,9 @@ function isCompressed({ body, id }: WireMessage, priority: SendPriority): boolea
   if (priority === 'announce') return false
   if (looksCompressed(id)) return true
   return priority !== 'control' || body.length >= minCompressedControlBytes
+}
+
+function isLoopback(remote: string): boolean {
+  const host = parseAddress(remote)?.host ?? ''
+  return host === '::1' || /^(::ffff:)?127\./.test(host)
 }

@@ -19,8 +19,16 @@ export interface Dissemination {
   /** The neighbour told its features after it was added. */
   noteFeatures(peer: Peer, now: Now): readonly Copy[]
   removeNeighbour(peer: Peer, now: Now): readonly Copy[]
-  /** The first copy of a broadcast; `from` is undefined for one of our own. */
-  spread(message: WireMessage, from: Peer | undefined, now: Now): readonly Copy[]
+  /**
+   * The first copy of a broadcast; `from` is undefined for one of our own. Neighbours in `heldBy` need
+   * none.
+   */
+  spread(
+    message: WireMessage,
+    from: Peer | undefined,
+    now: Now,
+    heldBy?: Iterable<string>,
+  ): readonly Copy[]
   /** A copy of a broadcast that was here before. */
   noteDuplicate(message: WireMessage, from: Peer, now: Now): readonly Copy[]
   /** A whisper with the strategy's own sub-flag. */

@@ -5,7 +5,7 @@
  * Used when extensions are switched off, and as what the tree is measured against.
  * Source: spec/mesh.md, 4.1 and 4.2.
  */
-import type { Peer } from '@p2p/base'
+import type { Now, Peer } from '@p2p/base'
 import { idText, type WireMessage } from '@p2p/serializer'
 import type { Copy, Dissemination } from './dissemination.ts'
 
@@ -27,11 +27,17 @@ export class FloodDissemination implements Dissemination {
     return []
   }
 
-  spread(message: WireMessage, from: Peer | undefined): readonly Copy[] {
+  spread(
+    message: WireMessage,
+    from: Peer | undefined,
+    _now: Now,
+    heldBy: Iterable<string> = [],
+  ): readonly Copy[] {
     const originator = idText(message.sender)
+    const holders = new Set(heldBy)
     const copies: Copy[] = []
     for (const id of this.#neighbours.keys()) {
-      if (id === from?.id || id === originator) continue
+      if (id === from?.id || id === originator || holders.has(id)) continue
       copies.push({ peer: id, message, priority: from === undefined ? 'own' : 'relay' })
     }
     this.#copies += copies.length

@@ -9,6 +9,9 @@
  * around one old peer that nobody else serves, one becomes quick and the others wait for it. The
  * first hold is drawn at random, so that they do not all start at the same place.
  *
+ * Copies for one neighbour leave in the order in which they came: py2p closes the link over a delete
+ * that comes before what it deletes, and keeps the older of two values that overtook each other.
+ *
  * Whether a copy that we did send was needed shows in the time until the old peer floods the message
  * back: a whole round trip when ours was its first copy, less when it had it from somebody else and
  * the two crossed. The longest such time is the round trip.
@@ -48,6 +51,8 @@ interface HeldCopy {
 interface Learned {
   holdMs: number
   roundTripMs: number
+  /** When the last copy that is held leaves: a later one never does before it. */
+  lastDueMs: number
   /** When copies went to it that have not come back, oldest first. */
   readonly sentMs: Map<MessageKey, number>
 }
@@ -68,9 +73,10 @@ export class HeldCopies {
 
   hold(entry: Recent, neighbour: TreeNeighbour, monoMs: number): void {
     const isFull = this.#waiting.size >= maxHeldCopies
-    const { holdMs } = this.#learnedOf(neighbour)
-    const delayMs = isFull ? 0 : holdMs * (1 - holdJitter * this.#share())
-    this.#waiting.add(monoMs + delayMs, { entry, neighbour })
+    const learned = this.#learnedOf(neighbour)
+    const delayMs = learned.holdMs * (1 - holdJitter * this.#share())
+    learned.lastDueMs = isFull ? monoMs : Math.max(learned.lastDueMs, monoMs + delayMs)
+    this.#waiting.add(learned.lastDueMs, { entry, neighbour })
   }
 
   /** An old neighbour sent a message that was here: learns how that relates to our copy. */
@@ -119,7 +125,7 @@ export class HeldCopies {
     let learned = this.#learned.get(neighbour)
     if (learned === undefined) {
       const holdMs = minFirstHoldMs + (maxHoldMs - minFirstHoldMs) * this.#share()
-      learned = { holdMs, roundTripMs: 0, sentMs: new Map() }
+      learned = { holdMs, roundTripMs: 0, lastDueMs: -Infinity, sentMs: new Map() }
       this.#learned.set(neighbour, learned)
     }
     return learned

@@ -63,7 +63,14 @@ export type MeshInput =
       readonly tail?: ReadonlyMap<number, Uint8Array>
     }
   /** A broadcast that the layer above has composed itself, with a stamp of its own. It comes once, however often it is spread. */
-  | { readonly type: 'spread'; readonly message: WireMessage }
+  | {
+      readonly type: 'spread'
+      readonly message: WireMessage
+      /** The neighbour that what it says came from; undefined when it is this node's own. */
+      readonly from?: Peer
+      /** Neighbours that know by another message what it says, by id: they are neither sent nor offered it. */
+      readonly heldBy?: Iterable<string>
+    }
   /** A whisper that the layer above has composed itself, for one neighbour; nothing happens when it is gone. */
   | {
       readonly type: 'pass'

@@ -189,7 +189,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
         this.#send(input, now)
         break
       case 'spread':
-        this.#spread(input.message, now)
+        this.#spread(input, now)
         break
       case 'pass':
         this.#sendTo(input.peer, input.message, input.priority, now)
@@ -375,9 +375,10 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.#sendCopies(this.#dissemination.spread(message, undefined, now), now)
   }
 
-  #spread(message: WireMessage, now: Now): void {
+  #spread(command: Extract<MeshInput, { type: 'spread' }>, now: Now): void {
+    const { message, from, heldBy } = command
     if (this.#seen.check(messageKey(message.id), message.time, now) !== 'new') return
-    this.#sendCopies(this.#dissemination.spread(message, undefined, now), now)
+    this.#sendCopies(this.#dissemination.spread(message, from, now, heldBy), now)
   }
 
   #createBroadcast(

@@ -160,7 +160,12 @@ export class TreeDissemination implements Dissemination {
     return sinceSeconds === 0 ? [] : [this.#control(neighbour, sinceSeconds, now)]
   }
 
-  spread(message: WireMessage, from: Peer | undefined, now: Now): readonly Copy[] {
+  spread(
+    message: WireMessage,
+    from: Peer | undefined,
+    now: Now,
+    heldBy: Iterable<string> = [],
+  ): readonly Copy[] {
     const key = messageKey(message.id)
     const sender = idText(message.sender) ?? ''
     const first = from === undefined ? undefined : this.#neighbours.get(from.id)
@@ -177,6 +182,10 @@ export class TreeDissemination implements Dissemination {
     if (first !== undefined) {
       entry.holders.add(first)
       noteFirstCopy(tree, first, { wasAskedFor, monoMs: now.monoMs })
+    }
+    for (const id of heldBy) {
+      const holder = this.#neighbours.get(id)
+      if (holder !== undefined) entry.holders.add(holder)
     }
     this.#recent.add(entry)
     return this.#forward(entry, sender, now)

@@ -20,12 +20,34 @@ export function textToByteText(text: string): ByteText {
   return beyondAscii.test(text) ? bytesToByteText(utf8Encode(text)) : (text as ByteText)
 }
 
+/** Up to here one call with all characters is faster than the platform's decoder. */
+const shortBytes = 64
+
 export function bytesToByteText(bytes: Uint8Array): ByteText {
+  return readByteText(bytes, 0, bytes.length)
+}
+
+/** The bytes from `start` to `end`. */
+export function readByteText(bytes: Uint8Array, start: number, end: number): ByteText {
+  if (end - start <= shortBytes) return charactersOf(bytes, start, end) as ByteText
+  const long = bytes.subarray(start, end)
   // UTF-8 of ASCII is ASCII, and the platform's decoder is much faster than a loop.
-  if (isAscii(bytes)) return utf8Decode(bytes) as ByteText
+  if (isAscii(long)) return utf8Decode(long) as ByteText
   let text = ''
-  for (const byte of bytes) text += String.fromCharCode(byte)
+  for (let at = start; at < end; at += shortBytes) {
+    text += charactersOf(bytes, at, Math.min(at + shortBytes, end))
+  }
   return text as ByteText
+}
+
+/** Used within one call only; an array of this kind is what `apply` takes without converting it. */
+const codes: number[] = []
+
+/** One character for each byte. */
+function charactersOf(bytes: Uint8Array, start: number, end: number): string {
+  codes.length = end - start
+  for (let at = start; at < end; at++) codes[at - start] = bytes[at] ?? 0
+  return String.fromCharCode.apply(undefined, codes)
 }
 
 export function byteTextToBytes(text: ByteText): Uint8Array {

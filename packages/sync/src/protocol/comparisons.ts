@@ -7,10 +7,10 @@
  */
 import type { Now, RandomBytes } from '@p2p/base'
 import type { Value } from '@p2p/serializer'
-import type { ItemIndex } from './item-index.ts'
+import type { Comparable } from './item-index.ts'
 import { turnFlag } from './messages.ts'
 import type { FingerprintKey } from './ranges.ts'
-import { Comparison } from './reconcile.ts'
+import { Comparison, listedItems } from './reconcile.ts'
 import type { WriteRecord } from './records.ts'
 import { decodeTurn, encodeTurn } from './turn.ts'
 import type { Turn } from './turn.ts'
@@ -19,6 +19,8 @@ import type { Turn } from './turn.ts'
 const periodMs = 30_000
 /** Wait after learning something, in which more may come. */
 const spreadAfterMs = 100
+/** Wait for a new neighbour to open with a short list, or to be given everything by somebody else. */
+const openAfterMs = 250
 /** A comparison whose other side says nothing for so long is given up. */
 const silenceMs = 30_000
 
@@ -34,7 +36,7 @@ interface Running {
 }
 
 export class Comparisons {
-  readonly #index: ItemIndex
+  readonly #index: Comparable
   readonly #random: RandomBytes
   readonly #neighbours = new Set<string>()
   readonly #running = new Map<string, Running>()
@@ -43,7 +45,7 @@ export class Comparisons {
   #nextPeriodMs = Infinity
   readonly counters = { opened: 0, differed: 0, givenUp: 0, ignoredTurns: 0 }
 
-  constructor(index: ItemIndex, random: RandomBytes) {
+  constructor(index: Comparable, random: RandomBytes) {
     this.#index = index
     this.#random = random
   }
@@ -53,11 +55,20 @@ export class Comparisons {
     return this.#running.size > 0 || this.#due.size > 0
   }
 
-  /** @param opens true on the side that is to begin, which is one of the two */
+  /**
+   * @param opens true on one of the two sides. It begins after a moment; a side that knows little
+   *   begins at once, because its list saves both the search.
+   */
   addNeighbour(peer: string, opens: boolean, now: Now): readonly ComparisonMessage[] {
     this.#neighbours.add(peer)
     if (this.#nextPeriodMs === Infinity) this.#schedule(now)
-    return opens ? this.#open(peer, now) : []
+    const isShort = this.#index.keyCount <= listedItems
+    if (isShort && this.#running.size === 0) return this.#open(peer, now)
+    // A list that is on its way to another neighbour brings all that this one could tell, in most cases.
+    if (!opens && !isShort) return []
+    this.#due.add(peer)
+    this.#dueMs = Math.min(this.#dueMs, now.monoMs + openAfterMs)
+    return []
   }
 
   removeNeighbour(peer: string): void {
@@ -88,7 +99,7 @@ export class Comparisons {
     const { turn: reply, records } = running.comparison.answer(turn)
     running.deadlineMs = now.monoMs + silenceMs
     if (records === undefined) this.counters.ignoredTurns++
-    if (reply === undefined || isLast(reply)) this.#end(from, running)
+    if (reply === undefined || (isLast(reply) && !turn.more)) this.#end(from, running)
     return {
       messages: reply === undefined ? [] : [message(from, reply)],
       records: records ?? [],
@@ -108,6 +119,10 @@ export class Comparisons {
       this.#dueMs = now.monoMs
     }
     if (this.#dueMs > now.monoMs) return []
+    if (this.#isFilling()) {
+      this.#dueMs = now.monoMs + spreadAfterMs
+      return []
+    }
     const due = [...this.#due]
     this.#due.clear()
     this.#dueMs = Infinity
@@ -129,10 +144,16 @@ export class Comparisons {
     }
     // Random, so that two sides that open at once can tell whose comparison goes on.
     const [number] = this.#words()
-    const comparison = new Comparison(number, this.#words(), this.#index.snapshot())
+    const comparison = new Comparison(number, this.#words(), this.#index)
     this.#start(peer, comparison, true, now)
     this.counters.opened++
     return [message(peer, comparison.open())]
+  }
+
+  /** True while one neighbour gives us all it has: what we lack is not worth asking others for. */
+  #isFilling(): boolean {
+    for (const { comparison } of this.#running.values()) if (comparison.isFilling) return true
+    return false
   }
 
   #runningFor(turn: Turn, from: string, now: Now): Running | undefined {
@@ -144,7 +165,8 @@ export class Comparisons {
     if (!this.#neighbours.has(from)) return undefined
     if (running?.openedByUs === true && running.comparison.number < turn.comparison)
       return undefined
-    const comparison = new Comparison(turn.comparison, turn.key, this.#index.snapshot())
+    this.#due.delete(from)
+    const comparison = new Comparison(turn.comparison, turn.key, this.#index)
     return this.#start(from, comparison, false, now)
   }
 

@@ -11,6 +11,7 @@
 import { sha256 } from '@p2p/serializer'
 import { writeByteText } from './byte-text.ts'
 import type { ByteText } from './byte-text.ts'
+import type { WriteLog } from './fold.ts'
 import type { WriteRecord } from './records.ts'
 import type { KeyState } from './replay.ts'
 import type { Replica } from './replica.ts'
@@ -35,7 +36,17 @@ interface IndexedKey {
 
 const idWords = 4
 
-export class ItemIndex {
+/** What a comparison needs of this side. */
+export interface Comparable {
+  /** Keys of which anything is known. */
+  readonly keyCount: number
+  /** All items as they are now. The array is never changed afterwards. */
+  snapshot(): Snapshot
+  /** Everything that is known, without the work of putting it in order. */
+  records(): Iterator<WriteRecord, undefined>
+}
+
+export class ItemIndex implements Comparable {
   readonly #replica: Replica
   readonly #keys = new Map<ByteText, IndexedKey>()
   readonly #visibleSum = new Uint32Array(idWords)
@@ -45,7 +56,18 @@ export class ItemIndex {
     this.#replica = replica
   }
 
-  /** All items as they are now. The array is never changed afterwards. */
+  get keyCount(): number {
+    return this.#replica.knownCount
+  }
+
+  *records(): Generator<WriteRecord, undefined> {
+    for (const key of this.#replica.knownKeys()) {
+      const log = this.#replica.log(key)
+      if (log !== undefined) yield* recordsOf(key, log)
+    }
+    return undefined
+  }
+
   snapshot(): Snapshot {
     const touched = this.#replica.takeTouched()
     if (touched.size === 0) return this.#sorted
@@ -89,11 +111,12 @@ export class ItemIndex {
 function indexKey(replica: Replica, key: ByteText): IndexedKey | undefined {
   const log = replica.log(key)
   if (log === undefined) return undefined
-  const items = log.writes.map((write, at) => {
-    const record = { key, isBase: at === 0 && log.folded, write }
-    return { id: itemId(key, write), record }
-  })
+  const items = recordsOf(key, log).map((record) => ({ id: itemId(key, record.write), record }))
   return { items, visible: visibleId(key, replica.state(key), items) }
+}
+
+function recordsOf(key: ByteText, { writes, folded }: WriteLog): readonly WriteRecord[] {
+  return writes.map((write, at) => ({ key, isBase: at === 0 && folded, write }))
 }
 
 function visibleId(

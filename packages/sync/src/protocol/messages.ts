@@ -5,6 +5,7 @@
  *   delta        broadcast [17, key, mapping]
  *   copy         whisper   [11, key, value, owner, timestamp]   exactly five packets
  *   turn         whisper   [0x7041, …]                          one step of a comparison (turn.ts)
+ *   block        broadcast [0x7043, records]                    many writes of the sender (records.ts)
  *   agreement    whisper   [0x7042, …]                          who agrees with whom (agreement.ts)
  *
  * Any other number of packets is a live store, as in the originals. Keys, owners and the sender go out
@@ -30,16 +31,22 @@ import {
 import type { Value, WireMessage } from '@p2p/serializer'
 import { byteTextToBytes, toByteText } from './byte-text.ts'
 import type { ByteText } from './byte-text.ts'
+import { copyBytes } from './copy-bytes.ts'
 import { isMapping } from './delta.ts'
 import { readArraySpan, skipValue } from './msgpack-span.ts'
+import { decodeRecords, encodeRecords } from './records.ts'
+import type { Implied, WriteRecord } from './records.ts'
 import { maxSeenOwners, ownerMark } from './write.ts'
 import type { Seen, Write, WriteKind } from './write.ts'
 
 export const turnFlag = 0x7041
 export const agreementFlag = 0x7042
+export const blockFlag = 0x7043
 
 /** What the hello of a node with a dictionary names, for comparisons and agreement. */
 export const compareFeature = 'sync-compare'
+/** What one names that reads many writes in one message. */
+export const blockFeature = 'sync-blocks'
 
 const versionItem = 0x10
 const copyPackets = 5
@@ -78,7 +85,7 @@ export function readWrite(message: WireMessage): ReadWrite | 'ignored' | 'invali
     owner,
     time: message.time,
     sequence: version?.sequence ?? 0,
-    value: kind === 'delete' ? new Uint8Array(0) : bytes,
+    value: kind === 'delete' ? noBytes : copyBytes(bytes),
     knew: version?.knew,
   }
   return { key, write, origin: 'live' }
@@ -89,30 +96,58 @@ function readCopy(message: WireMessage, key: ByteText, value: Uint8Array): ReadW
   const time = wholeNumber(message.payload[4])
   if (message.payload[2] === null || owner === undefined) return 'invalid'
   if (time === undefined || time < 0) return 'invalid'
-  const write: Write = { kind: 'set', owner, time, sequence: 0, value, knew: undefined }
+  const write: Write = {
+    kind: 'set',
+    owner,
+    time,
+    sequence: 0,
+    value: copyBytes(value),
+    knew: undefined,
+  }
   return { key, write, origin: 'copy' }
 }
 
-/** A copy of the bytes of the value: the body shares its memory with whatever came over the link. */
+/** The bytes of the value in the body, which shares its memory with whatever came over the link. */
 function valueBytes(body: Uint8Array): Uint8Array | undefined {
   const array = readArraySpan(body, 0)
   if (array === undefined || array.count <= elementsBeforeValue) return undefined
   let start = array.start
   for (let i = 0; i < elementsBeforeValue && start >= 0; i++) start = skipValue(body, start)
   const end = start < 0 ? -1 : skipValue(body, start)
-  return end < 0 ? undefined : body.slice(start, end)
+  return end < 0 ? undefined : body.subarray(start, end)
 }
 
-/** A write of this node for everybody. `value` is what `write.value` encodes. */
-export function createWriteMessage(key: ByteText, write: Write, value: Value): WireMessage {
-  const subFlag = write.kind === 'delta' ? flags.delta : flags.store
+/** A write for everybody, as its author sends it: the same bytes whoever makes it. */
+export function createWriteMessage(key: ByteText, write: Write): WireMessage {
+  const { kind, owner, time, value } = write
+  const head = { type: flags.broadcast, sender: byteTextToBytes(owner), time }
+  const packets = [
+    encodeValue(kind === 'delta' ? flags.delta : flags.store),
+    encodeValue(byteTextToBytes(key)),
+    kind === 'delete' ? encodeValue(null) : value,
+  ]
+  return composeMessage(head, packets, encodeTail(new Map([[versionItem, writeVersion(write)]])))
+}
+
+/** Many writes of one author for the neighbours that read blocks. */
+export function createBlockMessage(writes: readonly WriteRecord[], from: Implied): WireMessage {
   return createMessage({
     type: flags.broadcast,
-    sender: byteTextToBytes(write.owner),
-    time: write.time,
-    payload: [subFlag, byteTextToBytes(key), value],
-    tail: encodeTail(new Map([[versionItem, writeVersion(write)]])),
+    sender: byteTextToBytes(from.owner),
+    time: from.time,
+    payload: [blockFlag, encodeRecords(writes, from)],
   })
+}
+
+/** The writes in a block message; undefined when it is broken, or says something in another's name. */
+export function readBlock(message: WireMessage): readonly WriteRecord[] | undefined {
+  const owner = toByteText(message.sender)
+  const block = message.payload[1]
+  if (owner === undefined || message.time < 0 || message.payload.length !== 2) return undefined
+  if (!(block instanceof Uint8Array)) return undefined
+  const records = decodeRecords(block, { owner, time: message.time })
+  const isOwn = records?.every(({ isBase, write }) => !isBase && write.owner === owner) === true
+  return isOwn ? records : undefined
 }
 
 /** An entry as old nodes keep it, for one that has just joined. */
@@ -124,8 +159,13 @@ export function createCopyMessage(
   const { owner, time } = entry.holder
   return composeMessage(
     { type: flags.whisper, sender: byteTextToBytes(from.id), time: from.time },
-    [encodeValue(flags.store), encodeValue(byteTextToBytes(key)), entry.value],
-    [encodeValue(byteTextToBytes(owner)), encodeValue(time)],
+    [
+      encodeValue(flags.store),
+      encodeValue(byteTextToBytes(key)),
+      entry.value,
+      encodeValue(byteTextToBytes(owner)),
+      encodeValue(time),
+    ],
   )
 }
 
@@ -138,7 +178,6 @@ export function createResentMessage(key: ByteText, write: Write): WireMessage {
   return composeMessage(
     { type: flags.whisper, sender: byteTextToBytes(write.owner), time: write.time },
     [encodeValue(flags.store), encodeValue(byteTextToBytes(key)), value],
-    [],
   )
 }
 
@@ -146,17 +185,19 @@ export function createResentMessage(key: ByteText, write: Write): WireMessage {
 function composeMessage(
   head: { readonly type: number; readonly sender: Uint8Array; readonly time: number },
   packets: readonly Uint8Array[],
-  more: readonly Uint8Array[],
+  tail: Uint8Array = noBytes,
 ): WireMessage {
   const body = concatBytes(
-    Uint8Array.of(0x90 | (3 + packets.length + more.length), head.type),
+    Uint8Array.of(0x90 | (3 + packets.length), head.type),
     encodeValue(head.sender),
     encodeValue(head.time),
     ...packets,
-    ...more,
+    tail,
   )
   return messageFromBody(body)
 }
+
+const noBytes = new Uint8Array(0)
 
 interface Version {
   readonly sequence: number

@@ -15,7 +15,13 @@ import type { WireMessage } from '@p2p/serializer'
 import { toHex } from '@p2p/serializer'
 import { textToByteText } from './byte-text.ts'
 import type { ByteText } from './byte-text.ts'
-import { compareFeature, createCopyMessage, readWrite } from './messages.ts'
+import {
+  blockFeature,
+  blockFlag,
+  compareFeature,
+  createCopyMessage,
+  readWrite,
+} from './messages.ts'
 import { mayTake } from './replay.ts'
 import type { Replica } from './replica.ts'
 import { compareWrites } from './write.ts'
@@ -90,6 +96,7 @@ export class OldNeighbours {
 
   /** Whether a broadcast may go to this neighbour. */
   mayPass(message: WireMessage, peer: Peer): boolean {
+    if (message.payload[0] === blockFlag) return peer.supports(blockFeature)
     if (peer.kind === 'ours' && peer.supports(compareFeature)) return true
     if (message.payload[2] !== null || message.payload.length === 5) return true
     const read = readWrite(message)

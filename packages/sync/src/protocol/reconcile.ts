@@ -8,21 +8,24 @@
  * side that has nothing to ask ends the comparison. Equal replicas need one turn and an empty answer;
  * a hundred differences among 100,000 items are settled in six turns.
  *
+ * A side that knows little lists it all in its first turn. One that knows nothing is simply given
+ * everything, in no order: nothing is hashed or sorted for it.
+ *
  * Records go out in turns of bounded size, one at a time, so that a large difference neither fills a
  * link nor holds up what else travels on it. Nothing that the other side sends can make us keep more
  * than our own snapshot and the ids of our own items.
  *
  * Source: A. Meyer, "Range-Based Set Reconciliation", 2023.
  */
-import type { Item, Snapshot } from './item-index.ts'
+import type { Comparable, Item } from './item-index.ts'
 import { RangeSums, mixId } from './ranges.ts'
 import type { Fingerprint, FingerprintKey, Span } from './ranges.ts'
-import { decodeRecords, encodeRecords } from './records.ts'
+import { decodeRecords, encodeRecords, maxBlockRecords } from './records.ts'
 import type { WriteRecord } from './records.ts'
 import type { Compare, Listing, Turn } from './turn.ts'
 
 /** A part with at most this many items of ours is listed, not split: at 100,000 items that saves a turn. */
-const listedItems = 64
+export const listedItems = 64
 
 /** Bytes of keys and values in one turn: small enough for a slow link, large enough for a fast one. */
 const recordBytesPerTurn = 256 * 1024
@@ -37,26 +40,40 @@ export interface Answer {
   readonly records: readonly WriteRecord[] | undefined
 }
 
+interface Everything {
+  readonly rest: Iterator<WriteRecord, undefined>
+  /** The first of it; undefined when there is no more. */
+  next: WriteRecord | undefined
+}
+
 export class Comparison {
   readonly number: number
   readonly #key: FingerprintKey
-  readonly #sums: RangeSums
-  readonly #byName: Map<string, Item>
+  readonly #ours: Comparable
+  #sumsOfOurs: RangeSums | undefined
+  readonly #byName = new Map<string, Item>()
   /** Items the other side lacks, not sent yet. */
   readonly #outgoing = new Set<Item>()
+  /** For a side that has nothing: what it was not sent yet. */
+  #everything: Everything | undefined
   /** True once one side was seen to have something the other had not. */
   differed = false
 
-  constructor(number: number, key: FingerprintKey, snapshot: Snapshot) {
+  /** True when this side had nothing and asked for everything. */
+  isFilling = false
+
+  constructor(number: number, key: FingerprintKey, ours: Comparable) {
     this.number = number
     this.#key = key
-    this.#sums = new RangeSums(snapshot, key)
-    this.#byName = new Map()
+    this.#ours = ours
   }
 
   /** The opener's first turn. */
   open(): Turn {
-    return { ...this.#turn({}), key: this.#key, compare: [this.#compare([])] }
+    const isShort = this.#ours.keyCount <= listedItems && this.#sums.snapshot.length <= listedItems
+    this.isFilling = this.#ours.keyCount === 0
+    const first = isShort ? { list: [this.#list([])] } : { compare: [this.#compare([])] }
+    return { ...this.#turn(first), key: this.#key }
   }
 
   answer(turn: Turn): Answer {
@@ -71,7 +88,9 @@ export class Comparison {
       const item = this.#find(id)
       if (item !== undefined) this.#outgoing.add(item)
     }
-    if (records.length > 0 || this.#outgoing.size > 0) this.differed = true
+    if (records.length > 0 || this.#outgoing.size > 0 || this.#everything?.next !== undefined) {
+      this.differed = true
+    }
     const asked = turn.compare.length + turn.list.length + turn.want.length > 0 || turn.more
     const reply = this.#turn({ compare, list, want })
     const isEmpty = compare.length + list.length + want.length + reply.records.length === 0
@@ -88,18 +107,33 @@ export class Comparison {
       list: parts.list ?? [],
       want: parts.want ?? [],
       records: records.length === 0 ? new Uint8Array(0) : encodeRecords(records),
-      more: this.#outgoing.size > 0,
+      more: this.#outgoing.size > 0 || this.#everything?.next !== undefined,
     }
+  }
+
+  /** Of our items as they were when this was first asked for. */
+  get #sums(): RangeSums {
+    this.#sumsOfOurs ??= new RangeSums(this.#ours.snapshot(), this.#key)
+    return this.#sumsOfOurs
   }
 
   #takeOutgoing(): readonly WriteRecord[] {
     const records: WriteRecord[] = []
     let bytes = 0
+    const take = (record: WriteRecord): void => {
+      bytes += record.key.length + record.write.value.length
+      records.push(record)
+    }
+    const isFull = (): boolean => bytes >= recordBytesPerTurn || records.length >= maxBlockRecords
     for (const item of this.#outgoing) {
-      if (bytes >= recordBytesPerTurn) break
-      bytes += item.record.key.length + item.record.write.value.length
-      records.push(item.record)
+      if (isFull()) break
+      take(item.record)
       this.#outgoing.delete(item)
+    }
+    const everything = this.#everything
+    while (everything?.next !== undefined && !isFull()) {
+      take(everything.next)
+      everything.next = everything.rest.next().value
     }
     return records
   }
@@ -116,12 +150,21 @@ export class Comparison {
       if (theirs === undefined || (theirs.a === ours.a && theirs.b === ours.b)) return
       this.differed = true
       const inner = [...prefix, digit]
-      if (part.end - part.start <= listedItems) list.push({ prefix: inner, ids: this.#name(part) })
+      if (part.end - part.start <= listedItems) list.push(this.#list(inner, part))
       else compare.push(this.#compare(inner))
     })
   }
 
+  #list(prefix: readonly number[], span: Span = this.#sums.span(prefix)): Listing {
+    return { prefix, ids: this.#name(span) }
+  }
+
   #onList({ prefix, ids }: Listing, want: Fingerprint[]): void {
+    if (prefix.length === 0 && ids.length === 0) {
+      const rest = this.#ours.records()
+      this.#everything = { rest, next: rest.next().value }
+      return
+    }
     this.differed = true
     const theirs = new Set(ids.map(nameOf))
     const span = this.#sums.span(prefix)

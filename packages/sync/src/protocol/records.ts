@@ -1,18 +1,33 @@
 /**
  * Writes on their way to another node of ours, or to the store: everything that is known of them.
  *
- *   block  = [ [owner, …], [record, …] ]
- *   record = [ key, kind + 4 if a base, owner number, time, sequence, value, knew, holds ]
- *   knew, holds = nil | [ [owner mark, time, sequence], … ]
+ *   block
+ *     varint   number of owners, and their ids
+ *     record …
  *
- * kind: 0 set, 1 delete, 2 delta. Keys, owners and values are bin. Owners, which are long, stand once.
+ *   record
+ *     u8       kind (0 set, 1 delete, 2 delta), and bits for what follows or is meant:
+ *              4 another time, 8 sequence, 16 knowledge, 32 is a base, 64 holds, 128 another owner
+ *     text     key
+ *     text     msgpack value; not for a delete
+ *     varint   128: number of the owner, from 0
+ *     varint   4: time in UTC seconds
+ *     varint   8: sequence; else 0
+ *     seen     16: what the writer knew of other owners; else it knew of none
+ *     seen     64: other owners' writes whose fields the value holds
+ *
+ *   seen       varint number of owners, and for each of them text mark, varint time, varint sequence;
+ *              number 0 as knowledge means that an old node wrote it, which tells nobody what it knew
+ *   text       varint number of bytes, and the bytes
+ *
+ * Owner and time stay what they were for the record before; for the first one they are what the reader
+ * knows already, if it does: sender and time of a message (messages.ts).
  */
-import { decodeValue, encodeValue, wholeNumber } from '@p2p/serializer'
-import type { Value } from '@p2p/serializer'
-import { byteTextToBytes, toByteText } from './byte-text.ts'
+import { decodeValue } from '@p2p/serializer'
+import { ByteReader, ByteWriter, maxVarintBytes } from './byte-cursor.ts'
 import type { ByteText } from './byte-text.ts'
 import { isMapping } from './delta.ts'
-import { maxSeenOwners, ownerMark } from './write.ts'
+import { maxSeenOwners, nothingSeen, ownerMark } from './write.ts'
 import type { Seen, Write, WriteKind } from './write.ts'
 
 export interface WriteRecord {
@@ -22,103 +37,181 @@ export interface WriteRecord {
   readonly write: Write
 }
 
-const kinds: readonly WriteKind[] = ['set', 'delete', 'delta']
-const baseBit = 4
+/** What holds for the first record unless it says something else. */
+export interface Implied {
+  readonly owner: ByteText
+  /** UTC seconds */
+  readonly time: number
+}
 
-export function encodeRecords(records: readonly WriteRecord[]): Uint8Array {
+/** A block with more records is not read: it would unfold into far more memory than its bytes. */
+export const maxBlockRecords = 16_384
+const maxBlockOwners = maxBlockRecords
+
+const kinds = ['set', 'delete', 'delta'] as const
+const kindBits = 3
+const otherTime = 4
+const hasSequence = 8
+const hasKnowledge = 16
+const baseBit = 32
+const hasHolds = 64
+const otherOwner = 128
+
+export function encodeRecords(records: readonly WriteRecord[], implied?: Implied): Uint8Array {
   const owners = new Map<ByteText, number>()
-  const numberOf = (owner: ByteText): number => {
-    const known = owners.get(owner)
-    if (known !== undefined) return known
+  let mostBytes = maxVarintBytes
+  let owner = implied?.owner
+  for (const { key, write } of records) {
+    mostBytes += recordBytesAtMost(key, write)
+    if (write.owner === owner) continue
+    owner = write.owner
+    if (owners.has(owner)) continue
     owners.set(owner, owners.size)
-    return owners.size - 1
+    mostBytes += maxVarintBytes + owner.length
   }
-  const encoded = records.map(({ key, isBase, write }): Value => {
-    const kind = kinds.indexOf(write.kind) + (isBase ? baseBit : 0)
-    const { owner, time, sequence, value } = write
-    const about = [numberOf(owner), time, sequence, value]
-    return [byteTextToBytes(key), kind, ...about, seenValue(write.knew), seenValue(write.holds)]
-  })
-  return encodeValue([[...owners.keys()].map(byteTextToBytes), encoded])
+  const writer = new ByteWriter(mostBytes)
+  writer.varint(owners.size)
+  for (const id of owners.keys()) writer.text(id)
+  let last = implied
+  for (const record of records) {
+    writeRecord(writer, record, last, owners)
+    last = record.write
+  }
+  return writer.written()
+}
+
+function recordBytesAtMost(key: ByteText, { value, knew, holds }: Write): number {
+  return 1 + 5 * maxVarintBytes + key.length + value.length + seenBytes(knew) + seenBytes(holds)
+}
+
+function seenBytes(seen: readonly Seen[] | undefined): number {
+  if (seen === undefined || seen.length === 0) return maxVarintBytes
+  let bytes = maxVarintBytes
+  for (const { owner } of seen) bytes += owner.length + 3 * maxVarintBytes
+  return bytes
+}
+
+function writeRecord(
+  writer: ByteWriter,
+  { key, isBase, write }: WriteRecord,
+  last: Implied | undefined,
+  owners: ReadonlyMap<ByteText, number>,
+): void {
+  const { kind, owner, time, sequence, value, knew, holds } = write
+  const isOtherOwner = owner !== last?.owner
+  const isOtherTime = time !== (last?.time ?? 0)
+  const knowsNobody = knew !== undefined && knew.length === 0
+  writer.byte(
+    kinds.indexOf(kind) |
+      (isOtherTime ? otherTime : 0) |
+      (sequence === 0 ? 0 : hasSequence) |
+      (knowsNobody ? 0 : hasKnowledge) |
+      (isBase ? baseBit : 0) |
+      (holds === undefined ? 0 : hasHolds) |
+      (isOtherOwner ? otherOwner : 0),
+  )
+  writer.text(key)
+  if (kind !== 'delete') writer.bytes(value)
+  if (isOtherOwner) writer.varint(owners.get(owner) ?? 0)
+  if (isOtherTime) writer.varint(time)
+  if (sequence !== 0) writer.varint(sequence)
+  if (!knowsNobody) writeSeen(writer, knew ?? [])
+  if (holds !== undefined) writeSeen(writer, holds)
+}
+
+function writeSeen(writer: ByteWriter, seen: readonly Seen[]): void {
+  writer.varint(seen.length)
+  for (const { owner, time, sequence } of seen) {
+    writer.text(owner)
+    writer.varint(time)
+    writer.varint(sequence)
+  }
 }
 
 /** The records in a block; undefined when anything about it is not as it should be. */
-export function decodeRecords(block: Uint8Array): readonly WriteRecord[] | undefined {
-  const decoded = decodeOrUndefined(block)
-  if (!isArray(decoded)) return undefined
-  const [ownerValues, recordValues] = decoded
-  if (!isArray(ownerValues) || !isArray(recordValues)) return undefined
-  const owners = ownerValues.map(toByteText)
+export function decodeRecords(
+  block: Uint8Array,
+  implied?: Implied,
+): readonly WriteRecord[] | undefined {
+  const reader = new ByteReader(block)
+  const owners = readOwners(reader)
   const records: WriteRecord[] = []
-  for (const value of recordValues) {
-    const record = readRecord(value, owners)
-    if (record === undefined) return undefined
+  let last = implied
+  while (!reader.isAtEnd) {
+    const record = readRecord(reader, last, owners)
+    if (record === undefined || records.length >= maxBlockRecords) return undefined
     records.push(record)
+    last = record.write
   }
-  return records
+  return reader.isBroken ? undefined : records
+}
+
+function readOwners(reader: ByteReader): readonly ByteText[] {
+  const count = reader.varint()
+  const owners: ByteText[] = []
+  if (count > maxBlockOwners) reader.isBroken = true
+  while (owners.length < count && !reader.isBroken) owners.push(reader.text())
+  return owners
 }
 
 function readRecord(
-  value: Value,
-  owners: readonly (ByteText | undefined)[],
+  reader: ByteReader,
+  last: Implied | undefined,
+  owners: readonly ByteText[],
 ): WriteRecord | undefined {
-  if (!isArray(value)) return undefined
-  const key = toByteText(value[0])
-  const code = wholeNumber(value[1]) ?? -1
-  const kind = kinds[code % baseBit]
-  const owner = owners[wholeNumber(value[2]) ?? -1]
-  const moment = readMoment(value[3], value[4])
-  const bytes = value[5]
-  const [knew, holds] = [readSeen(value[6]), readSeen(value[7])]
-  if (key === undefined || kind === undefined || code >= 2 * baseBit) return undefined
-  if (owner === undefined || moment === undefined) return undefined
-  if (knew === 'invalid' || holds === 'invalid') return undefined
-  if (!(bytes instanceof Uint8Array) || !isValueOf(kind, bytes)) return undefined
-  const write = { kind, owner, ...moment, value: bytes.slice(), knew }
-  return { key, isBase: code >= baseBit, write: holds === undefined ? write : { ...write, holds } }
+  const bits = reader.byte()
+  const kind = kinds[bits & kindBits]
+  const key = reader.text()
+  const value = kind === 'delete' ? noBytes : reader.bytes()
+  const owner = (bits & otherOwner) === 0 ? last?.owner : owners[reader.varint()]
+  const time = (bits & otherTime) === 0 ? (last?.time ?? 0) : reader.varint()
+  const sequence = (bits & hasSequence) === 0 ? 0 : reader.varint()
+  const knew = (bits & hasKnowledge) === 0 ? nothingSeen : readSeen(reader)
+  const holds = (bits & hasHolds) === 0 ? undefined : readSeen(reader)
+  if (reader.isBroken || kind === undefined || owner === undefined) return undefined
+  if (!isValueOf(kind, value)) return undefined
+  const known = knew !== nothingSeen && knew.length === 0 ? undefined : knew
+  const write: Write = { kind, owner, time, sequence, value, knew: known }
+  const isBase = (bits & baseBit) !== 0
+  return { key, isBase, write: holds === undefined ? write : { ...write, holds } }
 }
 
-/** True when these bytes are what a write of this kind may carry: later reads never fail. */
-export function isValueOf(kind: WriteKind, bytes: Uint8Array): boolean {
-  if (kind === 'delete') return bytes.length === 0
-  const value = decodeOrUndefined(bytes)
-  return value !== undefined && value !== null && (kind === 'set' || isMapping(bytes))
-}
-
-function seenValue(seen: readonly Seen[] | undefined): Value {
-  return seen?.map(({ owner, time, sequence }) => [byteTextToBytes(owner), time, sequence]) ?? null
-}
-
-function readSeen(value: Value | undefined): readonly Seen[] | undefined | 'invalid' {
-  if (value === null || value === undefined) return undefined
-  if (!isArray(value) || value.length > maxSeenOwners) return 'invalid'
+function readSeen(reader: ByteReader): readonly Seen[] {
+  const count = reader.varint()
   const seen: Seen[] = []
-  for (const one of value) {
-    const owner = isArray(one) ? toByteText(one[0]) : undefined
-    const moment = isArray(one) ? readMoment(one[1], one[2]) : undefined
-    if (owner === undefined || moment === undefined) return 'invalid'
-    seen.push({ owner: ownerMark(owner), ...moment })
+  if (count > maxSeenOwners) reader.isBroken = true
+  while (seen.length < count && !reader.isBroken) {
+    const owner = ownerMark(reader.text())
+    seen.push({ owner, time: reader.varint(), sequence: reader.varint() })
   }
   return seen
 }
 
-function readMoment(
-  timeValue: Value | undefined,
-  sequenceValue: Value | undefined,
-): { readonly time: number; readonly sequence: number } | undefined {
-  const time = wholeNumber(timeValue) ?? -1
-  const sequence = wholeNumber(sequenceValue) ?? -1
-  return time < 0 || sequence < 0 ? undefined : { time, sequence }
-}
+const noBytes = new Uint8Array(0)
 
-function decodeOrUndefined(bytes: Uint8Array): Value | undefined {
+/** True when these bytes are what a write of this kind may carry: later reads never fail. */
+export function isValueOf(kind: WriteKind, bytes: Uint8Array): boolean {
+  if (kind === 'delete') return bytes.length === 0
+  if (kind === 'set' && isAsciiText(bytes)) return true
   try {
-    return decodeValue(bytes)
+    return decodeValue(bytes) !== null && (kind === 'set' || isMapping(bytes))
   } catch {
-    return undefined
+    return false
   }
 }
 
-function isArray(value: Value | undefined): value is readonly Value[] {
-  return Array.isArray(value)
+const fixedText = 0xa0
+const longestFixedText = 0x1f
+const text8 = 0xd9
+
+/** True for the most usual kind of value: a short text whose bytes need no decoder to be judged. */
+function isAsciiText(bytes: Uint8Array): boolean {
+  const tag = bytes[0] ?? 0
+  const isShort = (tag & ~longestFixedText) === fixedText
+  if (!isShort && tag !== text8) return false
+  const start = isShort ? 1 : 2
+  const length = isShort ? tag & longestFixedText : bytes[1]
+  if (bytes.length - start !== length) return false
+  for (let at = start; at < bytes.length; at++) if ((bytes[at] ?? 0) > 0x7f) return false
+  return true
 }

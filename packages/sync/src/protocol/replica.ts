@@ -46,15 +46,27 @@ export type MergeResult =
   | { readonly type: 'merged'; readonly change: Change }
   | { readonly type: 'refused'; readonly reason: Refusal }
 
-interface Entry {
-  log: WriteLog
-  state: KeyState
+/** A key of which more than one write is known, or of which older ones were folded. */
+class Entry {
+  readonly log: WriteLog
+  readonly state: KeyState
+
+  constructor(log: WriteLog, rule: Rule) {
+    this.log = log
+    this.state = replay(log.writes, rule)
+  }
 }
+
+/**
+ * What is kept of a key. Most keys have been written once: of them the write is kept, which is all
+ * there is to know, and half the memory.
+ */
+type Kept = Write | Entry
 
 export class Replica {
   readonly rule: Rule
   readonly #limits: ReplicaLimits
-  readonly #entries = new Map<ByteText, Entry>()
+  readonly #entries = new Map<ByteText, Kept>()
   #size = 0
   #touched = new Set<ByteText>()
 
@@ -74,16 +86,34 @@ export class Replica {
   }
 
   state(key: ByteText): KeyState {
-    return this.#entries.get(key)?.state ?? absent
+    const kept = this.#entries.get(key)
+    return kept === undefined ? absent : this.#stateOf(kept)
+  }
+
+  /** The msgpack value of a key; undefined when it has none. */
+  value(key: ByteText): Uint8Array | undefined {
+    const kept = this.#entries.get(key)
+    if (kept === undefined || kept instanceof Entry) return kept?.state.value
+    return kept.kind === 'set' ? kept.value : this.#stateOf(kept).value
+  }
+
+  /** The last accepted write of a key: its owner holds it. */
+  holder(key: ByteText): Write | undefined {
+    const kept = this.#entries.get(key)
+    // The first write of a key is accepted, whatever it is.
+    return kept instanceof Entry ? kept.state.holder : kept
   }
 
   log(key: ByteText): WriteLog | undefined {
-    return this.#entries.get(key)?.log
+    const kept = this.#entries.get(key)
+    return kept === undefined ? undefined : logOf(kept)
   }
 
   /** Keys that have a value, in the order in which this node first heard of them. */
   *keys(): IterableIterator<ByteText> {
-    for (const [key, { state }] of this.#entries) if (state.value !== undefined) yield key
+    for (const [key, kept] of this.#entries) {
+      if (this.#stateOf(kept).value !== undefined) yield key
+    }
   }
 
   /** All keys of which anything is known. */
@@ -108,11 +138,12 @@ export class Replica {
     by: { readonly owner: ByteText; readonly utcSeconds: number },
   ): Write {
     const { owner } = by
+    const { kind, value } = fields
     let time = Math.floor(by.utcSeconds)
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return { ...fields, owner, time, sequence: 0, knew: nothingSeen }
-    const { writes } = entry.log
-    const { holder } = entry.state
+    const kept = this.#entries.get(key)
+    if (kept === undefined) return { kind, owner, time, sequence: 0, value, knew: nothingSeen }
+    const { writes } = logOf(kept)
+    const holder = kept instanceof Entry ? kept.state.holder : kept
     if (holder !== undefined) time = Math.max(time, holder.time + (holder.owner === owner ? 0 : 1))
     let sequence = 0
     for (const write of writes) {
@@ -120,59 +151,63 @@ export class Replica {
       if (write.time > time) [time, sequence] = [write.time, write.sequence + 1]
       else if (write.time === time) sequence = Math.max(sequence, write.sequence + 1)
     }
-    return { ...fields, owner, time, sequence, knew: knowledgeOf(writes, owner) }
+    return { kind, owner, time, sequence, value, knew: knowledgeOf(writes, owner) }
   }
 
   merge(key: ByteText, incoming: Write, origin: Origin, utcSeconds: number): MergeResult {
-    const entry = this.#entries.get(key)
-    const refusal = this.#refusal(key, incoming, utcSeconds)
+    const kept = this.#entries.get(key)
+    const refusal = this.#refusal(key, incoming, kept !== undefined, utcSeconds)
     if (refusal !== undefined) return { type: 'refused', reason: refusal }
-    if (entry === undefined) return this.#create(key, incoming, utcSeconds)
+    if (kept === undefined) return this.#create(key, incoming, utcSeconds)
 
     const cut = foldCut(utcSeconds, this.rule)
-    const before = entry.state
-    const log = fold(entry.log, cut, this.rule)
+    const known = logOf(kept)
+    const before = this.#stateOf(kept)
+    const log = fold(known, cut, this.rule)
     const joined = this.#join(log, incoming, origin, cut)
     if (typeof joined === 'string') {
-      if (log !== entry.log) this.#settle(key, entry, log)
+      if (log !== known) this.#settle(key, before, log)
       return { type: 'refused', reason: joined }
     }
-    const lost = this.#newlyLost(entry, joined, incoming)
-    this.#settle(key, entry, normalForm(joined, this.rule))
-    return { type: 'merged', change: { key, before, after: entry.state, lost } }
+    const lost = this.#newlyLost({ log: known, state: before }, joined, incoming)
+    const after = this.#settle(key, before, normalForm(joined, this.rule))
+    return { type: 'merged', change: { key, before, after, lost } }
   }
 
   /** Puts back what was kept of a key; used once, before anything is merged. */
   restore(key: ByteText, log: WriteLog): void {
-    const state = replay(log.writes, this.rule)
     if (log.writes.length === 0 || this.#entries.has(key)) return
-    this.#entries.set(key, { log, state })
-    if (state.value !== undefined) this.#size++
-    this.#touched.add(key)
+    this.#settle(key, absent, log)
   }
 
   /** Folds old writes and forgets old deletes; returns the keys whose logs changed or are gone. */
   sweep(utcSeconds: number): readonly ByteText[] {
     const cut = foldCut(utcSeconds, this.rule)
     const changed: ByteText[] = []
-    for (const [key, entry] of this.#entries) {
-      const log = fold(entry.log, cut, this.rule)
+    for (const [key, kept] of this.#entries) {
+      const known = logOf(kept)
+      const log = fold(known, cut, this.rule)
       if (this.#isForgettable(log, utcSeconds)) {
         this.#entries.delete(key)
         this.#touched.add(key)
         changed.push(key)
-      } else if (log !== entry.log) {
-        if (log.writes.length !== entry.log.writes.length) changed.push(key)
-        this.#settle(key, entry, log)
+      } else if (log !== known) {
+        if (log.writes.length !== known.writes.length) changed.push(key)
+        this.#settle(key, this.#stateOf(kept), log)
       }
     }
     return changed
   }
 
-  #refusal(key: ByteText, write: Write, utcSeconds: number): Refusal | undefined {
+  #refusal(
+    key: ByteText,
+    write: Write,
+    isKnownKey: boolean,
+    utcSeconds: number,
+  ): Refusal | undefined {
     if (write.time > utcSeconds + this.#limits.maxAheadSeconds) return 'ahead'
     if (key.length + write.value.length > this.#limits.maxEntryBytes) return 'too-large'
-    if (this.#entries.has(key)) return undefined
+    if (isKnownKey) return undefined
     if (this.#entries.size >= this.#limits.maxKeys) return 'too-many-keys'
     // A delete that every other node has forgotten by now.
     if (write.kind === 'delete' && this.#isOldDelete(write, utcSeconds)) return 'outdated'
@@ -181,12 +216,8 @@ export class Replica {
 
   #create(key: ByteText, write: Write, utcSeconds: number): MergeResult {
     const folded = write.time < foldCut(utcSeconds, this.rule)
-    const log = { writes: [write], folded }
-    const after = replay(log.writes, this.rule)
-    this.#entries.set(key, { log, state: after })
-    if (after.value !== undefined) this.#size++
-    this.#touched.add(key)
-    return { type: 'merged', change: { key, before: absent, after, lost: [] } }
+    const after = this.#settle(key, absent, { writes: [write], folded })
+    return { type: 'merged', change: { key, before: absent, after, lost: nothingLost } }
   }
 
   /** The log with the write in it, or why it stays out. */
@@ -225,7 +256,11 @@ export class Replica {
   }
 
   /** Writes that are lost in `joined` and were known and not lost before, or are new. */
-  #newlyLost(entry: Entry, joined: WriteLog, incoming: Write): readonly Write[] {
+  #newlyLost(
+    entry: { readonly log: WriteLog; readonly state: KeyState },
+    joined: WriteLog,
+    incoming: Write,
+  ): readonly Write[] {
     const only = entry.log.writes.length === 1 ? entry.log.writes[0] : undefined
     const last = joined.writes.at(-1)
     if (only !== undefined && last !== undefined && isSameWrite(last, incoming)) {
@@ -244,13 +279,21 @@ export class Replica {
     )
   }
 
-  #settle(key: ByteText, entry: Entry, log: WriteLog): void {
-    const had = entry.state.value !== undefined
-    entry.log = log
-    entry.state = replay(log.writes, this.rule)
-    const has = entry.state.value !== undefined
-    if (had !== has) this.#size += has ? 1 : -1
+  /** Keeps this log of a key; answers with the state it amounts to. */
+  #settle(key: ByteText, before: KeyState, log: WriteLog): KeyState {
+    const only = log.writes.length === 1 && !log.folded ? log.writes[0] : undefined
+    const kept = only ?? new Entry(log, this.rule)
+    this.#entries.set(key, kept)
     this.#touched.add(key)
+    const after = kept instanceof Entry ? kept.state : replay(log.writes, this.rule)
+    const had = before.value !== undefined
+    const has = after.value !== undefined
+    if (had !== has) this.#size += has ? 1 : -1
+    return after
+  }
+
+  #stateOf(kept: Kept): KeyState {
+    return kept instanceof Entry ? kept.state : replay([kept], this.rule)
   }
 
   #isForgettable({ writes }: WriteLog, utcSeconds: number): boolean {
@@ -261,6 +304,12 @@ export class Replica {
   #isOldDelete(write: Write, utcSeconds: number): boolean {
     return write.time < utcSeconds - this.#limits.tombstoneSeconds
   }
+}
+
+const nothingLost: readonly Write[] = []
+
+function logOf(kept: Kept): WriteLog {
+  return kept instanceof Entry ? kept.log : { writes: [kept], folded: false }
 }
 
 /**

@@ -25,6 +25,7 @@ import { Agreement } from './agreement.ts'
 import type { AgreementEffect } from './agreement.ts'
 import { textToByteText } from './byte-text.ts'
 import type { ByteText } from './byte-text.ts'
+import { copyBytes } from './copy-bytes.ts'
 import { Comparisons } from './comparisons.ts'
 import type { ComparisonMessage } from './comparisons.ts'
 import { ItemIndex } from './item-index.ts'
@@ -32,15 +33,20 @@ import { LeaseError, currentLease, leaseSeconds, ownerText } from './lease.ts'
 import type { Lease } from './lease.ts'
 import {
   agreementFlag,
+  blockFeature,
+  blockFlag,
   compareFeature,
+  createBlockMessage,
   createCopyMessage,
   createResentMessage,
   createWriteMessage,
+  readBlock,
   readWrite,
   turnFlag,
 } from './messages.ts'
 import { OldNeighbours } from './old-neighbours.ts'
 import type { Parcel } from './old-neighbours.ts'
+import { Outbox } from './outbox.ts'
 import type { WriteRecord } from './records.ts'
 import { Replica } from './replica.ts'
 import type { MergeResult, Origin, Refusal } from './replica.ts'
@@ -63,6 +69,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   readonly #comparisons: Comparisons
   readonly #agreement = new Agreement()
   readonly #old: OldNeighbours
+  readonly #outbox = new Outbox()
   readonly #ours = new Map<string, Peer>()
   readonly #options: SyncMachineOptions
   readonly #refusals: Refusals = {}
@@ -71,6 +78,8 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   #nextSweepMs = 0
   #startedSeconds = Infinity
   #effects: SyncEffect[] = []
+  #lastOwner: ByteText | undefined
+  #lastOwnerText = ''
 
   constructor(options: SyncMachineOptions) {
     const leasing = options.leasing ?? true
@@ -88,7 +97,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     this.#mesh = new MeshMachine({
       ...options,
       subnet: `${options.subnet}${leasing ? '1' : '0'}`,
-      features: [...(options.features ?? []), compareFeature],
+      features: [...(options.features ?? []), compareFeature, blockFeature],
       policy: {
         ...(options.policy ?? defaultMeshPolicy),
         mayPass: (message, peer) => this.#old.mayPass(message, peer),
@@ -107,7 +116,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
 
   /** Who holds a key now, if it is leased. */
   lease(key: ByteText, now: Now): Lease | undefined {
-    return currentLease(this.replica.state(key).holder, this.replica.rule, now.utcSeconds)
+    return currentLease(this.replica.holder(key), this.replica.rule, now.utcSeconds)
   }
 
   /** Why this node may not write a key now; undefined when it may. */
@@ -139,6 +148,8 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   handle(input: SyncInput, now: Now): readonly SyncEffect[] {
     this.#effects = []
     if (this.#startedSeconds === Infinity) this.#startedSeconds = Math.floor(now.utcSeconds)
+    // What the application says after a write must not overtake it.
+    if (input.type !== 'write' && input.type !== 'link-bytes') this.#sendWrites(now)
     switch (input.type) {
       case 'write':
         this.#write(input.key, input, now)
@@ -168,6 +179,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
 
   nextDeadline(): number {
     return Math.min(
+      this.#outbox.nextDeadline(),
       this.#mesh.nextDeadline(),
       this.#comparisons.nextDeadline(),
       this.#agreement.nextDeadline(),
@@ -215,6 +227,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   }
 
   #onJoin(peer: Peer, now: Now): void {
+    this.#outbox.addNeighbour(peer)
     if (!peer.supports(compareFeature)) {
       this.#sendParcels(this.#old.add(peer, now), now)
       return
@@ -224,6 +237,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   }
 
   #onLeave(peer: Peer, now: Now): void {
+    this.#outbox.removeNeighbour(peer)
     this.#old.remove(peer)
     if (!this.#ours.delete(peer.id)) return
     this.#comparisons.removeNeighbour(peer.id)
@@ -243,9 +257,13 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
       }
       return true
     }
+    if (subFlag === blockFlag) {
+      this.#onBlock(message, from, now)
+      return true
+    }
     const read = readWrite(message)
     if (read === 'ignored') return false
-    if (read === 'invalid') this.#refusals.invalid = (this.#refusals.invalid ?? 0) + 1
+    if (read === 'invalid') this.#countRefusal('invalid')
     else {
       if (read.write.kind === 'delete') this.#old.noteDelete(message)
       this.#onWrite(read.key, read.write, read.origin, from, now)
@@ -257,13 +275,56 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
 
   #write(key: ByteText, input: Extract<SyncInput, { type: 'write' }>, now: Now): void {
     const { kind, value } = input
-    const bytes = kind === 'delete' ? new Uint8Array(0) : (input.bytes ?? encodeValue(value))
+    const bytes = kind === 'delete' ? noBytes : copyBytes(input.bytes ?? encodeValue(value))
     const by = { owner: this.#owner, utcSeconds: now.utcSeconds }
     const write = this.replica.compose(key, { kind, value: bytes }, by)
-    const message = createWriteMessage(key, write, value)
-    if (kind === 'delete') this.#old.noteDelete(message)
+    this.#noteDelete(key, write)
     this.#note(this.replica.merge(key, write, 'live', now.utcSeconds))
-    this.#tellMesh({ type: 'spread', message }, now)
+    if (this.#outbox.add(key, write, now)) this.#sendWrites(now)
+  }
+
+  /** Sends what was written in this turn. */
+  #sendWrites(now: Now): void {
+    const writes = this.#outbox.take()
+    if (writes.length === 0) return
+    const { blockReaders, hasOthers } = this.#outbox
+    if (writes.length === 1 || blockReaders.size === 0) {
+      for (const { key, write } of writes) {
+        this.#tellMesh({ type: 'spread', message: createWriteMessage(key, write) }, now)
+      }
+      return
+    }
+    const from = { owner: this.#owner, time: Math.floor(now.utcSeconds) }
+    this.#tellMesh({ type: 'spread', message: createBlockMessage(writes, from) }, now)
+    if (hasOthers) this.#unfold(writes, undefined, now)
+  }
+
+  /** One plain message for each write, for the neighbours that read no blocks. */
+  #unfold(writes: readonly WriteRecord[], from: Peer | undefined, now: Now): void {
+    const heldBy = this.#outbox.blockReaders
+    for (const { key, write } of writes) {
+      const message = createWriteMessage(key, write)
+      this.#tellMesh({ type: 'spread', message, heldBy, ...(from && { from }) }, now)
+    }
+  }
+
+  #onBlock(message: WireMessage, from: Peer, now: Now): void {
+    const writes = message.type === flags.broadcast ? readBlock(message) : undefined
+    if (writes === undefined) {
+      this.#countRefusal('invalid')
+      return
+    }
+    for (const { key, write } of writes) {
+      this.#noteDelete(key, write)
+      this.#onWrite(key, write, 'live', from, now)
+    }
+    if (this.#outbox.hasOthers) this.#unfold(writes, from, now)
+  }
+
+  /** Which old neighbours may be told of a delete is judged before it is applied. */
+  #noteDelete(key: ByteText, write: Write): void {
+    if (write.kind !== 'delete' || !this.#outbox.hasOthers) return
+    this.#old.noteDelete(createWriteMessage(key, write))
   }
 
   #onWrite(key: ByteText, write: Write, origin: Origin, from: Peer, now: Now): void {
@@ -275,23 +336,36 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     this.#answerCopy(key, write, from, now)
   }
 
+  #countRefusal(reason: Refusal | 'invalid'): void {
+    this.#refusals[reason] = (this.#refusals[reason] ?? 0) + 1
+  }
+
   /** Tells the application and the store what a merge did. */
   #note(result: MergeResult): void {
     if (result.type === 'refused') {
-      this.#refusals[result.reason] = (this.#refusals[result.reason] ?? 0) + 1
+      this.#countRefusal(result.reason)
       return
     }
     const { key, before, after, lost } = result.change
     this.#effects.push({ type: 'persist', key })
     for (const write of lost) {
       this.#conflicts++
-      const won = after.holder === undefined ? undefined : entryOf(after.holder, after.value)
-      this.#effects.push({ type: 'conflict', key, lost: entryOf(write, valueOf(write)), won })
+      const won = after.holder === undefined ? undefined : this.#entryOf(after.holder, after.value)
+      this.#effects.push({ type: 'conflict', key, lost: this.#entryOf(write, valueOf(write)), won })
     }
     if (after.holder === undefined || after.holder === before.holder) return
-    const entry = entryOf(after.holder, after.value)
+    const entry = this.#entryOf(after.holder, after.value)
     if (after.value !== undefined) this.#effects.push({ type: 'update', key, entry })
     else if (before.value !== undefined) this.#effects.push({ type: 'delete', key, entry })
+  }
+
+  #entryOf(write: Write, value: Uint8Array | undefined): Entry {
+    // Writes come in runs of one owner.
+    if (write.owner !== this.#lastOwner) {
+      this.#lastOwner = write.owner
+      this.#lastOwnerText = ownerText(write.owner)
+    }
+    return { value, owner: this.#lastOwnerText, timestamp: write.time }
   }
 
   /**
@@ -407,10 +481,8 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   }
 }
 
+const noBytes = new Uint8Array(0)
+
 function valueOf(write: Write): Uint8Array | undefined {
   return write.kind === 'delete' ? undefined : write.value
-}
-
-function entryOf(write: Write, value: Uint8Array | undefined): Entry {
-  return { value, owner: ownerText(write.owner), timestamp: write.time }
 }

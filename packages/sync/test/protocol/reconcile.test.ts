@@ -36,12 +36,12 @@ class Side {
   }
 
   open(random: Random): Turn {
-    this.comparison = new Comparison(1, randomKey(random), this.index.snapshot())
+    this.comparison = new Comparison(1, randomKey(random), this.index)
     return this.comparison.open()
   }
 
   answer(turn: Turn): Turn | undefined {
-    this.comparison ??= new Comparison(1, turn.key!, this.index.snapshot())
+    this.comparison ??= new Comparison(1, turn.key!, this.index)
     const { turn: reply, records } = this.comparison.answer(turn)
     for (const { key, isBase, write: one } of records ?? []) {
       this.replica.merge(key, one, isBase ? 'base' : 'record', now)

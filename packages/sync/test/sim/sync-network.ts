@@ -68,7 +68,10 @@ export class SyncNetwork {
     this.sim = new Simulator({ transcriptLength: 0, ...options })
   }
 
-  add(place: { readonly utcOffsetSeconds?: number } = {}): SyncSimNode {
+  add(
+    place: { readonly utcOffsetSeconds?: number } = {},
+    own: Partial<SyncMachineOptions> = {},
+  ): SyncSimNode {
     const node = new SyncSimNode()
     node.sim = this.sim.addNode<Command, Emitted>({
       ...place,
@@ -84,6 +87,7 @@ export class SyncNetwork {
             return [[records[0]!.key, { writes, folded: records[0]!.isBase }]] as const
           }),
           ...this.#machine,
+          ...own,
         })
         node.start(machine)
         return machine

@@ -4,9 +4,14 @@
  */
 import { createMessage, encodeValue, flags, utf8Encode } from '@p2p/serializer'
 import { expect, test } from '@jest/globals'
+import { textToByteText } from '../../src/protocol/byte-text.ts'
+import { encodeRecords } from '../../src/protocol/records.ts'
 import { SyncNetwork } from './sync-network.ts'
 
 const seeds = process.env['SEED'] === undefined ? [1, 2, 3, 4, 5, 6] : [Number(process.env['SEED'])]
+
+/** For a node that keeps to the links it was given. */
+const quiet = { listsPeersAfterHandshake: true, dialsKnownPeers: false }
 
 test('what one node writes, changes and deletes is so on all nodes', () => {
   const network = new SyncNetwork({ seed: 1 })
@@ -72,6 +77,69 @@ test('a node that comes late gets everything, deletes included', () => {
   expect(late.digest()).toBe(nodes[0]!.digest())
 })
 
+test('a node that comes late gets more than fits into one turn from one neighbour, without starting over', () => {
+  const network = new SyncNetwork({ seed: 4 })
+  const [first] = network.addMany(1)
+  for (let i = 0; i < 700; i++) first!.set(`key ${i}`, `${i} `.repeat(300))
+  const late = network.add()
+  network.connect(late, first!)
+  network.sim.runFor(3_000)
+  expect(late.digest()).toBe(first!.digest())
+  const { opened, ignoredTurns } = late.machine.counters()
+  expect({ opened, ignoredTurns }).toEqual({ opened: 1, ignoredTurns: 0 })
+})
+
+test('what is written in one turn goes to each neighbour in one message', () => {
+  const network = new SyncNetwork({ seed: 9 })
+  const [a, b, c] = network.addMany(3)
+  const seenBefore = b!.machine.counters()['seenIds'] ?? 0
+  for (let i = 0; i < 500; i++) a!.set(`key ${i}`, i)
+  for (let i = 0; i < 10; i++) a!.set(`key ${i}`, null)
+  a!.delta('map', { one: 1 })
+  network.sim.runFor(2_000)
+  for (const node of [b!, c!]) {
+    expect(node.machine.replica.size).toBe(491)
+    expect(node.digest()).toBe(a!.digest())
+    expect(node.eventsOf('delete')).toHaveLength(10)
+  }
+  expect((b!.machine.counters()['seenIds'] ?? 0) - seenBefore).toBe(1)
+})
+
+test('neighbours that read no blocks get each write as protocol 0.7 has it, and pass it on', () => {
+  const network = new SyncNetwork({ seed: 11 })
+  const [a, b] = network.addMany(2)
+  const plain = network.add({}, { extensions: false, idEncoding: 'bytes', policy: quiet })
+  const behind = network.add({}, { policy: quiet })
+  network.connect(plain, b!)
+  network.sim.runFor(2_000)
+  network.connect(behind, plain)
+  network.sim.runFor(2_000)
+  expect([...behind.machine.peers.keys()]).toEqual([plain.id])
+  for (let i = 0; i < 50; i++) a!.set(`key ${i}`, i)
+  network.sim.runFor(1_000)
+  for (let i = 0; i < 10; i++) a!.set(`key ${i}`, null)
+  a!.set('map', { one: 1 })
+  a!.delta('map', { two: 2.5 })
+  network.sim.runFor(5_000)
+  for (const node of [b!, plain, behind]) {
+    expect(node.digest()).toBe(a!.digest())
+    expect(node.eventsOf('conflict')).toEqual([])
+  }
+  expect(plain.get('map')).toEqual({ one: 1, two: 2.5 })
+  expect(plain.eventsOf('delete')).toHaveLength(10)
+})
+
+test('a message that follows a write in one turn does not overtake it', () => {
+  const network = new SyncNetwork({ seed: 12 })
+  const [a, b] = network.addMany(2)
+  a!.set('key', 1)
+  a!.set('other', 2)
+  a!.sim.command({ type: 'broadcast', request: 1, payload: [flags.broadcast, 'look at the key'] })
+  network.sim.runFor(1_000)
+  const order = b!.events.map(({ type }) => type).filter((type) => /^(update|message)$/.test(type))
+  expect(order).toEqual(['update', 'update', 'message'])
+})
+
 test('two halves that wrote apart agree once they meet, and the losing write is reported', () => {
   const network = new SyncNetwork({ seed: 5 })
   const nodes = network.addMany(6)
@@ -123,6 +191,14 @@ test('a write forged in the name of the holder is undone by the holder', () => {
   expect(nodes[0]!.machine.counters()['forgeries']).toBe(1)
 })
 
+/** A block that names another author than the sender of its message. */
+function blockInTheNameOf(id: string, time: number): Uint8Array {
+  const [key, owner] = [textToByteText('key'), textToByteText(id)]
+  const value = encodeValue('forged')
+  const write = { kind: 'set' as const, owner, time: time + 1, sequence: 0, value, knew: [] }
+  return encodeRecords([{ key, isBase: false, write }])
+}
+
 test('hostile messages change nothing and close no link', () => {
   const network = new SyncNetwork({ seed: 8 })
   const nodes = network.addMany(3)
@@ -143,6 +219,11 @@ test('hostile messages change nothing and close no link', () => {
     [flags.delta, key, { a: 1 }],
     [flags.delta, key, 'no mapping'],
     [flags.store, key, 'a copy in a broadcast', utf8Encode('A'), 1],
+    [0x7043],
+    [0x7043, 'no block'],
+    [0x7043, new Uint8Array(40).fill(0xff)],
+    [0x7043, Uint8Array.of(0, 0, 3, 0x6b, 0x65, 0x79, 0xff)],
+    [0x7043, blockInTheNameOf(nodes[0]!.id, time)],
   ]
   for (const payload of attacks) {
     const sender = utf8Encode('1'.repeat(44))

@@ -224,7 +224,7 @@ function checkCall(
   if (result !== undefined) checkEvents(step, result)
   const [sent] = step.py2p.sent
   assert.ok(sent !== undefined && step.py2p.sent.length === 1)
-  const message = createWriteMessage(key, write, value)
+  const message = createWriteMessage(key, write)
   assertValue([message.type, ...message.payload], { t: 'array', v: sent })
   assert.ok(message.sender instanceof Uint8Array, 'a store goes out under bytes')
   return undefined
