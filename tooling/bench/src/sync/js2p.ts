@@ -1,10 +1,9 @@
 /** The original: js2p's own sync sockets. */
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ensureForeign } from '@p2p/foreign'
+import { freePort } from '../free-port.ts'
 import { until } from './contender.ts'
 import type { DictionaryContender } from './contender.ts'
 
@@ -71,12 +70,4 @@ export async function js2p(): Promise<DictionaryContender> {
       }
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

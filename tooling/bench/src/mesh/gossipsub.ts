@@ -1,0 +1,130 @@
+/**
+ * gossipsub of libp2p as it is deployed, less what would make it slower for a reason ours does not have:
+ * plain links and unsigned messages.
+ */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ensureBenchPeers } from '@p2p/foreign'
+import { dialsOf, until } from './contender.ts'
+import type { MeshContender } from './contender.ts'
+
+const topic = 'bench'
+
+interface PubSub {
+  subscribe(topic: string): void
+  publish(topic: string, data: Uint8Array): Promise<unknown>
+  getMeshPeers(topic: string): readonly string[]
+  addEventListener(
+    type: 'message',
+    listener: (event: { readonly detail: { readonly data: Uint8Array } }) => void,
+  ): void
+}
+interface Host {
+  readonly services: { readonly pubsub: PubSub }
+  getMultiaddrs(): readonly object[]
+  dial(addresses: readonly object[]): Promise<unknown>
+  stop(): Promise<void>
+}
+type Factory = (options?: object) => object
+interface Modules {
+  readonly createLibp2p: (options: object) => Promise<Host>
+  readonly tcp: Factory
+  readonly plaintext: Factory
+  readonly yamux: Factory
+  readonly identify: Factory
+  readonly gossipsub: Factory
+}
+
+export async function gossipsub(): Promise<MeshContender> {
+  const library = await loadLibp2p(await ensureBenchPeers())
+  const createHost = (): Promise<Host> =>
+    library.createLibp2p({
+      addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+      transports: [library.tcp()],
+      connectionEncrypters: [library.plaintext()],
+      streamMuxers: [library.yamux()],
+      connectionGater: { denyDialMultiaddr: () => false },
+      services: {
+        identify: library.identify(),
+        pubsub: library.gossipsub({
+          globalSignaturePolicy: 'StrictNoSign',
+          emitSelf: false,
+          allowPublishToZeroTopicPeers: true,
+        }),
+      },
+    })
+  return {
+    name: 'gossipsub',
+    maxNodes: Infinity,
+    async open(nodeCount, onMessage) {
+      const hosts: Host[] = []
+      for (let index = 0; index < nodeCount; index += 1) {
+        const host = await createHost()
+        const { pubsub } = host.services
+        pubsub.addEventListener('message', ({ detail }) => onMessage(index, detail.data))
+        for (const dialled of dialsOf(index)) {
+          const target = hosts[dialled]
+          if (target !== undefined) await host.dial(target.getMultiaddrs())
+        }
+        pubsub.subscribe(topic)
+        hosts.push(host)
+      }
+      const meshSize = ({ services }: Host): number => services.pubsub.getMeshPeers(topic).length
+      await until('a gossipsub mesh', () => hosts.every((host) => meshSize(host) > 0))
+      const [first] = hosts
+      return {
+        broadcast(payload) {
+          // A copy: it is kept until it is written.
+          first?.services.pubsub.publish(topic, payload.slice()).catch(() => undefined)
+        },
+        async close() {
+          await Promise.all(hosts.map((host) => host.stop()))
+        },
+      }
+    },
+  }
+}
+
+async function loadLibp2p(modules: string): Promise<Modules> {
+  provideWithResolvers()
+  const require = createRequire(pathToFileURL(join(modules, 'index.js')))
+  const load = async (name: string): Promise<object> =>
+    (await import(pathToFileURL(entryPoint(modules, name, require)).href)) as object
+  const parts = await Promise.all(
+    [
+      'libp2p',
+      '@libp2p/tcp',
+      '@libp2p/plaintext',
+      '@chainsafe/libp2p-yamux',
+      '@libp2p/identify',
+      '@chainsafe/libp2p-gossipsub',
+    ].map(load),
+  )
+  return Object.assign({}, ...parts) as Modules
+}
+
+/** Its packages have entry points for `import` only, which `require.resolve` does not see. */
+function entryPoint(modules: string, name: string, require: NodeJS.Require): string {
+  const folder = join(modules, name)
+  const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    readonly exports?: { readonly '.': { readonly import: string } }
+  }
+  return exports === undefined ? require.resolve(name) : join(folder, exports['.'].import)
+}
+
+/** Some of its packages want a newer Node than this project does. */
+function provideWithResolvers(): void {
+  if ('withResolvers' in Promise) return
+  Object.defineProperty(Promise, 'withResolvers', {
+    configurable: true,
+    value: () => {
+      let settle: object = {}
+      const promise = new Promise((resolve, reject) => {
+        settle = { resolve, reject }
+      })
+      return { promise, ...settle }
+    },
+  })
+}
