@@ -26,45 +26,48 @@ export interface Inflater {
   inflate(block: Uint8Array, maxBytes: number): InflateResult
 }
 
-/** Methods this package reads and writes. What is offered to peers is `offeredMethods`. */
-export const decodableMethods: readonly number[] = [
-  compressionMethods.zlib,
-  compressionMethods.gzip,
-  compressionMethods.snappy,
+/** Writes a method too. */
+interface Codec extends Inflater {
+  compress(block: Uint8Array): Uint8Array
+}
+
+const codecs: readonly Codec[] = [
+  {
+    method: compressionMethods.zlib,
+    mayRead: isZlib,
+    inflate: inflateZlib,
+    compress: compressZlib,
+  },
+  {
+    method: compressionMethods.gzip,
+    mayRead: isGzip,
+    inflate: inflateGzip,
+    compress: compressGzip,
+  },
+  {
+    method: compressionMethods.snappy,
+    // No mark: a block starts with its inflated length, and the checksum has to decide.
+    mayRead: (block) => block.length > 0,
+    inflate: inflateSnappyBlock,
+    compress: compressSnappy,
+  },
 ]
+
+/** Methods this package reads and writes. What is offered to peers is `offeredMethods`. */
+export const decodableMethods: readonly number[] = codecs.map(({ method }) => method)
 
 /** The block compressed with a method. EncodeError `P2P_ENCODE_METHOD` for one we do not write. */
 export function compressBlock(block: Uint8Array, method: number): Uint8Array {
-  switch (method) {
-    case compressionMethods.zlib:
-      return compressZlib(block)
-    case compressionMethods.gzip:
-      return compressGzip(block)
-    case compressionMethods.snappy:
-      return compressSnappy(block)
-    default:
-      throw new EncodeError('P2P_ENCODE_METHOD', `compression method ${method} is not written`, {
-        method,
-      })
-  }
+  const codec = codecs.find((one) => one.method === method)
+  if (codec !== undefined) return codec.compress(block)
+  throw new EncodeError('P2P_ENCODE_METHOD', `compression method ${method} is not written`, {
+    method,
+  })
 }
 
-/** True when the first bytes are those of the method. */
-export function mayBeMethod(block: Uint8Array, method: number): boolean {
-  const first = block[0] ?? 0
-  const second = block[1] ?? 0
-  switch (method) {
-    case compressionMethods.zlib:
-      // RFC 1950: method 8 in the low half, and a multiple of 31.
-      return (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
-    case compressionMethods.gzip:
-      return first === 0x1f && second === 0x8b
-    case compressionMethods.snappy:
-      // No mark: a block starts with its inflated length, and the checksum has to decide.
-      return block.length > 0
-    default:
-      return false
-  }
+/** What reads a method: the caller's own readers come first. */
+export function inflaterOf(method: number, own: readonly Inflater[]): Inflater | undefined {
+  return [...own, ...codecs].find((one) => one.method === method)
 }
 
 /**
@@ -79,21 +82,16 @@ export function mayBeMethod(block: Uint8Array, method: number): boolean {
  * ```
  */
 export function looksCompressed(block: Uint8Array): boolean {
-  return mayBeMethod(block, compressionMethods.zlib) || mayBeMethod(block, compressionMethods.gzip)
+  return isZlib(block) || isGzip(block)
 }
 
-/** Inflates a block to at most `maxBytes`. */
-export function inflateBlock(block: Uint8Array, method: number, maxBytes: number): InflateResult {
-  switch (method) {
-    case compressionMethods.zlib:
-      return inflateZlib(block, maxBytes)
-    case compressionMethods.gzip:
-      return inflateGzip(block, maxBytes)
-    case compressionMethods.snappy:
-      return inflateSnappyBlock(block, maxBytes)
-    default:
-      return { type: 'invalid' }
-  }
+/** RFC 1950: method 8 in the low half, and a multiple of 31. */
+function isZlib([first = 0, second = 0]: Uint8Array): boolean {
+  return (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
+}
+
+function isGzip([first, second]: Uint8Array): boolean {
+  return first === 0x1f && second === 0x8b
 }
 
 function inflateSnappyBlock(block: Uint8Array, maxBytes: number): InflateResult {

@@ -17,10 +17,9 @@ import { plainBytes } from './bytes.ts'
 import {
   compressBlock,
   decodableMethods,
-  inflateBlock,
   inflatedTooLarge,
+  inflaterOf,
   looksCompressed,
-  mayBeMethod,
 } from './compression.ts'
 import { DecodeError, EncodeError } from './errors.ts'
 import { resolveLimits } from './limits.ts'
@@ -30,18 +29,18 @@ import {
   FramedMessage,
   frameHeaderBytes,
   frameLength,
+  LazyMessage,
   readSealed,
 } from './message.ts'
 import type { Inflater } from './compression.ts'
-import type { SealedBody, WireMessage } from './message.ts'
+import type { DecodeMessageOptions, SealedBody, WireMessage } from './message.ts'
 
 /** How a frame is read. */
-export interface DecodeFrameOptions {
+export interface DecodeFrameOptions extends DecodeMessageOptions {
   /** Compression methods to try, in this order; default zlib, gzip, snappy, then those of `inflaters`. */
   readonly methods?: readonly number[]
   /** Readers of further methods: `archiveInflaters` of the entry point `archive`, or your own. */
   readonly inflaters?: readonly Inflater[]
-  readonly limits?: Partial<Limits>
 }
 
 /**
@@ -56,11 +55,15 @@ export function encodeFrame(
   message: SealedBody,
   options?: { readonly method?: number | undefined },
 ): Uint8Array {
-  const plain = (message instanceof FramedMessage && message.plainFrame) || joinFrame(message)
+  const plain = (isFramed(message) && message.plainFrame) || joinFrame(message)
   if (options?.method === undefined) return plain
   const plainBlock = plain.subarray(frameHeaderBytes)
   const block = compressBlock(plainBlock, options.method)
   return block.length < plainBlock.length || looksCompressed(plainBlock) ? plainFrame(block) : plain
+}
+
+function isFramed(message: SealedBody): message is FramedMessage | LazyMessage {
+  return message instanceof FramedMessage || message instanceof LazyMessage
 }
 
 function joinFrame({ body, id }: SealedBody): Uint8Array {
@@ -90,17 +93,17 @@ function withLength(frame: Uint8Array): Uint8Array {
  * The message in one whole frame: length taken off, inflated if needed, checksum verified, decoded.
  * Byte strings in it are views of `source` when that was not compressed.
  *
- * @throws DecodeError those of `openFrame`, and those of `messageFromBody` for what stands inside
+ * @throws DecodeError those of `openFrame`, and those of `decodeMessage` for what stands inside
  */
 export function decodeFrame(source: Uint8Array, options: DecodeFrameOptions = {}): WireMessage {
   const frame = plainBytes(source)
   const limits = resolveLimits(options.limits)
   checkLength(frame, limits.maxFrameBytes)
-  const message = readSealed(frame, frameHeaderBytes, limits)
+  const message = readSealed(frame, frameHeaderBytes, limits, options)
   if (message !== undefined) return message
   const block = frame.subarray(frameHeaderBytes)
   for (const reading of inflatedReadings(block, options, limits)) {
-    const inflated = readSealed(reading, 0, limits)
+    const inflated = readSealed(reading, 0, limits, options)
     if (inflated !== undefined) return inflated
   }
   throw checksumMismatch(block)
@@ -171,9 +174,9 @@ function* inflatedReadings(
   const maxBytes = Math.min(limits.maxInflatedBytes, block.length * limits.maxInflationRatio)
   let tooLarge = false
   for (const method of tried) {
-    const inflater = inflaters.find((one) => one.method === method)
-    if (!(inflater?.mayRead(block) ?? mayBeMethod(block, method))) continue
-    const result = inflater?.inflate(block, maxBytes) ?? inflateBlock(block, method, maxBytes)
+    const inflater = inflaterOf(method, inflaters)
+    if (inflater?.mayRead(block) !== true) continue
+    const result = inflater.inflate(block, maxBytes)
     if (result.type === 'too-large') tooLarge = true
     if (result.type === 'inflated') yield result.bytes
   }

@@ -24,7 +24,7 @@ export {
   messageFromBody,
   wholeNumber,
 } from './message.ts'
-export type { SealedBody, WireMessage } from './message.ts'
+export type { DecodeMessageOptions, SealedBody, WireMessage } from './message.ts'
 export { decodeValue } from './msgpack/decode.ts'
 export type { DecodeOptions } from './msgpack/decode.ts'
 export { encodeValue } from './msgpack/encode.ts'

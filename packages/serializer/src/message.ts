@@ -31,13 +31,19 @@ export interface WireMessage {
   readonly sender: string | Uint8Array
   /** Seconds since 1970-01-01 UTC, whole. */
   readonly time: number
-  /** Sub-flag first. A whole float64 is a `Float` here. */
+  /**
+   * Sub-flag first. A whole float64 is a `Float` here. Of a message read with `lazyPayload` it is decoded
+   * when it is first asked for, and throws what decoding throws, then and at each later time.
+   */
   readonly payload: readonly Value[]
   /** The msgpack array, and whatever stood behind it: the bytes that are hashed and relayed. */
   readonly body: Uint8Array
   /** SHA-256 of `body`, 32 bytes. */
   readonly id: Uint8Array
-  /** What stands in `body` behind the msgpack array; empty for the originals. */
+  /**
+   * What stands in `body` behind the msgpack array; empty for the originals. Where it begins is known once
+   * the payload is decoded: with `lazyPayload` it throws as `payload` does.
+   */
   readonly tail: Uint8Array
 }
 
@@ -46,6 +52,17 @@ export interface SealedBody {
   readonly body: Uint8Array
   /** SHA-256 of `body`, 32 bytes. */
   readonly id: Uint8Array
+}
+
+/** How much of a message is read. */
+export interface DecodeMessageOptions {
+  readonly limits?: Partial<Limits>
+  /**
+   * Decode only type, sender and time, and the payload when it is first asked for: for who drops or files
+   * messages by these or by their id. What is passed on should be decoded before, since py2p closes the
+   * link over a payload that is not msgpack. Default false.
+   */
+  readonly lazyPayload?: boolean
 }
 
 /**
@@ -82,11 +99,16 @@ export function createMessage(fields: {
     if (tail !== undefined) writer.raw(tail)
     return writer.finish()
   })
-  return sealFrame(frame, { type, sender, time, payload }, tailOffset)
+  return sealFrame(frame, { type, sender, time }, payload, tailOffset)
 }
 
 /** Fills in the length and the checksum, for which the first 36 bytes of `frame` were left free. */
-function sealFrame(frame: Uint8Array, fields: Fields, tailOffset: number): WireMessage {
+function sealFrame(
+  frame: Uint8Array,
+  head: Head,
+  payload: readonly Value[],
+  tailOffset: number,
+): WireMessage {
   const blockBytes = frame.length - frameHeaderBytes
   if (blockBytes > 0xffff_ffff) {
     throw new EncodeError('P2P_ENCODE_TOO_LARGE', 'a frame holds less than 4 GiB')
@@ -97,7 +119,7 @@ function sealFrame(frame: Uint8Array, fields: Fields, tailOffset: number): WireM
   frame[3] = blockBytes
   const body = frame.subarray(bodyOffset)
   writeSha256(body, frame, frameHeaderBytes)
-  return new FramedMessage(fields, body, frame, frameHeaderBytes, tailOffset - bodyOffset)
+  return new FramedMessage(head, payload, body, frame, frameHeaderBytes, tailOffset - bodyOffset)
 }
 
 /** The length that stands at `offset`, where at least four bytes are left. */
@@ -106,11 +128,10 @@ export function frameLength(bytes: Uint8Array, offset: number): number {
   return (high | ((bytes[offset + 2] as number) << 8) | (bytes[offset + 3] as number)) >>> 0
 }
 
-interface Fields {
+interface Head {
   readonly type: number
   readonly sender: string | Uint8Array
   readonly time: number
-  readonly payload: readonly Value[]
 }
 
 /**
@@ -128,16 +149,17 @@ export class FramedMessage implements WireMessage {
   readonly #tailOffset: number
 
   constructor(
-    fields: Fields,
+    head: Head,
+    payload: readonly Value[],
     body: Uint8Array,
     block: Uint8Array,
     checksumOffset: number,
     tailOffset: number,
   ) {
-    this.type = fields.type
-    this.sender = fields.sender
-    this.time = fields.time
-    this.payload = fields.payload
+    this.type = head.type
+    this.sender = head.sender
+    this.time = head.time
+    this.payload = payload
     this.body = body
     this.#block = block
     this.#checksumOffset = checksumOffset
@@ -158,6 +180,44 @@ export class FramedMessage implements WireMessage {
   }
 }
 
+/** Where a body and its checksum stand. */
+interface Place {
+  readonly body: Uint8Array
+  readonly block: Uint8Array
+  readonly checksumOffset: number
+}
+
+/** The same, with a payload that is decoded when it is first asked for. */
+export class LazyMessage implements WireMessage {
+  readonly type: number
+  readonly sender: string | Uint8Array
+  readonly time: number
+  readonly body: Uint8Array
+  readonly id: Uint8Array
+  readonly plainFrame: Uint8Array | undefined
+  readonly #decode: () => WireMessage
+  #whole: WireMessage | undefined
+
+  /** `message` is without its payload; `decode` gives it with that, or throws. */
+  constructor(message: FramedMessage, decode: () => WireMessage) {
+    this.type = message.type
+    this.sender = message.sender
+    this.time = message.time
+    this.body = message.body
+    this.id = message.id
+    this.plainFrame = message.plainFrame
+    this.#decode = decode
+  }
+
+  get payload(): readonly Value[] {
+    return (this.#whole ??= this.#decode()).payload
+  }
+
+  get tail(): Uint8Array {
+    return (this.#whole ??= this.#decode()).tail
+  }
+}
+
 /**
  * Reads the message whose checksum stands at `checksumOffset` in `block`, its body behind that;
  * undefined when the checksum is wrong.
@@ -166,16 +226,35 @@ export function readSealed(
   block: Uint8Array,
   checksumOffset: number,
   limits: Limits,
+  options: DecodeMessageOptions,
 ): WireMessage | undefined {
   if (block.length <= checksumOffset + checksumBytes) return undefined
   const body = block.subarray(checksumOffset + checksumBytes)
   if (!matchesSha256(body, block, checksumOffset)) return undefined
-  const reader = new Reader(body, 0, limits, true)
-  const fields = readFields(reader)
-  return new FramedMessage(fields, body, block, checksumOffset, reader.offset)
+  return readMessage({ body, block, checksumOffset }, limits, options.lazyPayload)
 }
 
-function readFields(reader: Reader): Fields {
+function readMessage(place: Place, limits: Limits, isLazy = false): WireMessage {
+  const { body, block, checksumOffset } = place
+  const reader = new Reader(body, 0, limits, true)
+  const count = countAfterHead(reader)
+  const type = reader.value()
+  const sender = reader.value()
+  const time = reader.value()
+  // Before the head is judged: over what is not msgpack a link is closed, over a wrong head it is not.
+  const payload = isLazy ? [] : reader.values(count)
+  const head = headOf(type, sender, time)
+  const message = new FramedMessage(head, payload, body, block, checksumOffset, reader.offset)
+  return isLazy ? withLazyPayload(message, place, limits) : message
+}
+
+/** Apart, because a function that makes another one costs more at each call. */
+function withLazyPayload(message: FramedMessage, place: Place, limits: Limits): WireMessage {
+  return new LazyMessage(message, () => readMessage(place, limits))
+}
+
+/** Enters the array of the message; returns how many values follow the first three. */
+function countAfterHead(reader: Reader): number {
   const count = reader.arrayHeader()
   if (count === undefined) {
     throw new DecodeError('P2P_MESSAGE_NOT_ARRAY', 'a message is an array')
@@ -185,10 +264,10 @@ function readFields(reader: Reader): Fields {
       got: count,
     })
   }
-  const type = reader.value()
-  const sender = reader.value()
-  const time = reader.value()
-  const payload = reader.values(count - 3)
+  return count - 3
+}
+
+function headOf(type: Value, sender: Value, time: Value): Head {
   const wholeType = wholeNumber(type)
   const wholeTime = wholeNumber(time)
   if (wholeType === undefined || wholeTime === undefined || !isIdValue(sender)) {
@@ -197,7 +276,7 @@ function readFields(reader: Reader): Fields {
       'a message starts with an integer, an id and an integer',
     )
   }
-  return { type: wholeType, sender, time: wholeTime, payload }
+  return { type: wholeType, sender, time: wholeTime }
 }
 
 /**
@@ -209,21 +288,14 @@ function readFields(reader: Reader): Fields {
  *   bytes; the originals ignore most of these and keep the link. `P2P_MSGPACK_…` for bytes that
  *   are not msgpack, for which they close it.
  */
-export function decodeMessage(
-  sealed: SealedBody,
-  options: { readonly limits?: Partial<Limits> } = {},
-): WireMessage {
+export function decodeMessage(sealed: SealedBody, options: DecodeMessageOptions = {}): WireMessage {
   const body = plainBytes(sealed.body)
-  const reader = new Reader(body, 0, resolveLimits(options.limits), true)
-  const fields = readFields(reader)
-  return new FramedMessage(fields, body, sealed.id, 0, reader.offset)
+  const place = { body, block: sealed.id, checksumOffset: 0 }
+  return readMessage(place, resolveLimits(options.limits), options.lazyPayload)
 }
 
 /** Hashes a body of unknown origin and reads the message in it. Errors as `decodeMessage`. */
-export function messageFromBody(
-  body: Uint8Array,
-  options: { readonly limits?: Partial<Limits> } = {},
-): WireMessage {
+export function messageFromBody(body: Uint8Array, options: DecodeMessageOptions = {}): WireMessage {
   return decodeMessage({ body, id: sha256(body) }, options)
 }
 

@@ -167,6 +167,27 @@ test('bytes of a message that is not msgpack are refused although the checksum i
   )
 })
 
+test('of a message read with lazyPayload the rest is decoded, and refused, when it is asked for', () => {
+  const sound = decodeFrame(fromHex(framePy2p), { lazyPayload: true })
+  expect(sound.time).toBe(1_500_000_000)
+  expect(toHex(encodeFrame(sound))).toBe(framePy2p)
+  expect(sound.payload).toEqual(decodeFrame(fromHex(framePy2p)).payload)
+  expect(sound.payload).toBe(sound.payload)
+  expect(sound.tail).toHaveLength(0)
+
+  const frame = frameOfBody(fromHex('9500c40141ce59682f0000c1'))
+  const damaged = decodeFrame(frame, { lazyPayload: true })
+  expect(damaged.sender).toEqual(fromHex('41'))
+  expect(encodeFrame(damaged)).toEqual(frame)
+  for (let time = 0; time < 2; time++) {
+    expect(codeOf(() => damaged.payload)).toBe('P2P_MSGPACK_INVALID')
+    expect(codeOf(() => damaged.tail)).toBe('P2P_MSGPACK_INVALID')
+  }
+  const wrongHead = frameOfBody(fromHex('94c0c40141ce59682f00c1'))
+  expect(codeOf(() => decodeFrame(wrongHead, { lazyPayload: true }))).toBe('P2P_MESSAGE_HEADER')
+  expect(codeOf(() => decodeFrame(wrongHead))).toBe('P2P_MSGPACK_INVALID')
+})
+
 test('a frame is refused at maxFrameBytes + 1, not at maxFrameBytes', () => {
   const frame = fromHex(framePy2p)
   const at = (maxFrameBytes: number): string =>

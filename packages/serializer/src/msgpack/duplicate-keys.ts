@@ -4,7 +4,6 @@
  *
  * py2p closes the link when a map holds a key twice (spec/wire.md §2.2), so we neither write nor take it.
  */
-import { toHex } from '../bytes.ts'
 import { Extension, Float } from '../value.ts'
 import type { Value } from '../value.ts'
 
@@ -40,9 +39,9 @@ function objectKeyName(
   key: Exclude<Value, number | string | boolean | bigint>,
 ): string | number | undefined {
   if (key === null) return 'n'
-  if (key instanceof Uint8Array) return `b${toHex(key)}`
+  if (key instanceof Uint8Array) return `b${key.join()}`
   if (key instanceof Float) return key.value
-  if (key instanceof Extension) return `e${key.type}:${toHex(key.data)}`
+  if (key instanceof Extension) return `e${key.type}:${key.data.join()}`
   if (!Array.isArray(key)) return undefined
   let name = 'a'
   for (const element of key as readonly Value[]) {

@@ -35,20 +35,17 @@ const repeats = [
   [7, 11],
 ] as const
 
-/** Of lengths 4, of distances 2 symbols in a row have the same number of further bits. */
-const furtherBits = (symbol: number, inARow: number): number =>
-  Math.max(0, Math.floor(symbol / inARow) - 1)
+/**
+ * Of lengths 4, of distances 2 symbols in a row have the same number of further bits, one more than those
+ * before them; in front of the further bits stands a one, and the place of the symbol among its row.
+ */
+const furtherBits = (symbol: number, rowBits: number): number =>
+  Math.max(0, (symbol >> rowBits) - 1)
 
-function firstValues(symbols: number, first: number, inARow: number): Uint16Array {
-  let value = first
-  return Uint16Array.from({ length: symbols }, (_, symbol) => {
-    const before = value
-    value += 2 ** furtherBits(symbol, inARow)
-    return before
-  })
-}
-const firstLengths = firstValues(lengthSymbols, 3, 4)
-const firstDistances = firstValues(distanceSymbols, 1, 2)
+const firstValue = (symbol: number, rowBits: number): number =>
+  symbol >> rowBits === 0
+    ? symbol
+    : ((symbol & ((1 << rowBits) - 1)) | (1 << rowBits)) << furtherBits(symbol, rowBits)
 
 /** A canonical Huffman code: symbols by code, codes numbered by length and then by symbol. */
 class Code {
@@ -252,16 +249,17 @@ class Inflation {
     }
   }
 
+  #range(symbol: number, rowBits: number): number {
+    return firstValue(symbol, rowBits) + this.#take(furtherBits(symbol, rowBits))
+  }
+
   #match(symbol: number, distances: Code): void {
     if (symbol >= lengthSymbols) throw new InflateFailure('invalid')
     const isLongest = symbol === lengthSymbols - 1
-    const count = isLongest
-      ? longestMatch
-      : (firstLengths[symbol] as number) + this.#take(furtherBits(symbol, 4))
+    const count = isLongest ? longestMatch : 3 + this.#range(symbol, 2)
     const distanceSymbol = this.#symbol(distances)
     if (distanceSymbol >= distanceSymbols) throw new InflateFailure('invalid')
-    const first = firstDistances[distanceSymbol] as number
-    const distance = first + this.#take(furtherBits(distanceSymbol, 2))
+    const distance = 1 + this.#range(distanceSymbol, 1)
     if (distance > this.#length) throw new InflateFailure('invalid')
     this.#reserve(count)
     const output = this.#output
