@@ -57,7 +57,8 @@ export async function ensurePython() {
   const python = join(environment, windows ? 'Scripts/python.exe' : 'bin/python')
   const stamp = join(environment, '.p2p-installed')
   const requirements = join(pythonFolder, 'requirements.txt')
-  const wanted = digestOf(requirements)
+  const tlsRequirements = join(pythonFolder, 'requirements-tls.txt')
+  const wanted = `${digestOf(requirements)} ${digestOf(tlsRequirements)}`
   if (contentOf(stamp) === wanted && existsSync(python)) return python
 
   const system = await systemPython()
@@ -75,6 +76,11 @@ export async function ensurePython() {
     throw new PythonUnavailableError(`cannot install the Python peers: ${error.message}`, {
       cause: error,
     })
+  }
+  try {
+    await run(python, [...pipArgs, '--only-binary', ':all:', '--requirement', tlsRequirements])
+  } catch (error) {
+    say(`py2p will have no SSL links: ${error.message}`)
   }
   writeFileSync(stamp, wanted)
   return python

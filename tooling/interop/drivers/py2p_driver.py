@@ -26,6 +26,8 @@ import py2p  # noqa: E402
 from py2p import base, chord, flags, mesh, messages, sync  # noqa: E402
 
 last_sent = threading.local()
+SCHEMES = {"Plaintext": "tcp", "SSL": "tls"}
+encryption = "Plaintext"
 
 
 def text_of(identity):
@@ -37,7 +39,7 @@ def text_of(identity):
 def url_of(address):
     if not address or address[0] is None or address[1] is None:
         return None
-    return "tcp://{}:{}".format(text_of(address[0]), int(address[1]))
+    return "{}://{}:{}".format(SCHEMES[encryption], text_of(address[0]), int(address[1]))
 
 
 class WatchedTable(dict):
@@ -89,9 +91,7 @@ class Driver(object):
         if command.get("compression") is not None:
             wanted = command["compression"]
             messages.compression[:] = [m for m in messages.compression if m in wanted]
-        protocol = base.Protocol(
-            command.get("subnet", self.kind), command.get("encryption", "Plaintext")
-        )
+        protocol = base.Protocol(command.get("subnet", self.kind), use_encryption(command))
         out_addr = tuple(command["out_addr"]) if command.get("out_addr") else None
         sockets = {"mesh": mesh.MeshSocket, "sync": sync.SyncSocket, "chord": chord.ChordSocket}
         if self.kind not in sockets:
@@ -324,9 +324,23 @@ def sent_id():
     return {"id": message.id.hex() if message else None}
 
 
+def use_encryption(command):
+    """One process has one node, so what its links run over is the same for all of them."""
+    global encryption
+    encryption = command.get("encryption", "Plaintext")
+    if encryption not in SCHEMES:
+        raise DriverError("P2P_UNSUPPORTED_ADDRESS", "py2p has no " + encryption)
+    if encryption == "SSL":
+        try:
+            from py2p import ssl_wrapper  # noqa: F401
+        except ImportError as error:
+            raise DriverError("P2P_NO_TRANSPORT", "py2p has no SSL here: " + str(error))
+    return encryption
+
+
 def split_address(address):
     scheme, _, rest = address.partition("://")
-    if scheme != "tcp":
+    if scheme not in SCHEMES.values():
         raise DriverError("P2P_UNSUPPORTED_ADDRESS", "py2p cannot use " + address)
     host, _, port = rest.rpartition(":")
     return host, int(port)

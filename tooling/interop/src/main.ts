@@ -25,6 +25,7 @@ import { runHashTable } from './scenarios/hash-table.ts'
 import { runP2pyReadme } from './scenarios/p2py-readme.ts'
 import { runP2pyMixed, runP2pyPair } from './scenarios/p2py.ts'
 import { runBursts, runMethods, runPair, runWrongSubnet } from './scenarios/pair.ts'
+import { runTransports } from './scenarios/transports.ts'
 import { runCrash, runCrossDials, runRedials } from './scenarios/trouble.ts'
 import { runTrio } from './scenarios/trio.ts'
 
@@ -80,6 +81,7 @@ function scenariosOf({ network, a, dialler }: Side): ReadonlyMap<string, Scenari
     ['redials', runRedials],
     ['crash', runCrash],
   ])
+  if (a === 'p2p') scenarios.set('transports', runTransports)
   // These are the same whoever dials.
   if (dialler === 'a') scenarios.set('crossing dials', runCrossDials).set('three nodes', runTrio)
   return scenarios
