@@ -4,7 +4,7 @@ import { NodeProcess } from './node-process.ts'
 import type { NodeProgram } from './node-process.ts'
 import { p2pProgram } from './programs.ts'
 
-export type ProgramName = 'p2p' | 'js2p' | 'py2p' | 'p2py'
+export type ProgramName = 'p2p' | 'js2p' | 'py2p' | 'p2py' | 'browser'
 export type Programs = ReadonlyMap<ProgramName, NodeProgram>
 
 export class Lab {
@@ -19,6 +19,7 @@ export class Lab {
   async start(
     name: ProgramName,
     listen: Readonly<Record<string, unknown>> = {},
+    timeoutMs?: number,
   ): Promise<NodeProcess> {
     // Our binary is told the kind of node when it is started; the drivers take it from `listen`.
     const kind = listen['kind']
@@ -27,7 +28,7 @@ export class Lab {
     if (program === undefined) throw new Error(`${name} is not available`)
     const node = new NodeProcess(program)
     this.#nodes.push(node)
-    await node.listen({ kind: 'mesh', host: '127.0.0.1', port: 0, ...listen })
+    await node.listen({ kind: 'mesh', host: '127.0.0.1', port: 0, ...listen }, timeoutMs)
     return node
   }
 

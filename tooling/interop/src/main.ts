@@ -20,11 +20,13 @@ import { findPrograms } from './find-programs.ts'
 import { knownFailure } from './known.ts'
 import type { ProgramName, Programs } from './lab.ts'
 import { formatRow, summarize } from './report.ts'
+import { runBrowserBesidePython, runBrowserPair } from './scenarios/browser.ts'
 import { runDictionary } from './scenarios/dictionary.ts'
 import { runHashTable } from './scenarios/hash-table.ts'
 import { runP2pyReadme } from './scenarios/p2py-readme.ts'
 import { runP2pyMixed, runP2pyPair } from './scenarios/p2py.ts'
 import { runBursts, runMethods, runPair, runWrongSubnet } from './scenarios/pair.ts'
+import { runRestart } from './scenarios/restart.ts'
 import { runTransports } from './scenarios/transports.ts'
 import { runCrash, runCrossDials, runRedials } from './scenarios/trouble.ts'
 import { runTrio } from './scenarios/trio.ts'
@@ -36,6 +38,11 @@ const ourPairs: readonly (readonly [ProgramName, ProgramName])[] = [
   ['p2p', 'p2p'],
   ['p2p', 'js2p'],
   ['p2p', 'py2p'],
+]
+/** A tab cannot be dialled, so there is one direction only. */
+const browserPairs: readonly (readonly [ProgramName, ProgramName])[] = [
+  ['browser', 'js2p'],
+  ['browser', 'py2p'],
 ]
 const foreignPairs: readonly (readonly [ProgramName, ProgramName])[] = [
   ['js2p', 'js2p'],
@@ -54,6 +61,7 @@ function pairsOf(
   network: string,
   onlyForeign: boolean,
 ): readonly (readonly [ProgramName, ProgramName])[] {
+  if (network === 'mesh' && !onlyForeign) return [...ourPairs, ...browserPairs, ...foreignPairs]
   if (network === 'p2py') return onlyForeign ? [['p2py', 'p2py']] : [['p2p', 'p2py']]
   return onlyForeign ? foreignPairs : [...ourPairs, ...foreignPairs]
 }
@@ -66,7 +74,12 @@ function p2pyScenarios(): Map<string, Scenario> {
   ])
 }
 
-function scenariosOf({ network, a, dialler }: Side): ReadonlyMap<string, Scenario> {
+function scenariosOf({ network, a, b, dialler }: Side): ReadonlyMap<string, Scenario> {
+  if (a === 'browser') {
+    return b === 'js2p'
+      ? new Map([['browser', runBrowserPair]])
+      : new Map([['browser', runBrowserBesidePython]])
+  }
   if (network === 'sync') return new Map([['dictionary', runDictionary]])
   if (network === 'p2py') {
     const scenarios = p2pyScenarios()
@@ -82,6 +95,8 @@ function scenariosOf({ network, a, dialler }: Side): ReadonlyMap<string, Scenari
     ['crash', runCrash],
   ])
   if (a === 'p2p') scenarios.set('transports', runTransports)
+  // Ours is the one that dials again, so there is one direction only.
+  if (a === 'p2p' && dialler === 'a') scenarios.set('restart', runRestart)
   // These are the same whoever dials.
   if (dialler === 'a') scenarios.set('crossing dials', runCrossDials).set('three nodes', runTrio)
   return scenarios
@@ -89,7 +104,8 @@ function scenariosOf({ network, a, dialler }: Side): ReadonlyMap<string, Scenari
 
 async function runSide(programs: Programs, side: Side, checks: Checks): Promise<void> {
   if (!programs.has(side.a as ProgramName) || !programs.has(side.b as ProgramName)) {
-    checks.skip(side, 'all', 'Python is not available')
+    const missing = [side.a, side.b].filter((name) => !programs.has(name as ProgramName))
+    checks.skip(side, 'all', `${missing.join(' and ')} is not available here`)
     return
   }
   for (const [name, scenario] of scenariosOf(side)) {
@@ -117,7 +133,7 @@ async function main(): Promise<void> {
   for (const network of networks)
     for (const [a, b] of pairsOf(network, values.baseline))
       for (const dialler of ['a', 'b'] as const) {
-        if (a === b && dialler === 'b') continue
+        if ((a === b || a === 'browser') && dialler === 'b') continue
         if (a === 'p2p' && !ownNetworks.has(network)) continue
         const names: readonly string[] = [network, a, b]
         if (values.only !== undefined && !names.includes(values.only)) continue

@@ -105,8 +105,11 @@ export class NodeProcess {
   }
 
   /** Starts the node: sends `listen` and remembers what it answers. */
-  async listen(fields: Readonly<Record<string, unknown>> = {}): Promise<Answer> {
-    const answer = await this.request('listen', fields)
+  async listen(
+    fields: Readonly<Record<string, unknown>> = {},
+    timeoutMs?: number,
+  ): Promise<Answer> {
+    const answer = await this.request('listen', fields, timeoutMs)
     const { id, addresses } = listenFields.parse(answer)
     this.id = id
     this.addresses = addresses

@@ -23,6 +23,12 @@ export function js2pProgram(modules: string): NodeProgram {
   return { name: 'js2p', command: process.execPath, args }
 }
 
+/** Our node in a tab of this browser. */
+export function browserProgram(chromium: string): NodeProgram {
+  const args = [driver('browser-driver.mjs'), chromium, lifeSeconds]
+  return { name: 'browser', command: process.execPath, args }
+}
+
 /** py2p 0.7.870 under this python. */
 export function py2pProgram(python: string): NodeProgram {
   // -B: no byte code is written beside the driver.

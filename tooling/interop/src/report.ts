@@ -40,7 +40,7 @@ export function formatRow(row: Row): string {
   const columns = [
     verdict.padEnd(6),
     row.network.padEnd(6),
-    dialled.padEnd(13),
+    dialled.padEnd(16),
     row.feature.padEnd(56),
   ]
   return `${columns.join('')}${reason.split('\n', 1)[0]?.slice(0, 160) ?? ''}`

@@ -17,6 +17,7 @@ const encryptions: Readonly<Record<ProgramName, readonly string[]>> = {
   js2p: ['SSL', 'ws'],
   py2p: ['SSL'],
   p2py: [],
+  browser: [],
 }
 
 /** Connect, talk both ways, part; once per transport that both have. */
