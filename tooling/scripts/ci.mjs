@@ -33,6 +33,7 @@ const mixedSimulation = [
   ...'--type mesh --nodes 10-24 --seeds 24 --minutes 2 --faults all'.split(' '),
   ...'--old 0.2 --hostile 2 --workers 2 --json'.split(' '),
 ]
+const p2pySimulation = '--type p2py --nodes 60-120 --seeds 3 --workers 2 --json'.split(' ')
 
 const stages = [
   npm('test', 'test'),
@@ -54,6 +55,7 @@ const stages = [
           '--json',
         ),
         npm('simulation with faults', 'sim', '--', ...faultySimulation),
+        npm('simulation of p2py', 'sim', '--', ...p2pySimulation),
         npm('simulation with old and hostile peers', 'sim', '--', ...mixedSimulation),
       ]
     : []),

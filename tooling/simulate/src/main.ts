@@ -1,9 +1,9 @@
 /** `npm run sim`: runs simulated networks of the shipped code; usage with `--help`. */
 import { performance } from 'node:perf_hooks'
-import { runMesh } from './mesh-run.ts'
-import type { RunResult } from './mesh-run.ts'
 import { parseOptions, usage } from './options.ts'
 import type { SimOptions } from './options.ts'
+import type { RunResult } from './run-result.ts'
+import { runSeed } from './run-seed.ts'
 import { runSeeds } from './seed-pool.ts'
 import { describe, summarise } from './summary.ts'
 
@@ -28,7 +28,7 @@ async function runAll(options: SimOptions): Promise<boolean> {
   const seconds = { wallSeconds: wallSeconds(), cpuSeconds: process.cpuUsage().user / 1e6 }
   const [first] = results
   const isStable =
-    first === undefined || runMesh(options, first.seed, 0).traceHash === first.traceHash
+    first === undefined || runSeed(options, first.seed, 0).traceHash === first.traceHash
   if (!isStable) say(`seed ${first.seed}: a second run gave another trace hash`)
   const summary = summarise(results, options, {
     ...seconds,
@@ -48,16 +48,18 @@ function report(result: RunResult, options: SimOptions, wallSeconds: number): vo
     return
   }
   // Keeping transcripts costs time, so they are made by a second run of the seed that failed.
-  const again = options.transcript ? runMesh(options, seed, transcriptLength).broken : broken
+  const again = options.transcript ? runSeed(options, seed, transcriptLength).broken : broken
   say(`seed ${seed}: ${(again ?? broken).message}`)
   say(`  again: npm run sim -- ${repeatArguments(options, seed)}`)
 }
 
 function repeatArguments(options: SimOptions, seed: number): string {
-  const { minNodes, maxNodes, faults, faultMinutes } = options
+  const { type, minNodes, maxNodes, faults, faultMinutes, messages } = options
   const { oldShare, hostileCount, broadcasts, dissemination } = options
+  const start = `--type ${type} --seed ${seed} --nodes ${minNodes}-${maxNodes}`
+  if (type === 'p2py') return `${start} --messages ${messages} --transcript`
   return [
-    `--type ${options.type} --seed ${seed} --nodes ${minNodes}-${maxNodes}`,
+    start,
     `--faults ${faults.length === 0 ? 'none' : faults.join(',')} --minutes ${faultMinutes}`,
     `--old ${oldShare} --hostile ${hostileCount} --broadcasts ${broadcasts} --dissemination ${dissemination} --transcript`,
   ].join(' ')

@@ -12,36 +12,7 @@ import { meshInvariants } from './mesh-invariants.ts'
 import { MeshWorld } from './mesh-world.ts'
 import type { OurNode } from './mesh-world.ts'
 import type { SimOptions } from './options.ts'
-
-export interface RunResult {
-  readonly seed: number
-  readonly nodes: number
-  readonly delivered: number
-  readonly expected: number
-  readonly duplicates: number
-  readonly lost: number
-  /** Payload frames that were sent during the measured broadcasts. */
-  readonly copies: number
-  readonly copyDeliveries: number
-  readonly p99RatioToFlooding: number | undefined
-  readonly p50Ms: number | undefined
-  readonly p99Ms: number | undefined
-  readonly hopsMean: number | undefined
-  readonly faults: ReadonlyMap<FaultKind, number>
-  readonly oldDrops: Readonly<Record<string, number>>
-  readonly checks: ReadonlyMap<string, number>
-  readonly traceHash: string
-  readonly simMs: number
-  readonly events: number
-  readonly broken: BrokenRun | undefined
-}
-
-/** What is left of a SimulationError when it comes from another thread. */
-export interface BrokenRun {
-  readonly invariant: string
-  /** With seed, time and transcript. */
-  readonly message: string
-}
+import type { RunResult } from './run-result.ts'
 
 const settleMs = 40_000
 const senderCount = 4
@@ -189,6 +160,7 @@ function summarise(run: {
     hopsMean: mean(measured.hops),
     faults,
     oldDrops,
+    counts: new Map(),
     checks: sim.checks,
     traceHash: sim.traceHash(),
     simMs: sim.nowMs,

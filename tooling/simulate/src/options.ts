@@ -3,8 +3,11 @@ import { parseArgs } from 'node:util'
 import { allFaultKinds } from '@p2p/base/sim'
 import type { FaultKind } from '@p2p/base/sim'
 
+/** Networks that can be simulated. */
+const types = ['mesh', 'p2py'] as const
+
 export interface SimOptions {
-  readonly type: 'mesh'
+  readonly type: (typeof types)[number]
   /** Nodes of each run; drawn from the range by the run's seed. */
   readonly minNodes: number
   readonly maxNodes: number
@@ -20,6 +23,8 @@ export interface SimOptions {
   /** Broadcasts of which delivery, copies and times are measured before the faults. */
   readonly broadcasts: number
   readonly dissemination: 'tree' | 'flood'
+  /** Messages to UUIDs that each node sends in each phase (p2py). */
+  readonly messages: number
   /** Runs one seed after another until this much real time has passed. */
   readonly maxWallSeconds: number
   /** Threads that run seeds side by side. */
@@ -30,7 +35,7 @@ export interface SimOptions {
 
 export const usage: string = `npm run sim -- [options]
 
-  --type mesh            which network (mesh)
+  --type mesh            which network (mesh, p2py)
   --nodes 100 | 16-64    nodes per run, or a range from which each seed draws
   --seeds 1              how many runs
   --seed 1               the first seed; a failing run prints the seed that repeats it
@@ -40,10 +45,14 @@ export const usage: string = `npm run sim -- [options]
   --hostile 0            hostile peers besides the nodes: noise, forged messages, replays …
   --broadcasts 20        broadcasts that are measured before the faults
   --dissemination tree   tree or flood
+  --messages 2           p2py: messages to UUIDs that each node sends in each phase
   --max-seconds          stop starting new seeds after so many real seconds
   --workers 1            threads that run seeds side by side
   --transcript           print the last events of the node that broke an invariant
   --json                 print the JSON line and nothing else on stdout
+
+A p2py network joins, talks, loses nodes and gains others while it talks, and talks again; it takes
+--nodes, --seeds, --seed, --messages and the options that say how to run.
 
 Ends with one JSON line; status 1 when an invariant broke.`
 
@@ -62,6 +71,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
       hostile: { type: 'string', default: '0' },
       broadcasts: { type: 'string', default: '20' },
       dissemination: { type: 'string', default: 'tree' },
+      messages: { type: 'string', default: '2' },
       'max-seconds': { type: 'string', default: 'Infinity' },
       workers: { type: 'string', default: '1' },
       transcript: { type: 'boolean', default: false },
@@ -70,10 +80,11 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     },
   })
   if (values.help) return 'help'
-  if (values.type !== 'mesh') throw new RangeError(`unknown type "${values.type}"; known: mesh`)
+  const type = readType(values.type)
+  if (type === 'p2py') refuseMeshOptions(values)
   const [minNodes, maxNodes] = readRange(values.nodes)
   return {
-    type: values.type,
+    type,
     minNodes,
     maxNodes,
     firstSeed: readNumber('seed', values.seed, { min: 0 }),
@@ -84,10 +95,35 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     hostileCount: readNumber('hostile', values.hostile, { min: 0, max: 1_000 }),
     broadcasts: readNumber('broadcasts', values.broadcasts, { min: 1 }),
     dissemination: readDissemination(values.dissemination),
+    messages: readNumber('messages', values.messages, { min: 1, max: 1_000 }),
     maxWallSeconds: readNumber('max-seconds', values['max-seconds'], { min: 1 }),
     workerCount: readNumber('workers', values.workers, { min: 1, max: 64 }),
     transcript: values.transcript,
     json: values.json,
+  }
+}
+
+function readType(text: string): SimOptions['type'] {
+  const type = types.find((known) => known === text)
+  if (type === undefined) {
+    throw new RangeError(`unknown type "${text}"; known: ${types.join(', ')}`)
+  }
+  return type
+}
+
+/** Throws for an option that would have no effect. */
+function refuseMeshOptions(values: {
+  readonly faults: string
+  readonly old: string
+  readonly hostile: string
+}): void {
+  const given = [
+    ['faults', values.faults !== 'none'],
+    ['old', values.old !== '0'],
+    ['hostile', values.hostile !== '0'],
+  ] as const
+  for (const [name, isGiven] of given) {
+    if (isGiven) throw new RangeError(`--${name} has no meaning with --type p2py`)
   }
 }
 

@@ -4,8 +4,8 @@
  * of workers.
  */
 import { Worker } from 'node:worker_threads'
-import type { RunResult } from './mesh-run.ts'
 import type { SimOptions } from './options.ts'
+import type { RunResult } from './run-result.ts'
 
 export interface SeedPoolOptions {
   readonly options: SimOptions

@@ -1,7 +1,7 @@
 /** All runs of one call in one JSON line, in the shape that design.md §7 fixes. */
 import { createHash } from 'node:crypto'
-import type { RunResult } from './mesh-run.ts'
 import type { SimOptions } from './options.ts'
+import type { RunResult } from './run-result.ts'
 
 export interface Summary {
   readonly type: string
@@ -18,6 +18,8 @@ export interface Summary {
   readonly faults: Readonly<Record<string, number>>
   /** Links that old peers dropped because of one of our nodes, by cause. */
   readonly oldDrops: Readonly<Record<string, number>>
+  /** Counts that only this type of network has, such as p2py's joins and searches. */
+  readonly counts: Readonly<Record<string, number>>
   /** How often each invariant was checked. */
   readonly invariants: Readonly<Record<string, number>>
   readonly broken: readonly { readonly seed: number; readonly invariant: string }[]
@@ -62,6 +64,7 @@ export function summarise(
     hopsMean: meanOf(results.map(({ hopsMean }) => hopsMean)),
     faults: addUp(results.map(({ faults }) => faults)),
     oldDrops: addUp(results.map(({ oldDrops }) => new Map(Object.entries(oldDrops)))),
+    counts: addUp(results.map(({ counts }) => counts)),
     invariants: { ...invariants, 'same-seed-same-trace': extra.repeatedHashes },
     broken: [...broken, ...extra.broken],
     traceHash: hashOf(results),

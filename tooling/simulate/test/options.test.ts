@@ -15,6 +15,7 @@ test('the defaults are one calm run of 100 nodes', () => {
     hostileCount: 0,
     broadcasts: 20,
     dissemination: 'tree',
+    messages: 2,
     maxWallSeconds: Infinity,
     workerCount: 1,
     transcript: false,
@@ -35,7 +36,8 @@ test('ranges, lists of faults and all of them are read', () => {
 })
 
 test.each([
-  ['--type', 'ring', 'known: mesh'],
+  ['--type', 'ring', 'known: mesh, p2py'],
+  ['--messages', '0', '--messages'],
   ['--nodes', '64-16', '--nodes'],
   ['--nodes', '1.5-3', '--nodes'],
   ['--seeds', 'many', '--seeds'],
@@ -44,4 +46,10 @@ test.each([
   ['--dissemination', 'pigeon', 'tree or flood'],
 ])('%s %s is refused, and the message says what is known', (name, value, hint) => {
   expect(() => parseOptions([name, value])).toThrow(hint)
+})
+
+test('what has no meaning in a p2py network is refused', () => {
+  expect(parseOptions(['--type', 'p2py', '--nodes', '50'])).toMatchObject({ type: 'p2py' })
+  expect(() => parseOptions(['--type', 'p2py', '--faults', 'all'])).toThrow('--faults')
+  expect(() => parseOptions(['--type', 'p2py', '--old', '0.5'])).toThrow('--old')
 })
