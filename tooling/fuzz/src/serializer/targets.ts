@@ -1,4 +1,5 @@
 /** The decoders of @p2p/serializer. Each takes anything and answers with a value or a DecodeError. */
+import { deflateSync, gzipSync, inflateRawSync } from 'node:zlib'
 import {
   bytesEqual,
   compressionMethods,
@@ -17,6 +18,7 @@ import { archiveInflaters } from '@p2p/serializer/archive'
 import { decodeLegacyFrame, encodeLegacyFrame } from '@p2p/serializer/legacy'
 import { mutate } from '../mutate.ts'
 import { bz2Blocks, lzmaBlocks } from './archive-blocks.ts'
+import { pageZlib } from './page-zlib.ts'
 import type { Random } from '../random.ts'
 import type { Target } from '../target.ts'
 
@@ -136,6 +138,28 @@ const inflate: Target = {
   },
 }
 
+/** As `inflate`, with what a page loads. What it takes of zlib, Node takes for the same. */
+const inflateInPage: Target = {
+  name: 'inflate-page',
+  input(random) {
+    const length = random.below(2_000)
+    const plain = random.chance(2) ? random.bytes(length) : Buffer.alloc(length, 'abcab')
+    const level = random.below(10)
+    const block = random.chance(2) ? deflateSync(plain, { level }) : gzipSync(plain, { level })
+    return mutate(new Uint8Array(block), random)
+  },
+  run(input) {
+    const maxBytes = 1_000_000
+    const isGzip = input[0] === 0x1f
+    const result = pageZlib[isGzip ? 'inflateGzip' : 'inflateZlib'](input, maxBytes)
+    if (result.type !== 'inflated') return
+    if (result.bytes.length > maxBytes) throw new Error('too much')
+    // Headers and what follows the sums are judged elsewhere, and by Node in its own way.
+    const expected = isGzip ? result.bytes : inflateRawSync(input.subarray(2))
+    if (!bytesEqual(result.bytes, expected)) throw new Error('zlib reads something else')
+  },
+}
+
 /** One of the methods that only archives are read with; whatever comes out keeps the limit. */
 function archive(name: string, blocks: readonly Uint8Array[], method: number): Target {
   const maxBytes = 1_000_000
@@ -169,6 +193,7 @@ export const serializerTargets: readonly Target[] = [
   msgpack,
   splitter,
   inflate,
+  inflateInPage,
   archive('bz2', bz2Blocks, compressionMethods.bz2),
   archive('lzma', lzmaBlocks, compressionMethods.lzma),
   legacy,
