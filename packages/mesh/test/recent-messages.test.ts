@@ -2,16 +2,19 @@ import { expect, test } from '@jest/globals'
 import { createMessage } from '@p2p/serializer'
 import { messageKey } from '../src/protocol/message-key.ts'
 import { RecentMessages, type RecentMessage } from '../src/protocol/recent-messages.ts'
+import { SmallSet } from '../src/protocol/small-set.ts'
 
-function entry(number: number, seenMs: number, bytes = 0): RecentMessage<string, string> {
+const neighbour = {}
+
+function entry(number: number, seenMs: number, bytes = 0): RecentMessage<object, string> {
   const payload = [0, number, new Uint8Array(bytes)]
   const message = createMessage({ type: 0, sender: 'me', time: 1, payload })
   const key = messageKey(message.id)
-  return { key, message, seenMs, holders: new Set(['n']), first: undefined, tree: 't' }
+  return { key, message, seenMs, holders: new SmallSet([neighbour]), first: undefined, tree: 't' }
 }
 
 test('the oldest messages go at each of the limits', () => {
-  const recent = new RecentMessages<string, string>({
+  const recent = new RecentMessages<object, string>({
     maxCount: 3,
     maxBytes: 10_000,
     maxAgeMs: 100,
@@ -27,13 +30,13 @@ test('the oldest messages go at each of the limits', () => {
 })
 
 test('a lost neighbour holds nothing any more', () => {
-  const recent = new RecentMessages<string, string>({
+  const recent = new RecentMessages<object, string>({
     maxCount: 3,
     maxBytes: 10_000,
     maxAgeMs: 100,
   })
   const one = entry(0, 0)
   recent.add(one)
-  recent.forget('n')
+  recent.forget(neighbour)
   expect(recent.get(one.key)?.holders.size).toBe(0)
 })

@@ -4,6 +4,7 @@ import { createMessage, type Value, type WireMessage } from '@p2p/serializer'
 import { messageKey, type MessageKey } from '../src/protocol/message-key.ts'
 import type { RecentMessage } from '../src/protocol/recent-messages.ts'
 import type { Tree } from '../src/protocol/sender-trees.ts'
+import { SmallSet } from '../src/protocol/small-set.ts'
 import { treeFeature } from '../src/protocol/tree-control.ts'
 import type { TreeNeighbour } from '../src/protocol/tree-dissemination.ts'
 
@@ -50,7 +51,7 @@ export function recentMessage(number: number): RecentMessage<TreeNeighbour, Tree
     key: messageKey(message.id),
     message,
     seenMs: 0,
-    holders: new Set(),
+    holders: new SmallSet(),
     first: undefined,
     tree: { lazy: new Map() },
   }

@@ -146,6 +146,7 @@ export class FramedMessage implements WireMessage {
   readonly body: Uint8Array
   readonly #block: Uint8Array
   readonly #checksumOffset: number
+  #id: Uint8Array | undefined
   readonly #tailOffset: number
 
   constructor(
@@ -167,7 +168,9 @@ export class FramedMessage implements WireMessage {
   }
 
   get id(): Uint8Array {
-    return this.#block.subarray(this.#checksumOffset, this.#checksumOffset + checksumBytes)
+    // A mesh asks several times for each message, and a view costs more than all else it does with it.
+    this.#id ??= this.#block.subarray(this.#checksumOffset, this.#checksumOffset + checksumBytes)
+    return this.#id
   }
 
   get tail(): Uint8Array {

@@ -3,13 +3,7 @@
  * message that came plain is passed on in the frame it came in: whoever wrote it has tried. Only the
  * frames of the latest message are kept: its copies for all links are made one after the other.
  */
-import {
-  checksumBytes,
-  encodeFrame,
-  frameHeaderBytes,
-  looksCompressed,
-  offeredMethods,
-} from '@p2p/serializer'
+import { checksumBytes, encodeFrame, frameHeaderBytes, looksCompressed } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 
 /**
@@ -31,7 +25,9 @@ const randomValues = 150
 interface Frames {
   readonly message: WireMessage
   plain: Uint8Array | undefined
-  readonly byMethod: Map<number, Uint8Array>
+  /** True when whoever wrote it found that it does not shrink. */
+  stayedPlain: boolean
+  byMethod: Map<number, Uint8Array> | undefined
 }
 
 export class FrameCache {
@@ -46,6 +42,8 @@ export class FrameCache {
     const mustCompress = looksCompressed(message.id)
     if (!mustCompress && message.body.length < minCompressedBytes) return this.plain(message)
     const frames = this.#frames(message)
+    if (!mustCompress && frames.stayedPlain) return this.plain(message)
+    frames.byMethod ??= new Map()
     let frame = frames.byMethod.get(method)
     if (frame === undefined) {
       frame =
@@ -65,8 +63,7 @@ export class FrameCache {
     if (frame.length !== frameHeaderBytes + checksumBytes + message.body.length) return
     const frames = this.#frames(message)
     frames.plain = frame
-    if (looksCompressed(message.id)) return
-    for (const method of offeredMethods) frames.byMethod.set(method, frame)
+    frames.stayedPlain = true
   }
 
   plain(message: WireMessage): Uint8Array {
@@ -77,7 +74,7 @@ export class FrameCache {
 
   #frames(message: WireMessage): Frames {
     if (this.#latest?.message !== message) {
-      this.#latest = { message, plain: undefined, byMethod: new Map() }
+      this.#latest = { message, plain: undefined, stayedPlain: false, byMethod: undefined }
     }
     return this.#latest
   }

@@ -11,6 +11,7 @@
  * Source: research/reliability.md, 3.4 rule 3, and the waits simulated there.
  */
 import type { MessageKey } from './message-key.ts'
+import { SmallSet } from './small-set.ts'
 import { TimedQueue } from './timed-queue.ts'
 import type { TreeNeighbour } from './tree-dissemination.ts'
 
@@ -27,7 +28,7 @@ const maxAnnouncers = 32
 
 interface MissingMessage {
   readonly announcers: TreeNeighbour[]
-  readonly announcedBy: Set<TreeNeighbour>
+  readonly announcedBy: SmallSet<TreeNeighbour>
   readonly announcedMs: number
   /** Who was asked last and has not delivered. */
   asked: TreeNeighbour | undefined
@@ -59,7 +60,7 @@ export class MissingMessages {
       if (this.#messages.size >= this.#maxMessages) return
       missing = {
         announcers: [],
-        announcedBy: new Set(),
+        announcedBy: new SmallSet(),
         announcedMs: monoMs,
         asked: undefined,
       }

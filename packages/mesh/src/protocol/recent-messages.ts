@@ -5,20 +5,21 @@
  */
 import type { WireMessage } from '@p2p/serializer'
 import type { MessageKey } from './message-key.ts'
+import type { SmallSet } from './small-set.ts'
 
-export interface RecentMessage<Neighbour, Tree> {
+export interface RecentMessage<Neighbour extends object, Tree> {
   readonly key: MessageKey
   readonly message: WireMessage
   readonly seenMs: number
   /** Neighbours that sent it, or were sent it: none of them needs another copy. */
-  readonly holders: Set<Neighbour>
+  readonly holders: SmallSet<Neighbour>
   /** Who brought the first copy; undefined for our own. */
   readonly first: Neighbour | undefined
   /** The tree it travelled on here, so that later word about it changes the right one. */
   readonly tree: Tree
 }
 
-export class RecentMessages<Neighbour, Tree> {
+export class RecentMessages<Neighbour extends object, Tree> {
   readonly #entries = new Map<MessageKey, RecentMessage<Neighbour, Tree>>()
   /**
    * The entries once more, oldest first from `#first` on. A map would have to step over everything

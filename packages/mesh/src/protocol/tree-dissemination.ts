@@ -36,6 +36,7 @@ import {
   pruneAfterDuplicate,
   type Tree,
 } from './sender-trees.ts'
+import { SmallSet } from './small-set.ts'
 import {
   decodeTreeControl,
   encodeTreeControl,
@@ -175,7 +176,7 @@ export class TreeDissemination implements Dissemination {
       key,
       message,
       seenMs: now.monoMs,
-      holders: new Set(announcers),
+      holders: new SmallSet(announcers),
       first,
       tree,
     }

@@ -74,6 +74,7 @@ export class TwinMessages {
   check(message: WireMessage, from: Peer, now: Now): boolean {
     const sender = idText(message.sender) ?? ''
     const isDirect = from.id === sender
+    if (isDirect && from.kind === 'ours') return false
     const all = this.#of(sender)
     const heard: Heard = {
       message,
