@@ -20,6 +20,7 @@ import { archiveReading } from '../archive-reading.ts'
 import { withinBounds } from '../bounds.ts'
 import { caseChecks, differs, skipped } from '../fixture-set.ts'
 import type { FixtureSet, Verdict } from '../fixture-set.ts'
+import { compressAsOriginal, frameAround } from '../original-compressors.ts'
 import { composeBytes, composedBytes } from '../recorded-bytes.ts'
 import type { ComposedBytes } from '../recorded-bytes.ts'
 import { refusalOf } from '../refusal.ts'
@@ -134,27 +135,24 @@ function buildFrame(fixture: MalformedCase): Uint8Array | string {
   if (frame !== undefined) return composeBytes(frame)
   if (rule !== undefined) {
     const block = compressParts(rule.parts, rule.compress)
-    return block === undefined ? cannotWrite(rule.compress) : withLength(block)
+    return typeof block === 'string' ? block : frameAround(block)
   }
   const body = composeBytes(packed ?? '')
   const id = createHash('sha256').update(body).digest()
   if (compress === undefined) return encodeFrame({ body, id })
   const block = compressBytes(Buffer.concat([id, body]), compress)
-  return block === undefined ? cannotWrite(compress) : withLength(block)
+  return typeof block === 'string' ? block : frameAround(block)
 }
 
-function cannotWrite(method: string): string {
-  return `${method} is not written, so the frame cannot be made`
+function compressParts(parts: ComposedBytes, method: string): Uint8Array | string {
+  const repeated = method === 'snappy' ? snappyOfRepeated(parts) : undefined
+  return repeated ?? compressBytes(composeBytes(parts), method)
 }
 
-function compressParts(parts: ComposedBytes, method: string): Uint8Array | undefined {
-  return method === 'snappy' ? snappyOfRepeated(parts) : compressBytes(composeBytes(parts), method)
-}
-
-function compressBytes(bytes: Uint8Array, method: string): Uint8Array | undefined {
+function compressBytes(bytes: Uint8Array, method: string): Uint8Array | string {
   if (method === 'zlib') return deflateSync(bytes)
   if (method === 'gzip') return gzipSync(bytes)
-  return undefined
+  return compressAsOriginal(bytes, method)
 }
 
 /**
@@ -175,13 +173,6 @@ function snappyOfRepeated(parts: ComposedBytes): Uint8Array | undefined {
     block.push(((Math.min(left, 64) - 1) << 2) | 2, 1, 0)
   }
   return Uint8Array.from(block)
-}
-
-function withLength(block: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(4 + block.length)
-  new DataView(frame.buffer).setUint32(0, block.length)
-  frame.set(block, 4)
-  return frame
 }
 
 /** As it would come from a socket: pieces of growing size, each frame decoded as it is whole. */
