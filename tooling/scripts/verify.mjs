@@ -41,6 +41,8 @@ const stages = [
   script('sizes', 'check-sizes.mjs'),
   script('import time', '../../packages/serializer/scripts/measure-import.mjs'),
   script('hostile frames', '../../packages/serializer/scripts/measure-bombs.mjs'),
+  script('hostile peers', '../../packages/base/scripts/measure-limits.mjs'),
+  script('stalled reader', 'measure-stalled-reader.mjs'),
   script('budgets', 'check-budgets.mjs', ...everyNode),
   script('dead code', 'check-dead-code.mjs'),
   script('documents', 'check-documents.mjs'),

@@ -37,7 +37,7 @@ export interface NodeLimits {
   readonly maxOwnQueuedBytes: number
   /** A link with a full queue of our own messages is cut when nothing moved for this long. */
   readonly fullQueueGraceMs: number
-  /** A link on which nothing moved for this long while bytes wait is cut. */
+  /** A link on which nothing moved for this long while bytes wait is cut. The operating system takes bytes for some seconds before they wait: 30 s in all. */
   readonly stalledLinkTimeoutMs: number
   /** Silence after which one of our own peers is asked for a sign of life … */
   readonly heartbeatIntervalMs: number
@@ -72,7 +72,7 @@ export const defaultLimits: NodeLimits = {
   maxQueuedBytes: 4 * mebibyte,
   maxOwnQueuedBytes: 64 * mebibyte,
   fullQueueGraceMs: 2_000,
-  stalledLinkTimeoutMs: 30_000,
+  stalledLinkTimeoutMs: 20_000,
   heartbeatIntervalMs: 10_000,
   heartbeatTimeoutMs: 5_000,
   maxReplyFactor: 10,
