@@ -42,6 +42,7 @@ export type ErrorFacts = Readonly<Record<string, string | number>>
 
 /** Our own mistake: a value that this wire cannot carry. */
 export class EncodeError extends Error {
+  /** For messages and stack traces; test `code`. */
   override readonly name = 'EncodeError'
   /** Stable; the README lists cause and remedy. */
   readonly code: EncodeErrorCode
@@ -58,6 +59,7 @@ export class EncodeError extends Error {
 
 /** The sender's mistake: bytes that are not what they claim to be, or that would cost too much. */
 export class DecodeError extends Error {
+  /** For messages and stack traces; test `code`. */
   override readonly name = 'DecodeError'
   /** Stable; the README lists cause and remedy. */
   readonly code: DecodeErrorCode

@@ -49,6 +49,7 @@ export interface WireMessage {
 
 /** The bytes of a message whose checksum is right, with nothing decoded. */
 export interface SealedBody {
+  /** The msgpack array, and whatever stood behind it. */
   readonly body: Uint8Array
   /** SHA-256 of `body`, 32 bytes. */
   readonly id: Uint8Array
@@ -56,6 +57,7 @@ export interface SealedBody {
 
 /** How much of a message is read. */
 export interface DecodeMessageOptions {
+  /** What reading may cost; those left out are `defaultLimits`. */
   readonly limits?: Partial<Limits>
   /**
    * Decode only type, sender and time, and the payload when it is first asked for: for who drops or files

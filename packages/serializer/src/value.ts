@@ -34,6 +34,7 @@ export type Value =
  * @example encodeValue([1, new Float(1)]) // 92 01 cb3ff0000000000000
  */
 export class Float {
+  /** Any number, also a fractional one, NaN or infinite. */
   readonly value: number
 
   constructor(value: number) {
@@ -46,6 +47,7 @@ export class Float {
     return this.value
   }
 
+  /** So that `JSON.stringify` writes the number. */
   toJSON(): number {
     return this.value
   }
@@ -58,6 +60,7 @@ export class Float {
 export class Extension {
   /** 0…127 */
   readonly type: number
+  /** Shorter than 4 GiB; not copied. */
   readonly data: Uint8Array
 
   constructor(type: number, data: Uint8Array) {

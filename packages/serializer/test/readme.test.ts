@@ -21,6 +21,14 @@ test('every limit has a row with its default', () => {
   }
 })
 
+test('the API reports know nothing that is not documented', () => {
+  for (const name of ['serializer', 'serializer.archive', 'serializer.legacy']) {
+    const report = read(`../etc/${name}.api.md`)
+    expect(report).toContain('// @public')
+    expect(report).not.toContain('(undocumented)')
+  }
+})
+
 /** Runs an example with its imports replaced by the modules; returns what it printed. */
 function run(example: string): string[] {
   const printed: string[] = []

@@ -28,6 +28,7 @@ const headerPackets = 4
 
 /** A message of protocol 0.2 to 0.5. */
 export interface LegacyMessage {
+  /** The one it was read as. */
   readonly version: LegacyVersion
   /** Main flag: a word up to 0.3, one byte from 0.4 on. */
   readonly type: Uint8Array
@@ -45,11 +46,15 @@ export interface LegacyMessage {
 
 /** What a legacy message is made of; text stands for its UTF-8 bytes. */
 export interface LegacyFields {
+  /** Decides the layout, and how zero and the flags are written. */
   readonly version: LegacyVersion
+  /** Main flag, one of `legacyFlags[version].main`. */
   readonly type: string | Uint8Array
+  /** Node id of the originator, base58 text. */
   readonly sender: string | Uint8Array
   /** Seconds since 1970-01-01 UTC, a whole number. */
   readonly time: number
+  /** Sub-flag first, one of `legacyFlags[version].sub`. */
   readonly payload: readonly (string | Uint8Array)[]
 }
 
@@ -84,7 +89,7 @@ export function encodeLegacyFrame(
  */
 export function decodeLegacyFrame(
   frame: Uint8Array,
-  options: DecodeFrameOptions & { readonly version: LegacyVersion },
+  options: Omit<DecodeFrameOptions, 'lazyPayload'> & { readonly version: LegacyVersion },
 ): LegacyMessage {
   let firstError: DecodeError | undefined
   for (const reading of blockReadings(frameBlock(frame, options), options)) {

@@ -64,6 +64,7 @@ export function splitWithTable(block: Uint8Array): Uint8Array[] {
   })
 }
 
+/** The packets in a block of `joinInTurn`, as views of it. DecodeError `P2P_LEGACY_INVALID` when it is none. */
 export function splitInTurn(block: Uint8Array): Uint8Array[] {
   const view = new DataView(block.buffer, block.byteOffset, block.byteLength)
   const packets: Uint8Array[] = []

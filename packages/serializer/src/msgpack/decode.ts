@@ -11,6 +11,7 @@ import { Reader } from './reader.ts'
 
 /** How a value is read. */
 export interface DecodeOptions {
+  /** What reading may cost; those left out are `defaultLimits`. */
   readonly limits?: Partial<Pick<Limits, 'maxDepth' | 'maxValues'>>
   /**
    * What a float64 with a whole value becomes: `exact` (default) a `Float`, so that encoding it again
