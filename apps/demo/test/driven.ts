@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { serveLines } from '../src/node/json-lines.ts'
 import type { Kind } from '../src/node/kind-names.ts'
-import { operations } from '../src/node/operations/table.ts'
+import { operationsOf } from '../src/node/operations/table.ts'
 import { Session } from '../src/node/session.ts'
 
 export type Line = Readonly<Record<string, unknown>>
@@ -21,7 +21,7 @@ export class Driven {
       this.lines.push(line as Line)
       this.#output.emit('line')
     }
-    this.ended = serveLines(new Session(kind, write), operations, this.#input, write)
+    this.ended = serveLines(new Session(kind, write), operationsOf(kind), this.#input, write)
   }
 
   async request(op: string, fields: object = {}): Promise<Line> {

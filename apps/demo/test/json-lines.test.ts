@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { expect, test } from '@jest/globals'
 import { serveLines } from '../src/node/json-lines.ts'
 import type { Kind } from '../src/node/kind-names.ts'
-import { operations } from '../src/node/operations/table.ts'
+import { operationsOf } from '../src/node/operations/table.ts'
 import { Session } from '../src/node/session.ts'
 
 /** Feeds the lines to a process without a node; returns everything it wrote. */
@@ -11,7 +11,7 @@ async function converse(lines: readonly string[], kind: Kind = 'mesh'): Promise<
   const write = (line: object): void => void written.push(line)
   const input = new PassThrough()
   input.end(lines.map((line) => `${line}\n`).join(''))
-  await serveLines(new Session(kind, write), operations, input, write)
+  await serveLines(new Session(kind, write), operationsOf(kind), input, write)
   return written
 }
 

@@ -1,128 +1,159 @@
 import { expect, test } from '@jest/globals'
 import { encodeValue, utf8Encode } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
-import fc from 'fast-check'
 import { slotsOf } from '../src/protocol/hash-tables.ts'
 import { Read } from '../src/protocol/read.ts'
 import type { Question } from '../src/protocol/read.ts'
+import type { Version } from '../src/protocol/version.ts'
 
 const slots = slotsOf(utf8Encode('key'))
-const begin = (replicaCount = 0): Read =>
-  new Read({ slots, replicaCount, startMs: 0, timeoutMs: 10_000, graceMs: 300 })
-const answer = (read: Read, index: number, value: Value, nowMs = 0, time?: number): void => {
-  const bytes = value === null ? undefined : encodeValue(value)
-  const version = time === undefined ? undefined : { time, writer: 'a' }
-  read.handleAnswer(slots[index]?.slotText ?? '', { value: bytes, version }, nowMs)
+const nil = { value: undefined }
+
+/** Five tables, each held by a node named after its owner and two replicas. */
+class Scene {
+  readonly read: Read
+
+  constructor(options: { readonly isOld?: boolean } = {}) {
+    this.read = new Read({
+      tables: slots.map((slot, table) => ({
+        slot,
+        holders: [`owner ${table}`, `replica ${table}`, `spare ${table}`],
+      })),
+      isProvisional: () => options.isOld === true,
+      startMs: 0,
+      timeoutMs: 10_000,
+      graceMs: 1_000,
+      retryMs: 200,
+    })
+    this.read.start()
+  }
+
+  hear(table: number, value: Value, version?: Version, rank = 'owner'): readonly Question[] {
+    const answer = { value: value === null ? undefined : encodeValue(value), version }
+    return this.read.handleAnswer(slots[table]!.slotText, `${rank} ${table}`, answer, 0)
+  }
+
+  fail(table: number, rank = 'owner'): readonly Question[] {
+    return this.read.handleFailed(slots[table]!.slotText, `${rank} ${table}`, 0)
+  }
 }
 
-test('five owners are asked at once, and three equal values end the read', () => {
-  const read = begin()
-  expect(read.start()).toEqual(slots.map((slot) => ({ slot, rank: 0 })))
-  answer(read, 0, 'v')
-  answer(read, 3, 'old')
-  answer(read, 1, null)
-  answer(read, 2, 'v')
-  expect(read.result).toBeUndefined()
-  answer(read, 4, 'v')
-  const stale = [slots[1], slots[3]]
-  expect(read.result).toEqual({ type: 'found', value: encodeValue('v'), by: 'majority', stale })
-  expect(read.nextDeadline()).toBe(Infinity)
-})
+const at = (time: number): Version => ({ time, writer: 'w' })
+const found = (value: Value): object => ({ type: 'found', value: encodeValue(value) })
 
-test('a nil is provisional: the value that comes after it counts', () => {
-  const read = begin()
-  for (const index of [0, 1, 2, 3]) answer(read, index, null)
-  for (const index of [0, 1, 2]) answer(read, index, 'v', 100)
-  expect(read.result).toMatchObject({ type: 'found', by: 'majority' })
-})
-
-test('a nil does not take back a value', () => {
-  const read = begin()
-  answer(read, 0, 'v')
-  answer(read, 0, null)
-  answer(read, 1, 'v')
-  answer(read, 2, 'v')
-  expect(read.result?.type).toBe('found')
-})
-
-test('one table that answers three times is one vote', () => {
-  const read = begin()
-  for (let times = 0; times < 3; times += 1) answer(read, 0, 'v')
+test('the owners are asked first, all at once', () => {
+  const { read } = new Scene()
+  const again = new Read({
+    tables: slots.map((slot) => ({ slot, holders: ['a', 'b'] })),
+    isProvisional: () => false,
+    startMs: 0,
+    timeoutMs: 1,
+    graceMs: 1,
+    retryMs: 1,
+  })
+  expect(again.start()).toEqual(slots.map((slot) => ({ slot, holder: 'a' })))
   expect(read.result).toBeUndefined()
 })
 
-test('five nils end the read after the grace time, silence after the whole time', () => {
-  const answered = begin()
-  for (const index of [0, 1, 2, 3, 4]) answer(answered, index, null, 50)
-  expect(answered.nextDeadline()).toBe(350)
-  answered.handleDeadline(349)
-  expect(answered.result).toBeUndefined()
-  answered.handleDeadline(350)
-  expect(answered.result).toEqual({ type: 'absent' })
-  const silent = begin()
-  expect(silent.nextDeadline()).toBe(10_000)
-  silent.handleDeadline(10_000)
-  expect(silent.result).toEqual({ type: 'absent' })
+test('three equal values end the read, and the tables that hold another are stale', () => {
+  const scene = new Scene()
+  scene.hear(0, 'old', at(1))
+  scene.hear(1, 'new', at(2))
+  scene.hear(2, 'new', at(2))
+  expect(scene.read.result).toBeUndefined()
+  scene.hear(3, 'new', at(3))
+  expect(scene.read.result).toMatchObject({
+    ...found('new'),
+    by: 'majority',
+    version: at(3),
+    stale: [slots[0]],
+  })
+  expect(scene.read.nextDeadline()).toBe(Infinity)
 })
 
-test('values without majority or versions are reported as they are', () => {
-  const read = begin()
-  for (const [index, value] of ['a', 'a', 'b', 'b', null].entries()) answer(read, index, value)
-  read.handleDeadline(300)
-  const candidates = ['a', 'b'].map((value) => ({ value: encodeValue(value), count: 2 }))
-  expect(read.result).toEqual({ type: 'no-agreement', candidates })
+test('an owner that has nothing, or is gone, is followed by all its replicas', () => {
+  const scene = new Scene()
+  const replicas = [0, 1].map((table) => [
+    { slot: slots[table], holder: `replica ${table}` },
+    { slot: slots[table], holder: `spare ${table}` },
+  ])
+  expect(scene.hear(0, null)).toEqual(replicas[0])
+  expect(scene.fail(1)).toEqual(replicas[1])
+  scene.hear(0, 'v', at(1), 'spare')
+  scene.hear(1, 'v', at(1), 'replica')
+  scene.hear(2, 'v', at(1))
+  expect(scene.read.result).toMatchObject({ ...found('v'), by: 'majority' })
 })
 
-test('without a majority the newest version wins', () => {
-  const read = begin()
-  answer(read, 0, 'a', 0, 1)
-  answer(read, 1, 'a', 0, 1)
-  answer(read, 2, 'b', 0, 2)
-  read.handleDeadline(10_000)
-  expect(read.result).toEqual({
-    type: 'found',
-    value: encodeValue('b'),
-    by: 'version',
-    stale: [slots[0], slots[1]],
+test('without a majority the newest version wins; a delete may be the newest', () => {
+  const scene = new Scene()
+  for (const [table, value] of ['a', 'b', 'c', 'd'].entries()) scene.hear(table, value, at(table))
+  const deleted = new Scene()
+  for (const [table, value] of ['a', 'b'].entries()) deleted.hear(table, value, at(table))
+  scene.hear(4, 'a', at(9))
+  expect(scene.read.result).toMatchObject({ ...found('a'), by: 'version', version: at(9) })
+  for (const table of [2, 3, 4]) deleted.hear(table, null, at(5))
+  expect(deleted.read.result).toEqual({ type: 'absent' })
+})
+
+test('nobody has it: among nodes of ours this is known at once', () => {
+  const scene = new Scene()
+  for (const table of slots.keys()) {
+    scene.hear(table, null)
+    scene.hear(table, null, undefined, 'replica')
+    expect(scene.read.result).toBeUndefined()
+    scene.hear(table, null, undefined, 'spare')
+  }
+  expect(scene.read.result).toEqual({ type: 'absent' })
+})
+
+test('nobody answers: nothing is known', () => {
+  const scene = new Scene()
+  for (const table of slots.keys()) {
+    scene.fail(table)
+    scene.fail(table, 'replica')
+    scene.fail(table, 'spare')
+  }
+  expect(scene.read.result).toEqual({ type: 'unknown' })
+  const silent = new Scene()
+  expect(silent.read.nextDeadline()).toBe(10_000)
+  silent.read.handleDeadline(10_000)
+  expect(silent.read.result).toEqual({ type: 'unknown' })
+})
+
+test('a nil of an old node is provisional: it is asked again, and a value that follows counts', () => {
+  const scene = new Scene({ isOld: true })
+  for (const table of slots.keys())
+    for (const rank of ['owner', 'replica', 'spare']) scene.hear(table, null, undefined, rank)
+  expect(scene.read.result).toBeUndefined()
+  expect(scene.read.nextDeadline()).toBe(200)
+  expect(scene.read.handleDeadline(200)).toHaveLength(15)
+  for (const table of [0, 1, 2]) scene.hear(table, 'late')
+  expect(scene.read.result).toMatchObject(found('late'))
+  const nothing = new Scene({ isOld: true })
+  for (const table of slots.keys())
+    for (const rank of ['owner', 'replica', 'spare']) nothing.hear(table, null, undefined, rank)
+  nothing.read.handleDeadline(1_000)
+  expect(nothing.read.result).toEqual({ type: 'absent' })
+})
+
+test('values that nothing orders are told as they are', () => {
+  const scene = new Scene()
+  for (const [table, value] of ['a', 'a', 'b', 'b', 'c'].entries()) scene.hear(table, value)
+  expect(scene.read.result).toMatchObject({
+    type: 'no-agreement',
+    candidates: [{ count: 2 }, { count: 2 }, { count: 1 }],
   })
 })
 
-test('replicas are asked rank by rank for the tables that have shown nothing', () => {
-  const read = begin(2)
-  answer(read, 0, 'v')
-  answer(read, 1, 'v')
-  answer(read, 2, null)
-  const missing = [slots[2], slots[3], slots[4]]
-  const atMs = read.nextDeadline()
-  expect(read.handleDeadline(atMs)).toEqual(missing.map((slot) => ({ slot, rank: 1 })))
-  const again = read.nextDeadline()
-  expect(read.handleDeadline(again)).toEqual(missing.map((slot) => ({ slot, rank: 2 })))
-  answer(read, 4, 'v', again)
-  expect(read.result).toMatchObject({ type: 'found', stale: [slots[2]] })
-})
-
-test('every read ends by its deadline, whatever is answered', () => {
-  const anyAnswer = fc.tuple(
-    fc.integer({ min: 0, max: 5 }),
-    fc.constantFrom<Value>(null, 'a', 'b', 'c'),
-    fc.integer({ min: 0, max: 3_000 }),
-  )
-  fc.assert(
-    fc.property(fc.array(anyAnswer), fc.integer({ min: 0, max: 4 }), (answers, replicas) => {
-      const read = begin(replicas)
-      const asked: Question[] = [...read.start()]
-      let nowMs = 0
-      for (const [index, value, wait] of answers) {
-        nowMs += wait
-        while (read.nextDeadline() <= nowMs) asked.push(...read.handleDeadline(read.nextDeadline()))
-        answer(read, index, value, nowMs)
-      }
-      while (read.result === undefined) {
-        expect(read.nextDeadline()).toBeLessThanOrEqual(10_000)
-        asked.push(...read.handleDeadline(read.nextDeadline()))
-      }
-      const names = asked.map(({ slot, rank }) => `${slot.table} ${rank}`)
-      expect(new Set(names).size).toBe(names.length)
-    }),
-  )
+test('answers of strangers, for other slots and after the end, change nothing', () => {
+  const scene = new Scene()
+  const [slot] = slots
+  expect(scene.read.handleAnswer('other', 'owner 0', nil, 0)).toEqual([])
+  expect(scene.read.handleAnswer(slot!.slotText, 'stranger', nil, 0)).toEqual([])
+  for (const table of [0, 1, 2]) scene.hear(table, 'v', at(1))
+  const { result } = scene.read
+  scene.hear(3, 'w', at(2))
+  scene.hear(4, 'w', at(2))
+  expect(scene.read.result).toBe(result)
 })

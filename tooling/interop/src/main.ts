@@ -22,7 +22,7 @@ import type { ProgramName, Programs } from './lab.ts'
 import { formatRow, summarize } from './report.ts'
 import { runBrowserBesidePython, runBrowserPair } from './scenarios/browser.ts'
 import { runDictionary } from './scenarios/dictionary.ts'
-import { runHashTable } from './scenarios/hash-table.ts'
+import { runHashTable, runMixedTable } from './scenarios/hash-table.ts'
 import { runP2pyReadme } from './scenarios/p2py-readme.ts'
 import { runP2pyMixed, runP2pyPair } from './scenarios/p2py.ts'
 import { runBursts, runMethods, runPair, runWrongSubnet } from './scenarios/pair.ts'
@@ -53,9 +53,6 @@ const foreignPairs: readonly (readonly [ProgramName, ProgramName])[] = [
 type Scenario = (programs: Programs, side: Side, checks: Checks) => Promise<void>
 
 const networks = ['mesh', 'sync', 'chord', 'p2py'] as const
-/** Networks our node speaks. The others run between the foreign programs only. */
-const ownNetworks: ReadonlySet<string> = new Set(['mesh', 'sync', 'p2py'])
-
 /** p2py has nothing in common with the other programs on the wire. */
 function pairsOf(
   network: string,
@@ -85,7 +82,12 @@ function scenariosOf({ network, a, b, dialler }: Side): ReadonlyMap<string, Scen
     const scenarios = p2pyScenarios()
     return a === 'p2p' ? scenarios.set('examples of the README', runP2pyReadme) : scenarios
   }
-  if (network === 'chord') return new Map([['hash table', runHashTable]])
+  if (network === 'chord') {
+    const scenarios = new Map<string, Scenario>([['hash table', runHashTable]])
+    // The same whoever dials.
+    if (a === 'p2p' && dialler === 'a') scenarios.set('several nodes', runMixedTable)
+    return scenarios
+  }
   const scenarios = new Map<string, Scenario>([
     ['pair', runPair],
     ['bursts', runBursts],
@@ -134,7 +136,6 @@ async function main(): Promise<void> {
     for (const [a, b] of pairsOf(network, values.baseline))
       for (const dialler of ['a', 'b'] as const) {
         if ((a === b || a === 'browser') && dialler === 'b') continue
-        if (a === 'p2p' && !ownNetworks.has(network)) continue
         const names: readonly string[] = [network, a, b]
         if (values.only !== undefined && !names.includes(values.only)) continue
         await runSide(programs, { network, a, b, dialler }, checks)

@@ -3,7 +3,7 @@ import { serveLines } from '../node/json-lines.ts'
 import type { Kind } from '../node/kind-names.ts'
 import { describeFailure } from '../node/line-error.ts'
 import { listen } from '../node/operations/life.ts'
-import { operations } from '../node/operations/table.ts'
+import { operationsOf } from '../node/operations/table.ts'
 import { Session } from '../node/session.ts'
 import { ensureExit } from './process-end.ts'
 
@@ -35,6 +35,6 @@ export async function runNode(kind: Kind, options: NodeCommandOptions): Promise<
       return
     }
   }
-  await serveLines(session, operations, process.stdin, write)
+  await serveLines(session, operationsOf(kind), process.stdin, write)
   ensureExit()
 }

@@ -1,9 +1,9 @@
 /** Opens a node of the kind that was asked for. */
+import { ChordNode } from '@p2p/chord'
 import { MeshNode } from '@p2p/mesh'
 import type { MeshNodeOptions } from '@p2p/mesh'
 import { LevelStore, SyncNode } from '@p2p/sync'
 import type { Kind } from './kind-names.ts'
-import { LineError } from './line-error.ts'
 
 /** What every kind of node can do. */
 export type AnyNode = Pick<
@@ -55,6 +55,6 @@ async function openKind(kind: NodeKind, options: OpenOptions): Promise<AnyNode> 
     case 'sync':
       return SyncNode.open({ ...meshOptions, ...(leasing === undefined ? {} : { leasing }) })
     case 'chord':
-      throw new LineError('P2P_KIND_NOT_BUILT', `${kind} nodes are not built yet`)
+      return ChordNode.open(meshOptions)
   }
 }

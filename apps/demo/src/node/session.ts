@@ -2,6 +2,7 @@
  * What one `p2p node` process holds: its node, once `listen` came, and the messages a `reply` can
  * name. Reports what the node does as events.
  */
+import { ChordNode } from '@p2p/chord'
 import type { ReceivedMessage } from '@p2p/mesh'
 import { P2pyNode } from '@p2p/p2py-compat'
 import type { Received } from '@p2p/p2py-compat'
@@ -49,6 +50,13 @@ export class Session {
     throw new LineError('P2P_WRONG_KIND', `a ${this.kind} node has no dictionary`)
   }
 
+  /** The node, as one of a hash table. */
+  get table(): ChordNode {
+    const { node } = this
+    if (node instanceof ChordNode) return node
+    throw new LineError('P2P_WRONG_KIND', `a ${this.kind} node has no hash table`)
+  }
+
   get isOpen(): boolean {
     return this.#node !== undefined
   }
@@ -62,6 +70,7 @@ export class Session {
     this.#node = node
     this.#closeStore = closeStore
     if (node instanceof SyncNode) this.#watchDictionary(node)
+    if (node instanceof ChordNode) this.#watchTable(node)
     node.on('connect', () => this.emit('connect'))
     node.on('peer:join', (peer) =>
       this.emit('peer_join', { id: peer.id, address: peer.address ?? null }),
@@ -130,6 +139,15 @@ export class Session {
         lost: valueToTagged(lost.value ?? null),
         won: valueToTagged(won?.value ?? null),
       }),
+    )
+  }
+
+  #watchTable(node: ChordNode): void {
+    node.on('add', ({ key }) => this.emit('add', { key: keyToTagged(key) }))
+    node.on('delete', ({ key }) => this.emit('delete', { key: keyToTagged(key) }))
+    // As the drivers of the original programs call it.
+    node.on('ring', ({ id, isStoring, size }) =>
+      this.emit('peer_meta', { id, storing: isStoring, size }),
     )
   }
 

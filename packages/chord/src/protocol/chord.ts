@@ -1,62 +1,64 @@
 /**
  * The hash table: a mesh whose nodes divide the keys among them.
  *
- * Theory of operation. The machine wraps a mesh machine. It greets every neighbour with its state,
- * storing or leeching, and learns theirs; from those it knows who owns a slot (storing-nodes.ts). What
- * is asked of it and is not its own it passes to the owner; what is its own it keeps (slot-store.ts). A
- * newcomer gets the slots that are nearer to it; a node that leaves sends away all it has. A read asks
- * the five owners and takes a majority (read.ts); a write is done when three owners say back what was
- * sent to them (write.ts), which also works with owners that acknowledge nothing.
+ * Theory of operation. The machine wraps a mesh machine and sorts what nodes say about the table. Each
+ * part that has rules of its own is a structure of its own:
  *
- * Where it is not py2p: it greets in both roles, answers once, sends nothing back where it came from,
- * survives messages over which py2p closes the link, and keeps its data when nobody is left to take it.
+ *   ring-keeper.ts     who stores: news of the ring, links to neighbours on it, who is gone
+ *   own-requests.ts    reads and writes of this node
+ *   replica-talk.ts    what nodes of ours ask each other about slots
+ *   repair.ts          replicas: that all holders of a slot hold the same
+ *   old-questions.ts   what nodes of protocol 0.7 ask and send, and what is asked of them
  *
- * The file is long because routing, reads and writes all turn on one question, who owns the slot;
- * every rule that can stand alone stands in its part.
+ * A slot belongs to the storing node nearest behind it. Nodes of ours keep each slot r times: at its
+ * owner, or behind an old owner, and at the nodes behind; they speak of slots with versions and answer
+ * each other. With old nodes everything is done in the messages they know.
  *
- * Source: spec/chord.md §3–§7, §12.
+ * Source: spec/chord.md §3–§7, §12; the design of replicas from the research on crashes and churn.
  */
-import { P2pError } from '@p2p/base'
-import type { Machine, Now, Peer, RequestId } from '@p2p/base'
+import type { Machine, Now, Peer, RandomBytes, RequestId } from '@p2p/base'
 import { MeshMachine, defaultMeshPolicy } from '@p2p/mesh'
 import type { MeshEffect, MeshInput } from '@p2p/mesh'
-import { createMessage, decodeValue, encodeValue, flags, toHex } from '@p2p/serializer'
+import { createMessage, flags, wholeNumber } from '@p2p/serializer'
 import type { Value, WireMessage } from '@p2p/serializer'
 import type { ChordEffect, ChordInput, ChordMachineOptions } from './chord-contract.ts'
-import { HandOvers } from './hand-overs.ts'
+import { HandOvers, noticesTo } from './hand-overs.ts'
 import type { Parcel } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import { KeyList } from './key-list.ts'
-import {
-  deltaPayload,
-  fieldsOf,
-  metaPayload,
-  noticePayload,
-  readMessage,
-  removalPayload,
-  retrievePayload,
-  retrievedPayload,
-  storePayload,
-} from './messages.ts'
+import { metaPayload, noticePayload, readMessage, removalPayload } from './messages.ts'
 import type { ChordMessage } from './messages.ts'
-import { OpenQuestions } from './open-questions.ts'
-import type { OpenQuestion, Waiter } from './open-questions.ts'
-import { Read } from './read.ts'
-import { nodePosition } from './ring.ts'
+import { OldQuestions } from './old-questions.ts'
+import { OwnRequests } from './own-requests.ts'
+import { placesOf } from './place.ts'
+import type { Place } from './place.ts'
+import { randomBelow } from './random-below.ts'
+import { Reach } from './reach.ts'
+import { Repair } from './repair.ts'
+import { ReplicaTalk } from './replica-talk.ts'
+import { readRingMessage, replicaFeature, ringFlag } from './ring-messages.ts'
+import { RingKeeper } from './ring-keeper.ts'
+import type { Member } from './ring-view.ts'
+import { nodePosition, positionDigits } from './ring.ts'
 import { SlotStore } from './slot-store.ts'
-import { StoringNodes } from './storing-nodes.ts'
+import type { StoringNodes } from './storing-nodes.ts'
+import { putPayload, readTableMessage, tableFlag } from './table-messages.ts'
 import { VersionClock } from './version.ts'
-import { isSameValue } from './vote.ts'
-import { PendingWrite } from './write.ts'
 
 const defaultMaxKeys = 1_000_000
+const defaultReplicas = 5
 const sweepEveryMs = 600_000
-/** Between nodes of ours nothing comes after five nils; an old node on the way needs this long. */
-const readGraceMs = 1_000
+/** How often the holders of what this node holds are compared, at least and at most. */
+const repairEveryMs = { least: 30_000, spread: 30_000 }
+/** The same after the ring has changed. */
+const repairSoonMs = { least: 100, spread: 400 }
+/** A node that did not answer is not asked again for this long, while others can be. */
+const avoidMs = 5_000
+const dialTimeoutMs = 3_000
 
-interface OpenWrite {
-  readonly progress: PendingWrite
+interface Leaving {
+  readonly request: RequestId
   readonly endMs: number
 }
 
@@ -66,26 +68,64 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly keys: KeyList
   readonly #mesh: MeshMachine
   readonly #clock: VersionClock
-  /** Neighbours that store, and this node when it does. */
-  readonly #storing = new StoringNodes()
-  readonly #questions = new OpenQuestions()
+  readonly #ring: RingKeeper
+  readonly #old: OldQuestions
+  readonly #own: OwnRequests
+  readonly #repair: Repair
+  readonly #talk: ReplicaTalk
+  readonly #reach = new Reach()
   readonly #handOvers = new HandOvers()
-  readonly #reads = new Map<RequestId, Read>()
-  readonly #writes = new Map<RequestId, OpenWrite>()
+  readonly #random: RandomBytes
+  readonly #isTalking: boolean
+  readonly #replicas: number
+  /** Nodes that did not answer lately, and until when they are passed over. */
+  readonly #avoided = new Map<string, number>()
+  #leaving: Leaving | undefined
   #invalidCount = 0
-  #refusedCount = 0
   #nextSweepMs = 0
+  #repairDueMs = Infinity
+  #isNewOnRing = false
   #effects: ChordEffect[] = []
 
   constructor(options: ChordMachineOptions) {
-    this.id = options.id
+    const { id, randomBytes, replicas = defaultReplicas } = options
+    this.id = id
     this.slots = new SlotStore(options.slotLimits)
     this.keys = new KeyList(options.maxKeys ?? defaultMaxKeys)
-    this.#clock = new VersionClock(options.id)
-    this.#mesh = new MeshMachine({
-      ...options,
-      policy: { ...(options.policy ?? defaultMeshPolicy), listsPeersAfterHandshake: false },
+    this.#clock = new VersionClock(id)
+    this.#random = randomBytes
+    this.#isTalking = options.extensions !== false
+    this.#replicas = replicas
+    const features = [...(options.features ?? []), replicaFeature]
+    const policy = { ...(options.policy ?? defaultMeshPolicy), listsPeersAfterHandshake: false }
+    this.#mesh = new MeshMachine({ ...options, features, policy })
+    this.#ring = new RingKeeper({
+      id,
+      random: randomBytes,
+      isTalking: this.#isTalking,
+      line: this.#ringLine(),
     })
+    const nodes = this.#ring.view.nodes
+    this.#repair = new Repair({ id, slots: this.slots, nodes, replicas })
+    this.#old = new OldQuestions(this.#oldLine())
+    this.#own = new OwnRequests(this.#requestLine())
+    this.#talk = new ReplicaTalk({
+      slots: this.slots,
+      clock: this.#clock,
+      repair: this.#repair,
+      own: this.#own,
+      line: {
+        isStoring: () => this.isStoring,
+        send: (to, payload, now) => this.#send(to, payload, now),
+        handOver: (parcels, now) => {
+          this.#handOver(parcels, now)
+        },
+        avoid: (id, now) => {
+          this.#avoided.set(id, now.monoMs + avoidMs)
+        },
+      },
+    })
+    this.#restore(options)
   }
 
   /** The own id as it goes on the wire. */
@@ -99,27 +139,41 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   /** Whether this node stores for others. */
   get isStoring(): boolean {
-    return this.#storing.has(this.id)
+    return this.#ring.isStoring
   }
 
   /** The storing nodes this node knows, itself among them. */
   get storingNodes(): StoringNodes {
-    return this.#storing
+    return this.#ring.view.nodes
+  }
+
+  /** Where this node stands, in hexadecimal digits. */
+  get ringPosition(): string {
+    return positionDigits(nodePosition(this.id) ?? 0n)
+  }
+
+  /** The five places of a key and who holds each, as far as is known here. */
+  locate(key: Uint8Array): readonly Place[] {
+    const count = this.#isTalking ? this.#replicas : 1
+    return placesOf(key, { nodes: this.storingNodes, ownId: this.id, count })
   }
 
   counters(): Readonly<Record<string, number>> {
     return {
       ...this.#mesh.counters(),
-      storingNodes: this.#storing.size,
+      storingNodes: this.storingNodes.size,
+      ringRecords: this.#ring.view.size,
       slots: this.slots.size,
       tombstones: this.slots.tombstoneCount,
       valueBytes: this.slots.valueBytes,
       keys: this.keys.size,
-      openQuestions: this.#questions.size,
-      openReads: this.#reads.size,
-      openWrites: this.#writes.size,
-      invalidMessages: this.#invalidCount,
-      refusedStores: this.#refusedCount,
+      openQuestions: this.#old.size,
+      openRequests: this.#talk.requestCount,
+      openReads: this.#own.readCount,
+      openWrites: this.#own.writeCount,
+      dialling: this.#reach.size,
+      invalidMessages: this.#invalidCount + this.#old.invalidCount,
+      refusedStores: this.#old.refusedCount,
     }
   }
 
@@ -127,25 +181,29 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#effects = []
     switch (input.type) {
       case 'join':
-        if (this.#storing.add(this.id)) this.#announceState(now)
+        this.#join(now)
         break
       case 'leave':
-        this.#leave(now)
+        this.#leave(input, now)
         break
       case 'write':
         this.#write(input, now)
         break
       case 'write-delta':
         this.#noteOwnKey(input.key, now)
-        for (const slot of slotsOf(input.key)) this.#routeDelta(slot, input.fields, undefined, now)
+        for (const slot of slotsOf(input.key))
+          this.#old.routeDelta(slot, input.fields, undefined, now)
         break
       case 'read':
-        this.#read(input, now)
+        this.#own.read(input, now)
         break
       case 'cancel':
-        this.#reads.delete(input.request)
-        this.#writes.delete(input.request)
+        this.#own.cancel(input.request)
         this.#tellMesh(input, now)
+        break
+      case 'listening':
+        this.#tellMesh(input, now)
+        this.#ring.setAddresses(input.addresses, now)
         break
       case 'deadline':
         this.#onDeadline(now)
@@ -153,34 +211,39 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       default:
         this.#tellMesh(input, now)
     }
+    this.#talk.failUnanswered(now)
+    this.#settleLeaving(now)
+    const slots = this.slots.takeChanged()
+    if (slots.length > 0) this.#effects.push({ type: 'slots-changed', slots })
     return this.#effects
   }
 
   nextDeadline(): number {
-    let next = Math.min(
+    return Math.min(
       this.#mesh.nextDeadline(),
-      this.#questions.nextDeadline(),
+      this.#ring.nextDeadline(),
+      this.#old.nextDeadline(),
+      this.#own.nextDeadline(),
+      this.#talk.nextDeadline(),
       this.#handOvers.nextDeadline(),
       this.#nextSweepMs,
+      this.#repairDueMs,
+      this.#leaving?.endMs ?? Infinity,
     )
-    for (const read of this.#reads.values()) next = Math.min(next, read.nextDeadline())
-    for (const { endMs } of this.#writes.values()) next = Math.min(next, endMs)
-    return next
   }
 
   #onDeadline(now: Now): void {
-    if (this.#mesh.nextDeadline() <= now.monoMs) this.#tellMesh({ type: 'deadline' }, now)
-    this.#sendParcels(this.#handOvers.handleDeadline(now.monoMs), now)
-    for (const question of this.#questions.takeDue(now.monoMs)) this.#endQuestion(question, now)
-    for (const [request, read] of this.#reads) {
-      read.handleDeadline(now.monoMs)
-      this.#settleRead(request, read)
-    }
-    for (const [request, write] of this.#writes) {
-      if (write.endMs <= now.monoMs) this.#failWrite(request)
-    }
-    if (this.#nextSweepMs > now.monoMs) return
-    this.#nextSweepMs = now.monoMs + sweepEveryMs
+    const { monoMs } = now
+    if (this.#mesh.nextDeadline() <= monoMs) this.#tellMesh({ type: 'deadline' }, now)
+    if (this.#ring.nextDeadline() <= monoMs) this.#ring.handleDeadline(now)
+    if (this.#handOvers.nextDeadline() <= monoMs)
+      this.#sendParcels(this.#handOvers.handleDeadline(monoMs), now)
+    if (this.#old.nextDeadline() <= monoMs) this.#old.handleDeadline(now)
+    for (const to of this.#talk.endRequests(monoMs)) this.#avoided.set(to, monoMs + avoidMs)
+    if (this.#own.nextDeadline() <= monoMs) this.#own.handleDeadline(now)
+    if (this.#repairDueMs <= monoMs) this.#onRepairDue(now)
+    if (this.#nextSweepMs > monoMs) return
+    this.#nextSweepMs = monoMs + sweepEveryMs
     this.slots.sweep(now.utcSeconds)
   }
 
@@ -191,44 +254,84 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   }
 
   #onMeshEffect(effect: MeshEffect, now: Now): void {
-    if (effect.type === 'unclaimed' && this.#onUnclaimed(effect.message, effect.from, now)) return
-    this.#effects.push(effect)
-    if (effect.type === 'peer-join') this.#greet(effect.peer.id, now)
-    else if (effect.type === 'peer-leave') this.#onLeave(effect.peer.id, now)
-  }
-
-  /** py2p greets only those that dial it, so two storing nodes may never learn of each other. */
-  #greet(peer: string, now: Now): void {
-    this.#whisper(peer, metaPayload(this.isStoring), now)
-    const notices = (keys: KeyList): Iterable<Parcel> => ({
-      *[Symbol.iterator]() {
-        for (const key of keys.values()) yield { peer, payload: noticePayload(key) }
-      },
-    })
-    if (this.keys.size > 0) this.#handOver(notices(this.keys), now)
-  }
-
-  #onLeave(peer: string, now: Now): void {
-    if (this.#storing.delete(peer)) this.#effects.push({ type: 'ring', peer, isStoring: false })
-    for (const { slot, waiters } of this.#questions.takeAskedOf(peer)) {
-      for (const waiter of waiters) {
-        // What was sent to the node that is gone is not at its heir.
-        if (waiter.type === 'write') this.#failTable(waiter.request, slot, peer)
-        else this.#ask(slot, waiter, waiter.type === 'peer' ? waiter.peer : undefined, now)
+    switch (effect.type) {
+      case 'unclaimed':
+        if (!this.#onUnclaimed(effect.message, effect.from, now)) this.#effects.push(effect)
+        return
+      case 'connected':
+      case 'connect-failed': {
+        const id = this.#reach.end(effect.request)
+        if (id === undefined) this.#effects.push(effect)
+        else if (effect.type === 'connected') this.#ring.dialEnded(id, undefined, now)
+        else this.#onUnreachable(id, effect.error.code, now)
+        return
       }
+      case 'peer-join':
+        this.#effects.push(effect)
+        this.#onPeerJoin(effect.peer, now)
+        return
+      case 'peer-leave':
+        this.#effects.push(effect)
+        this.#talk.peerLeft(effect.peer.id)
+        this.#ring.peerLeft(effect.peer, now)
+        this.#old.peerLeft(effect.peer.id, now)
+        return
+      default:
+        this.#effects.push(effect)
     }
   }
 
+  #onPeerJoin(peer: Peer, now: Now): void {
+    this.#avoided.delete(peer.id)
+    this.#ring.peerJoined(peer, now)
+    for (const payload of this.#reach.takeWaiting(peer.id)) this.#whisper(peer.id, payload, now)
+    // py2p greets only those that dial it, so two storing nodes may never learn of each other.
+    this.#whisper(peer.id, metaPayload(this.isStoring), now)
+    if (this.#talksTo(peer)) this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
+    if (this.keys.size > 0) this.#handOver(noticesTo(peer.id, this.keys), now)
+  }
+
+  #onUnreachable(id: string, code: string, now: Now): void {
+    this.#avoided.set(id, now.monoMs + avoidMs)
+    this.#talk.peerLeft(id)
+    this.#old.peerLeft(id, now)
+    this.#ring.dialEnded(id, code, now)
+  }
+
+  #talksTo(peer: Peer): boolean {
+    return this.#isTalking && peer.supports(replicaFeature)
+  }
+
   #whisper(peer: string, payload: readonly Value[], now: Now): void {
-    const time = Math.floor(now.utcSeconds)
-    const message = createMessage({ type: flags.whisper, sender: this.wireId, time, payload })
+    const message = this.#compose(flags.whisper, payload, now)
     this.#tellMesh({ type: 'pass', peer, message, priority: 'own' }, now)
   }
 
+  /** To any member, which is dialled when it is no neighbour. False when it cannot be. */
+  #send(to: string, payload: readonly Value[], now: Now): boolean {
+    if (!this.peers.has(to)) return this.#dial(to, payload, now)
+    this.#whisper(to, payload, now)
+    return true
+  }
+
+  #dial(to: string, payload: readonly Value[] | undefined, now: Now): boolean {
+    const [address] = this.#ring.view.get(to)?.addresses ?? []
+    if (address === undefined) return false
+    const request = this.#reach.add(to, payload)
+    if (typeof request !== 'number') return request === 'waits'
+    const timeoutMs = dialTimeoutMs
+    this.#tellMesh({ type: 'connect', request, address, expectedId: to, timeoutMs }, now)
+    return true
+  }
+
   #spread(payload: readonly Value[], now: Now): void {
-    const time = Math.floor(now.utcSeconds)
-    const message = createMessage({ type: flags.broadcast, sender: this.wireId, time, payload })
+    const message = this.#compose(flags.broadcast, payload, now)
     this.#tellMesh({ type: 'spread', message }, now)
+  }
+
+  #compose(type: WireMessage['type'], payload: readonly Value[], now: Now): WireMessage {
+    const time = Math.floor(now.utcSeconds)
+    return createMessage({ type, sender: this.wireId, time, payload })
   }
 
   #handOver(parcels: Iterable<Parcel>, now: Now): void {
@@ -236,25 +339,43 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   }
 
   #sendParcels(parcels: readonly Parcel[], now: Now): void {
-    for (const { peer, payload } of parcels) this.#whisper(peer, payload, now)
+    for (const { peer, payload } of parcels) this.#send(peer, payload, now)
   }
 
   /** True when the message was about the hash table. */
   #onUnclaimed(message: WireMessage, from: Peer, now: Now): boolean {
+    const subFlag = wholeNumber(message.payload[0])
+    if (subFlag === ringFlag || (subFlag === tableFlag && message.type === flags.whisper)) {
+      if (this.#isTalking) this.#onOurs(subFlag, message.payload, from, now)
+      return true
+    }
     const read = readMessage(message)
     if (read === 'ignored') return false
     if (read === 'invalid') this.#invalidCount += 1
-    else this.#onMessage(read, from.id, now)
+    else this.#onMessage(read, from, now)
     return true
   }
 
-  #onMessage(message: ChordMessage, from: string, now: Now): void {
+  #onOurs(subFlag: number, payload: readonly Value[], from: Peer, now: Now): void {
+    if (subFlag === ringFlag) {
+      const message = readRingMessage(payload)
+      if (message === undefined) this.#invalidCount += 1
+      else this.#ring.handle(message, from, now)
+      return
+    }
+    const message = readTableMessage(payload)
+    if (message === undefined) this.#invalidCount += 1
+    else this.#talk.handle(message, from.id, now)
+  }
+
+  #onMessage(message: ChordMessage, from: Peer, now: Now): void {
     switch (message.type) {
       case 'meta':
-        this.#onMeta(from, message.isStoring, now)
+        // Those that announce themselves to the ring are known from there.
+        if (!this.#talksTo(from)) this.#onMeta(from, message.isStoring, now)
         return
       case 'notice':
-        if (this.keys.add(message.key)) this.#effects.push({ type: 'key-added', key: message.key })
+        this.#onNotice(message.key)
         return
       case 'removal':
         if (this.keys.delete(message.key)) {
@@ -262,214 +383,116 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         }
         return
       case 'store':
-        this.#routeStore(message.slot, message.value, from, now)
-        return
       case 'delta':
-        this.#routeDelta(message.slot, message.fields, from, now)
-        return
       case 'retrieve':
-        this.#ask(message.slot, { type: 'peer', peer: from, wording: message.wording }, from, now)
-        return
       case 'retrieved':
-        this.#onRetrieved(message.slot, message.value, from, now)
+        this.#old.handle(message, from.id, now)
     }
+  }
+
+  #onNotice(key: Uint8Array): void {
+    this.#old.noteKey(key)
+    const isNew = !this.keys.has(key)
+    if (this.keys.add(key)) this.#effects.push({ type: 'key-added', key, isNew })
   }
 
   // ---- who stores
 
-  #onMeta(peer: string, isStoring: boolean, now: Now): void {
-    const changed = isStoring ? this.#storing.add(peer) : this.#storing.delete(peer)
-    if (!changed) return
-    this.#effects.push({ type: 'ring', peer, isStoring })
-    this.#whisper(peer, metaPayload(this.isStoring), now)
-    if (!isStoring || !this.isStoring) return
-    this.#tellMesh({ type: 'list-peers', peer }, now)
-    const [from, to] = [nodePosition(peer), nodePosition(this.id)]
-    if (from === undefined || to === undefined) return
-    this.#handOver(this.#parcelsFor([...this.slots.valuesBetween({ from, to })]), now)
+  #join(now: Now): void {
+    if (!this.#ring.setStoring(true, now)) return
+    this.#announceState(now)
+    this.#isNewOnRing = true
+    this.#repairSoon(now)
+  }
+
+  #onMeta(peer: Peer, isStoring: boolean, now: Now): void {
+    if (!this.#ring.hearOld(peer, isStoring, now)) return
+    this.#whisper(peer.id, metaPayload(this.isStoring), now)
+    if (!isStoring) {
+      this.#old.peerStopped(peer.id, now)
+      return
+    }
+    if (!this.isStoring) return
+    this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
+    this.#handOver(this.#old.parcelsForNewcomer(peer.id), now)
   }
 
   #announceState(now: Now): void {
-    for (const peer of this.peers.keys()) {
-      this.#whisper(peer, metaPayload(this.isStoring), now)
-      if (this.isStoring && this.#storing.has(peer))
-        this.#tellMesh({ type: 'list-peers', peer }, now)
+    for (const peer of this.peers.values()) {
+      this.#whisper(peer.id, metaPayload(this.isStoring), now)
+      if (this.isStoring && this.storingNodes.has(peer.id))
+        this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
     }
   }
 
-  /** Without another storing node the data stays: py2p destroys it (spec/chord.md §12.9). */
-  #leave(now: Now): void {
-    if (!this.#storing.delete(this.id)) return
-    this.#announceState(now)
-    if (this.#storing.size > 0) this.#handOver(this.#parcelsFor([...this.slots.values()]), now)
-  }
-
-  /** Stores for the owners of these slots; each with the value and the owner of the moment it is sent. */
-  *#parcelsFor(slots: readonly Slot[]): Generator<Parcel> {
-    for (const slot of slots) {
-      const owner = this.#ownerOf(slot)
-      const value = this.slots.get(slot)?.value
-      if (owner === undefined || value === undefined) continue
-      yield { peer: owner, payload: storePayload(slot, decodeValue(value)) }
-    }
-  }
-
-  /** The neighbour that owns the slot; undefined when this node does, or nobody is known to store. */
-  #ownerOf(slot: Slot): string | undefined {
-    const owner = this.#storing.ownerOf(slot.position)
-    return owner === undefined || owner.id === this.id ? undefined : owner.id
-  }
-
-  // ---- stores and deltas
-
-  /** Never back to where it came from: who sent it believes that we are nearer. */
-  #routeStore(slot: Slot, value: Uint8Array | undefined, from: string | undefined, now: Now): void {
-    const owner = this.#ownerOf(slot)
-    if (owner === undefined || owner === from) this.#keep(slot, value, now)
-    else
-      this.#whisper(owner, storePayload(slot, value === undefined ? null : decodeValue(value)), now)
-  }
-
-  #routeDelta(
-    slot: Slot,
-    fields: ReadonlyMap<Value, Value>,
-    from: string | undefined,
-    now: Now,
-  ): void {
-    const owner = this.#ownerOf(slot)
-    if (owner !== undefined && owner !== from) {
-      this.#whisper(owner, deltaPayload(slot, fields), now)
+  /**
+   * What is stored is offered to those that will hold it, and the node says that it has left once they
+   * have it. Without another storing node the data stays: py2p destroys it (spec/chord.md §12.9).
+   */
+  #leave({ request, timeoutMs }: Extract<ChordInput, { type: 'leave' }>, now: Now): void {
+    if (!this.isStoring || this.#leaving !== undefined) {
+      this.#effects.push({ type: 'left', request })
       return
     }
-    const held = this.slots.get(slot)?.value
-    const base = held === undefined ? new Map<Value, Value>() : fieldsOf(decodeValue(held))
-    if (base === undefined) this.#invalidCount += 1
-    else this.#keep(slot, mergeFields(base, fields), now)
+    this.#leaving = { request, endMs: now.monoMs + timeoutMs }
+    this.#talk.offer(this.#repair.farewell(), now)
   }
 
-  #keep(slot: Slot, value: Uint8Array | undefined, now: Now): void {
-    if (value === undefined && this.slots.get(slot)?.value === undefined) return
-    const version = this.#clock.next(now.utcSeconds)
-    if (this.slots.put(slot, { value, version }) === 'full') this.#refusedCount += 1
+  #settleLeaving(now: Now): void {
+    const leaving = this.#leaving
+    if (leaving === undefined) return
+    const isSent = !this.#talk.isOffering && this.#handOvers.nextDeadline() === Infinity
+    if (!isSent && leaving.endMs > now.monoMs) return
+    if (this.isStoring) {
+      this.#ring.setStoring(false, now)
+      this.#announceState(now)
+      this.#handOver(this.#old.parcelsForOwners(), now)
+      if (this.#handOvers.nextDeadline() !== Infinity && leaving.endMs > now.monoMs) return
+    }
+    this.#leaving = undefined
+    this.#effects.push({ type: 'left', request: leaving.request })
   }
 
-  // ---- questions
+  #ringChanged({ id, state, isOld }: Member, now: Now): void {
+    const isStoring = state === 'storing'
+    if (id !== this.id) this.#effects.push({ type: 'ring', peer: id, isStoring })
+    if (!isStoring) this.#avoided.delete(id)
+    if (!this.isStoring) return
+    this.#repairSoon(now)
+    if (isOld || this.storingNodes.size !== this.storingNodes.keeperCount) this.#old.tendSoon(now)
+  }
 
-  /** Answers a waiter from here, or asks the owner. */
-  #ask(slot: Slot, waiter: Waiter, from: string | undefined, now: Now): void {
-    const owner = this.#ownerOf(slot) ?? this.#anyLink(from)
-    if (owner === undefined || owner === from) {
-      this.#tell(waiter, slot, { value: this.slots.get(slot)?.value, from: this.id }, now)
+  // ---- repair
+
+  #repairSoon(now: Now): void {
+    const { least, spread } = repairSoonMs
+    this.#repairDueMs = Math.min(
+      this.#repairDueMs,
+      now.monoMs + least + randomBelow(this.#random, spread),
+    )
+  }
+
+  #onRepairDue(now: Now): void {
+    if (!this.isStoring || !this.#isTalking) {
+      this.#repairDueMs = Infinity
       return
     }
-    const added = this.#questions.add(slot, owner, waiter, now.monoMs)
-    if (added === 'ask') this.#whisper(owner, retrievePayload(slot), now)
-    if (added === 'full') this.#tell(waiter, slot, { value: undefined, from: owner }, now)
-  }
-
-  /** A leeching node that knows nobody who stores asks anybody, on its own behalf only. */
-  #anyLink(from: string | undefined): string | undefined {
-    if (from !== undefined || this.isStoring || this.#storing.size > 0) return undefined
-    const [first] = this.peers.keys()
-    return this.slots.size > 0 ? undefined : first
-  }
-
-  #onRetrieved(slot: Slot, value: Uint8Array | undefined, from: string, now: Now): void {
-    const question = this.#questions.find(slot, from)
-    if (question === undefined) return
-    if (value !== undefined) {
-      for (const waiter of this.#questions.takeWaiters(question, value)) {
-        this.#tell(waiter, slot, { value, from }, now)
-      }
-      return
-    }
-    this.#questions.shorten(question, now.monoMs)
-    for (const waiter of [...question.waiters]) {
-      if (waiter.type === 'peer') continue
-      this.#tell(waiter, slot, { value, from }, now)
+    const { least, spread } = repairEveryMs
+    this.#repairDueMs = now.monoMs + least + randomBelow(this.#random, spread)
+    this.#sendParcels(this.#repair.comparisons(this.#isNewOnRing), now)
+    this.#isNewOnRing = false
+    this.#talk.offer(this.#repair.offers(), now)
+    for (const [id, untilMs] of this.#avoided) {
+      if (untilMs <= now.monoMs) this.#avoided.delete(id)
     }
   }
 
-  /** Nothing came: peers that wait are told so. */
-  #endQuestion({ slot, to, waiters }: OpenQuestion, now: Now): void {
-    for (const waiter of waiters) {
-      if (waiter.type === 'peer') this.#tell(waiter, slot, { value: undefined, from: to }, now)
-      else if (waiter.type !== 'read') this.#failTable(waiter.request, slot, to)
-    }
-  }
-
-  #tell(waiter: Waiter, slot: Slot, answer: SlotAnswer, now: Now): void {
-    const { value, from } = answer
-    switch (waiter.type) {
-      case 'peer':
-        this.#whisper(
-          waiter.peer,
-          retrievedPayload(waiter.wording, value === undefined ? null : decodeValue(value)),
-          now,
-        )
-        return
-      case 'read': {
-        const read = this.#reads.get(waiter.request)
-        read?.handleAnswer(slot.slotText, { value }, now.monoMs)
-        if (read !== undefined) this.#settleRead(waiter.request, read)
-        return
-      }
-      case 'write':
-        if (value !== undefined && isSameValue(value, waiter.sent))
-          this.#confirmTable(waiter.request, slot, from)
-        else if (from === this.id) this.#failTable(waiter.request, slot, from)
-        return
-      case 'delete':
-        if (value !== undefined) this.#routeStore(slot, undefined, undefined, now)
-        this.#confirmTable(waiter.request, slot, from)
-    }
-  }
-
-  // ---- reads and writes of this node
-
-  #read(input: Extract<ChordInput, { type: 'read' }>, now: Now): void {
-    const { request, key, timeoutMs } = input
-    const read = new Read({
-      slots: slotsOf(key),
-      replicaCount: 0,
-      startMs: now.monoMs,
-      timeoutMs,
-      graceMs: readGraceMs,
-    })
-    this.#reads.set(request, read)
-    for (const { slot } of read.start()) this.#ask(slot, { type: 'read', request }, undefined, now)
-    // Alone, a node knows at once that there is nothing.
-    if (this.#storing.size <= 1 && this.#questions.size === 0) read.handleDeadline(Infinity)
-    this.#settleRead(request, read)
-  }
-
-  #settleRead(request: RequestId, read: Read): void {
-    if (read.result === undefined || !this.#reads.delete(request)) return
-    this.#effects.push({ type: 'read-ended', request, result: read.result })
-  }
+  // ---- writes of this node
 
   #write(input: Extract<ChordInput, { type: 'write' }>, now: Now): void {
-    const { request, key, value, timeoutMs } = input
-    const slots = slotsOf(key)
-    const tables = slots.map((slot) => ({
-      slotText: slot.slotText,
-      holders: this.#storing.holdersOf(slot.position, 1).map(({ id }) => id),
-    }))
-    const progress = new PendingWrite(tables)
-    this.#writes.set(request, { progress, endMs: now.monoMs + timeoutMs })
-    // Nobody stores. The slots stay here, as in py2p, but nobody else will find them.
-    if (progress.state === 'failed') this.#failWrite(request)
-    if (value === null) {
-      for (const slot of slots) this.#ask(slot, { type: 'delete', request }, undefined, now)
-      if (this.keys.delete(key)) this.#spread(removalPayload(key), now)
-      return
-    }
-    const sent = encodeValue(value)
-    for (const slot of slots) {
-      this.#routeStore(slot, sent, undefined, now)
-      this.#ask(slot, { type: 'write', request, sent }, undefined, now)
-    }
-    this.#noteOwnKey(key, now)
+    this.#own.write(input, now)
+    if (input.value !== null) this.#noteOwnKey(input.key, now)
+    else if (this.keys.delete(input.key)) this.#spread(removalPayload(input.key), now)
   }
 
   #noteOwnKey(key: Uint8Array, now: Now): void {
@@ -478,43 +501,99 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#spread(noticePayload(key), now)
   }
 
-  #confirmTable(request: RequestId, slot: Slot, holder: string): void {
-    const write = this.#writes.get(request)
-    write?.progress.handleStored(slot.slotText, holder)
-    if (write?.progress.state !== 'acknowledged') return
-    this.#writes.delete(request)
-    this.#effects.push({ type: 'written', request })
+  #holdersOf(slot: Slot): readonly string[] {
+    const { storingNodes } = this
+    if (!this.#isTalking) {
+      const owner = storingNodes.ownerOf(slot.position)
+      return owner === undefined ? [] : [owner.id]
+    }
+    const avoided = this.#avoided.size
+    const holders = storingNodes.holdersOf(slot.position, this.#replicas + avoided)
+    const reachable = avoided === 0 ? holders : holders.filter(({ id }) => !this.#avoided.has(id))
+    const [owner] = reachable
+    const count = this.#replicas + (owner?.isOld === true ? 1 : 0)
+    return reachable.slice(0, count).map(({ id }) => id)
   }
 
-  #failTable(request: RequestId, slot: Slot, holder: string): void {
-    const write = this.#writes.get(request)
-    write?.progress.handleFailed(slot.slotText, holder)
-    if (write?.progress.state === 'failed') this.#failWrite(request)
+  #restore({ restored = [], persists }: ChordMachineOptions): void {
+    for (const slot of restored) {
+      this.slots.put(slot, slot)
+      if (slot.key !== undefined && slot.value !== undefined) this.keys.add(slot.key)
+    }
+    if (persists === true) this.slots.watchChanges()
   }
 
-  #failWrite(request: RequestId): void {
-    this.#writes.delete(request)
-    const error = new P2pError(
-      'P2P_WRITE_NOT_ACKNOWLEDGED',
-      'fewer than three of the five tables confirmed the write',
-    )
-    this.#effects.push({ type: 'write-failed', request, error })
+  // ---- what the parts see of this machine
+
+  #ringLine(): ConstructorParameters<typeof RingKeeper>[0]['line'] {
+    const mesh = this.#mesh
+    return {
+      get peers() {
+        return mesh.peers
+      },
+      send: (peer, payload, now) => {
+        this.#whisper(peer, payload, now)
+      },
+      spread: (payload, now) => {
+        this.#spread(payload, now)
+      },
+      dial: (id, now) => {
+        if (!this.#dial(id, undefined, now)) this.#ring.dialEnded(id, 'P2P_NO_ADDRESS', now)
+      },
+      ringChanged: (member, now) => {
+        this.#ringChanged(member, now)
+      },
+    }
   }
-}
 
-interface SlotAnswer {
-  readonly value: Uint8Array | undefined
-  /** Who holds it. */
-  readonly from: string
-}
+  #requestLine(): ConstructorParameters<typeof OwnRequests>[0] {
+    return {
+      id: this.id,
+      slots: this.slots,
+      clock: this.#clock,
+      holdersOf: (slot) => this.#holdersOf(slot),
+      anyNeighbour: () => [...this.peers.keys()][0],
+      isOld: (id) => this.#isOld(id),
+      hasOld: () => this.storingNodes.keeperCount !== this.storingNodes.size || !this.#isTalking,
+      askOld: (slot, to, waiter, now) => {
+        this.#old.askOf(slot, to, waiter, now)
+      },
+      storeAtOld: (slot, value, to, now) => {
+        this.#old.storeAt(slot, value, to, now)
+      },
+      ask: (to, about, build, now) => {
+        this.#talk.ask(to, about, build, now)
+      },
+      send: (to, payload, now) => {
+        this.#send(to, payload, now)
+      },
+      emit: (effect) => {
+        this.#effects.push(effect)
+      },
+    }
+  }
 
-/** The old fields in their order, then the new ones, as Python's `dict.update` leaves them. */
-function mergeFields(
-  base: ReadonlyMap<Value, Value>,
-  fields: ReadonlyMap<Value, Value>,
-): Uint8Array {
-  // By the bytes of the field's name: two equal byte strings are two keys to a Map.
-  const merged = new Map<string, readonly [Value, Value]>()
-  for (const field of [...base, ...fields]) merged.set(toHex(encodeValue(field[0])), field)
-  return encodeValue(new Map(merged.values()))
+  /** True for programs of protocol 0.7, and for those that are not known to store: both are asked in old words. */
+  #isOld(id: string): boolean {
+    return this.storingNodes.get(id)?.isOld ?? true
+  }
+
+  #oldLine(): ConstructorParameters<typeof OldQuestions>[0] {
+    const ring = this.#ring
+    return {
+      id: this.id,
+      slots: this.slots,
+      clock: this.#clock,
+      nodes: ring.view.nodes,
+      kindOf: (id) => this.peers.get(id)?.kind,
+      isStoring: () => this.isStoring,
+      send: (to, payload, now) => this.#send(to, payload, now),
+      replicate: (entry, now) => {
+        for (const id of this.#holdersOf(entry)) {
+          if (id !== this.id && !this.#isOld(id)) this.#send(id, putPayload([entry]), now)
+        }
+      },
+      own: () => this.#own,
+    }
+  }
 }

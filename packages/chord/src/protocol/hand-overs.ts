@@ -5,6 +5,8 @@
  * Source: spec/chord.md §4.2, §4.3, §12.8.
  */
 import type { Value } from '@p2p/serializer'
+import type { KeyList } from './key-list.ts'
+import { noticePayload } from './messages.ts'
 
 export interface Parcel {
   readonly peer: string
@@ -45,4 +47,9 @@ export class HandOvers {
     this.#dueMs = this.#parcels.length === 0 ? Infinity : nowMs + portionEveryMs
     return portion
   }
+}
+
+/** The whole key list, for a neighbour that is new. */
+export function* noticesTo(peer: string, keys: KeyList): Generator<Parcel> {
+  for (const key of keys.values()) yield { peer, payload: noticePayload(key) }
 }

@@ -16,6 +16,7 @@
  */
 import { encodeValue, flags, idText, utf8Encode, wholeNumber } from '@p2p/serializer'
 import type { Value, WireMessage } from '@p2p/serializer'
+import { fieldsOf } from './fields.ts'
 import { hashTableNamed, slotNamed } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 
@@ -106,14 +107,6 @@ function readSlotMessage(
 function keyBytes(key: Value | undefined): Uint8Array | undefined {
   if (typeof key === 'string') return utf8Encode(key)
   return key instanceof Uint8Array ? key : undefined
-}
-
-/** The fields of a mapping in their order; undefined for any other value. */
-export function fieldsOf(value: Value): ReadonlyMap<Value, Value> | undefined {
-  if (value instanceof Map) return value
-  const isRecord =
-    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === null
-  return isRecord ? new Map(Object.entries(value)) : undefined
 }
 
 export function metaPayload(isStoring: boolean): readonly Value[] {

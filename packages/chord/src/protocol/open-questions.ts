@@ -22,6 +22,8 @@ export type Waiter =
   | { readonly type: 'write'; readonly request: RequestId; readonly sent: Uint8Array }
   /** A delete that is sent only where there is a value: py2p closes the link over any other. */
   | { readonly type: 'delete'; readonly request: RequestId }
+  /** Whether an old owner still has what is kept for it here. */
+  | { readonly type: 'tend' }
 
 export interface OpenQuestion {
   readonly slot: Slot

@@ -3,13 +3,13 @@
  * the answers, and ends with a result. It sends nothing and knows no peer.
  *
  *   owners    all five at once; three equal values end the read
- *   replicas  when five answers or the time for owners brought no majority: the next holders of every
- *             table that has not shown a value, one rank after the other
- *   end       agreed · the newest version among candidates · no agreement · absent
+ *   replicas  of a table whose owner had nothing, or did not answer: all of them at once
+ *   again     when everybody has answered and a nil may yet turn into a value, those are asked once more
+ *   end       agreed · the newest version · no agreement · absent · unknown
  *
- * A nil is provisional. An old node on the way says nil at once and sends the value when it has it, so
- * a table that said nil may still say more; only when all five say nil does a short grace time end the
- * wait. A value is never replaced by a later nil.
+ * A nil is never a vote. From an old node it is provisional: one on the way says nil at once and sends
+ * the value when it has it, and a store may still be under way to this node itself; so five nils end the
+ * read only after a grace time. A tombstone of one of ours says that the key was deleted, and when.
  *
  * Source: spec/chord.md §6.2, §6.3, §12.10; research on reads after a crash. Shape: the iterative
  * queries of Kademlia implementations.
@@ -21,25 +21,26 @@ import { countVotes, isSameValue, majority } from './vote.ts'
 import type { Candidate } from './vote.ts'
 
 export interface ReadOptions {
-  /** Five, one per table. */
-  readonly slots: readonly Slot[]
-  /** Holders behind each owner that can be asked; 0 where only owners are known. */
-  readonly replicaCount: number
+  /** Five, one per table, each with its holders: the owner first. */
+  readonly tables: readonly { readonly slot: Slot; readonly holders: readonly string[] }[]
+  /** Whether a nil of this holder may yet become a value. */
+  readonly isProvisional: (holder: string) => boolean
   readonly startMs: number
   /** For the whole read. */
   readonly timeoutMs: number
-  /** Wait for values after five nils, and for answers of one rank of replicas. */
+  /** How long values may come after everybody has answered, while a nil is provisional. */
   readonly graceMs: number
+  /** Pause before those that said nil are asked again. */
+  readonly retryMs: number
 }
 
-/** Asks holder number `rank` of the slot; 0 is the owner. */
 export interface Question {
   readonly slot: Slot
-  readonly rank: number
+  readonly holder: string
 }
 
 export interface Answer {
-  /** msgpack; undefined is a nil. */
+  /** msgpack; undefined is a nil, or a tombstone when there is a version. */
   readonly value: Uint8Array | undefined
   /** Known when a node of ours answered. */
   readonly version?: Version | undefined
@@ -49,35 +50,55 @@ export type ReadResult =
   | {
       readonly type: 'found'
       readonly value: Uint8Array
+      /** Of the newest write with this value, where one is known. */
+      readonly version: Version | undefined
       /** `majority`: three tables agree. `version`: the newest of values that do not agree. */
       readonly by: 'majority' | 'version'
       /** Slots that hold nothing or something else and should be written again. */
       readonly stale: readonly Slot[]
     }
   | { readonly type: 'absent' }
+  /** Fewer than three tables have answered, and none with a value. */
+  | { readonly type: 'unknown' }
   /** Some tables hold values, but no three the same and none has a version. */
   | { readonly type: 'no-agreement'; readonly candidates: readonly Candidate[] }
+
+interface Table {
+  readonly slot: Slot
+  readonly holders: readonly string[]
+  /** Asked, and not answered yet. */
+  readonly waiting: Set<string>
+  /** Holders that said nil. */
+  readonly empty: Set<string>
+  best: Answer | undefined
+  hasAskedReplicas: boolean
+}
 
 export class Read {
   readonly #options: ReadOptions
   readonly #endMs: number
-  /** The best answer of each table, by slot text. */
-  readonly #answers = new Map<string, Answer>()
-  #rank = 0
-  #rankEndMs: number
+  readonly #tables: ReadonlyMap<string, Table>
+  /** Set once everybody has answered: when it is over without a majority. */
+  #graceEndMs = Infinity
+  #retryAtMs = Infinity
   #result: ReadResult | undefined
 
   constructor(options: ReadOptions) {
     this.#options = options
     this.#endMs = options.startMs + options.timeoutMs
-    this.#rankEndMs = this.#endMs
-    // Owners get most of the time, as they may be several hops away; replicas are one hop away.
-    if (options.replicaCount > 0) {
-      this.#rankEndMs = Math.max(
-        options.startMs + options.timeoutMs / 2,
-        this.#endMs - options.replicaCount * options.graceMs,
-      )
-    }
+    this.#tables = new Map(
+      options.tables.map(({ slot, holders }) => [
+        slot.slotText,
+        {
+          slot,
+          holders,
+          waiting: new Set<string>(),
+          empty: new Set<string>(),
+          best: undefined,
+          hasAskedReplicas: false,
+        },
+      ]),
+    )
   }
 
   get result(): ReadResult | undefined {
@@ -86,79 +107,135 @@ export class Read {
 
   /** Monotonic ms at which `handleDeadline` has something to do; Infinity when the read has ended. */
   nextDeadline(): number {
-    return this.#result === undefined ? this.#rankEndMs : Infinity
+    if (this.#result !== undefined) return Infinity
+    return Math.min(this.#endMs, this.#graceEndMs, this.#retryAtMs)
   }
 
   /** The first questions. */
   start(): readonly Question[] {
-    return this.#options.slots.map((slot) => ({ slot, rank: 0 }))
-  }
-
-  /** Takes an answer for a slot; ends the read when three tables agree. Others are ignored. */
-  handleAnswer(slotText: string, answer: Answer, nowMs: number): void {
-    if (this.#result !== undefined) return
-    if (!this.#options.slots.some((slot) => slot.slotText === slotText)) return
-    const before = this.#answers.get(slotText)
-    if (before === undefined || isBetter(answer, before)) this.#answers.set(slotText, answer)
-    const [first] = this.#candidates()
-    if (first !== undefined && first.count >= majority) {
-      this.#result = this.#found(first.value, 'majority')
-    } else if (this.#answers.size === this.#options.slots.length) {
-      this.#rankEndMs = Math.min(this.#rankEndMs, nowMs + this.#options.graceMs)
+    const questions: Question[] = []
+    for (const table of this.#tables.values()) {
+      const [owner] = table.holders
+      if (owner !== undefined) questions.push(...ask(table, [owner]))
     }
+    return questions
   }
 
-  /** Goes on to the next rank of replicas, or ends the read. */
+  /** Takes an answer; ends the read when three tables agree. Returns what is to be asked because of it. */
+  handleAnswer(
+    slotText: string,
+    holder: string,
+    answer: Answer,
+    nowMs: number,
+  ): readonly Question[] {
+    const table = this.#tables.get(slotText)
+    if (table === undefined || this.#result !== undefined) return []
+    if (!table.holders.includes(holder)) return []
+    table.waiting.delete(holder)
+    if (isNil(answer)) table.empty.add(holder)
+    else if (table.best === undefined || isBetter(answer, table.best)) table.best = answer
+    return this.#goOn(table, nowMs)
+  }
+
+  /** A holder cannot be reached. */
+  handleFailed(slotText: string, holder: string, nowMs: number): readonly Question[] {
+    const table = this.#tables.get(slotText)
+    if (table?.waiting.delete(holder) !== true || this.#result !== undefined) return []
+    return this.#goOn(table, nowMs)
+  }
+
+  /** Asks again, or ends the read. */
   handleDeadline(nowMs: number): readonly Question[] {
-    if (this.#result !== undefined || nowMs < this.#rankEndMs) return []
-    if (this.#rank >= this.#options.replicaCount || nowMs >= this.#endMs) {
+    if (this.#result !== undefined) return []
+    if (nowMs >= Math.min(this.#endMs, this.#graceEndMs)) {
       this.#result = this.#conclude()
       return []
     }
-    this.#rank += 1
-    this.#rankEndMs = Math.min(nowMs + this.#options.graceMs, this.#endMs)
-    return this.#options.slots
-      .filter((slot) => this.#answers.get(slot.slotText)?.value === undefined)
-      .map((slot) => ({ slot, rank: this.#rank }))
+    if (nowMs < this.#retryAtMs) return []
+    this.#retryAtMs = nowMs + this.#options.retryMs
+    return [...this.#tables.values()]
+      .filter(({ best }) => best === undefined)
+      .flatMap((table) => ask(table, [...table.empty]))
+  }
+
+  #goOn(table: Table, nowMs: number): readonly Question[] {
+    const [first] = this.#candidates()
+    if (first !== undefined && first.count >= majority) {
+      this.#result = this.#found(first.value, 'majority')
+      return []
+    }
+    if (table.best === undefined && table.waiting.size === 0 && !table.hasAskedReplicas) {
+      table.hasAskedReplicas = true
+      const questions = ask(table, table.holders.slice(1))
+      if (questions.length > 0) return questions
+    }
+    if (this.#graceEndMs !== Infinity || this.#isWaiting()) return []
+    if (!this.#isProvisional()) this.#result = this.#conclude()
+    else {
+      this.#graceEndMs = nowMs + this.#options.graceMs
+      this.#retryAtMs = nowMs + this.#options.retryMs
+    }
+    return []
+  }
+
+  #isWaiting(): boolean {
+    return [...this.#tables.values()].some(({ waiting }) => waiting.size > 0)
+  }
+
+  #isProvisional(): boolean {
+    const { isProvisional } = this.#options
+    return [...this.#tables.values()].some(
+      ({ best, empty }) => best === undefined && [...empty].some(isProvisional),
+    )
   }
 
   #candidates(): readonly Candidate[] {
-    return countVotes(this.#options.slots.map((slot) => this.#answers.get(slot.slotText)?.value))
+    return countVotes([...this.#tables.values()].map(({ best }) => best?.value))
   }
 
   #conclude(): ReadResult {
     const candidates = this.#candidates()
-    if (candidates.length === 0) return { type: 'absent' }
-    const newest = this.#newest()
-    return newest === undefined
-      ? { type: 'no-agreement', candidates }
-      : this.#found(newest, 'version')
-  }
-
-  #newest(): Uint8Array | undefined {
-    let newest: Answer | undefined
-    for (const answer of this.#answers.values()) {
-      if (answer.value !== undefined && (newest === undefined || isBetter(answer, newest))) {
-        newest = answer
-      }
+    const tables = [...this.#tables.values()]
+    if (candidates.length === 0) {
+      const heard = tables.filter(({ best, empty }) => best !== undefined || empty.size > 0)
+      return { type: heard.length < majority ? 'unknown' : 'absent' }
     }
-    return newest?.version === undefined ? undefined : newest.value
+    let newest: Answer | undefined
+    for (const { best } of tables) {
+      if (best?.version === undefined) continue
+      if (newest === undefined || isBetter(best, newest)) newest = best
+    }
+    if (newest === undefined) return { type: 'no-agreement', candidates }
+    return newest.value === undefined ? { type: 'absent' } : this.#found(newest.value, 'version')
   }
 
   #found(value: Uint8Array, by: 'majority' | 'version'): ReadResult {
-    const stale = this.#options.slots.filter((slot) => {
-      const held = this.#answers.get(slot.slotText)
+    let version: Version | undefined
+    const stale: Slot[] = []
+    for (const { slot, best, empty } of this.#tables.values()) {
+      const isEqual = best?.value !== undefined && isSameValue(best.value, value)
       // A table that has not answered yet is not stale; nothing is known of it.
-      if (held === undefined) return false
-      return held.value === undefined || !isSameValue(held.value, value)
-    })
-    return { type: 'found', value, by, stale }
+      if (!isEqual && (best !== undefined || empty.size > 0)) stale.push(slot)
+      if (!isEqual || best.version === undefined) continue
+      if (version === undefined || compareVersions(best.version, version) > 0)
+        version = best.version
+    }
+    return { type: 'found', value, version, by, stale }
   }
 }
 
-/** A value beats a nil; a later version beats an earlier or none; otherwise the newer answer stands. */
+function ask(table: Table, holders: readonly string[]): readonly Question[] {
+  const fresh = holders.filter((holder) => !table.waiting.has(holder))
+  for (const holder of fresh) table.waiting.add(holder)
+  return fresh.map((holder) => ({ slot: table.slot, holder }))
+}
+
+function isNil({ value, version }: Answer): boolean {
+  return value === undefined && version === undefined
+}
+
+/** A later version beats an earlier or none; between two without, the newer answer stands. */
 function isBetter(answer: Answer, before: Answer): boolean {
-  if (answer.value === undefined) return false
-  if (before.value === undefined || before.version === undefined) return true
-  return answer.version !== undefined && compareVersions(answer.version, before.version) > 0
+  if (answer.version === undefined) return before.version === undefined
+  return before.version === undefined || compareVersions(answer.version, before.version) > 0
 }

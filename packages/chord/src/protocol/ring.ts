@@ -34,6 +34,18 @@ export function clockwiseDistance({
   return (to - from) & ringMask
 }
 
+/** A part of the ring: from one place on, up to and without another; the whole ring when both are one. */
+export interface Arc {
+  readonly from: Position
+  readonly to: Position
+}
+
+/** Whether a position lies in the arc. */
+export function covers({ from, to }: Arc, position: Position): boolean {
+  if (from === to) return true
+  return clockwiseDistance({ from, to: position }) < clockwiseDistance({ from, to })
+}
+
 /** Text of the longest id that is read: a 512-bit integer has 88 digits. */
 const maxIdTextLength = 88
 
@@ -48,4 +60,9 @@ export function nodePosition(id: string): Position | undefined {
   } catch {
     return undefined
   }
+}
+
+/** A position as hexadecimal text of full width. */
+export function positionDigits(position: Position): string {
+  return position.toString(16).padStart(ringBits / 4, '0')
 }

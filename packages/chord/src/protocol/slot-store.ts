@@ -12,8 +12,9 @@
  * Source: spec/chord.md §2, §12.2, §12.10.
  */
 import type { HashTable, Slot } from './hash-tables.ts'
-import { clockwiseDistance } from './ring.ts'
-import type { Position } from './ring.ts'
+import { clockwiseDistance, covers, ringBits } from './ring.ts'
+import type { Arc, Position } from './ring.ts'
+import { stampOf } from './stamp.ts'
 import { compareVersions } from './version.ts'
 import type { Version } from './version.ts'
 
@@ -36,7 +37,21 @@ export interface StoredSlot extends Slot {
   /** msgpack; undefined for a tombstone. Borrowed from the message it came in. */
   readonly value: Uint8Array | undefined
   readonly version: Version
+  /** The key whose slot it is, where that was told: from it the other four slots follow. */
+  readonly key?: Uint8Array | undefined
 }
+
+/** What a stretch of the ring holds, in two numbers that differ where the contents do. */
+export interface ArcSummary {
+  readonly count: number
+  /** Sum of the stamps of all slots and their versions, modulo 2^48. */
+  readonly sum: number
+}
+
+/** Buckets by the first bits of the position, so that an arc is found without looking at every slot. */
+const bucketBits = 10
+const bucketShift = BigInt(ringBits - bucketBits)
+const sumModulus = 2 ** 48
 
 /** `stale`: what is there is as new or newer. `full`: a limit forbids it. */
 export type PutResult = 'stored' | 'stale' | 'full'
@@ -47,6 +62,13 @@ export class SlotStore {
   readonly #slots = new Map<string, StoredSlot>()
   /** Names of the tombstones, oldest first. */
   readonly #tombstones = new Set<string>()
+  readonly #buckets: Map<string, StoredSlot>[] = Array.from(
+    { length: 2 ** bucketBits },
+    () => new Map<string, StoredSlot>(),
+  )
+  readonly #stamps = new Map<string, number>()
+  /** Slots that changed since they were last taken; undefined when nobody wants to know. */
+  #changed: Map<string, Slot> | undefined
   #valueBytes = 0
 
   constructor(limits: Partial<SlotStoreLimits> = {}) {
@@ -72,7 +94,7 @@ export class SlotStore {
   }
 
   /** Takes a write when it is newer than what is there. An undefined value deletes. */
-  put(slot: Slot, write: Pick<StoredSlot, 'value' | 'version'>): PutResult {
+  put(slot: Slot, write: Pick<StoredSlot, 'value' | 'version' | 'key'>): PutResult {
     const name = nameOf(slot.table, slot.slotText)
     const before = this.#slots.get(name)
     if (before !== undefined && compareVersions(write.version, before.version) <= 0) return 'stale'
@@ -84,17 +106,88 @@ export class SlotStore {
     this.#slots.delete(name)
     this.#tombstones.delete(name)
     const { table, slotText, position } = slot
-    this.#slots.set(name, { table, slotText, position, value: write.value, version: write.version })
-    if (write.value === undefined) this.#tombstones.add(name)
+    const { value, version, key = before?.key } = write
+    const stored: StoredSlot = { table, slotText, position, value, version, key }
+    this.#slots.set(name, stored)
+    this.#bucketOf(position).set(name, stored)
+    this.#stamps.set(name, stampOf(`${name} ${version.time} ${version.writer}`))
+    if (value === undefined) this.#tombstones.add(name)
+    this.#changed?.set(name, slot)
     return 'stored'
+  }
+
+  /** Says whose slot it is, where that was not known. */
+  nameKey(slot: Slot, key: Uint8Array): void {
+    const name = nameOf(slot.table, slot.slotText)
+    const held = this.#slots.get(name)
+    if (held === undefined || held.key !== undefined) return
+    const named = { ...held, key: key.slice() }
+    this.#slots.set(name, named)
+    this.#bucketOf(slot.position).set(name, named)
+    this.#changed?.set(name, slot)
   }
 
   /** Drops a slot without a trace: somebody else keeps it now. */
   forget(slot: Slot): void {
     const name = nameOf(slot.table, slot.slotText)
     this.#valueBytes -= this.#slots.get(name)?.value?.length ?? 0
+    this.#remove(name, slot)
+  }
+
+  #remove(name: string, slot: Slot): void {
     this.#slots.delete(name)
     this.#tombstones.delete(name)
+    this.#stamps.delete(name)
+    this.#bucketOf(slot.position).delete(name)
+    this.#changed?.set(name, slot)
+  }
+
+  /** From now on, changes are noted for `takeChanged`. */
+  watchChanges(): void {
+    this.#changed ??= new Map()
+  }
+
+  /** The slots that changed since the last call; `get` tells what they hold now. */
+  takeChanged(): readonly Slot[] {
+    if (this.#changed === undefined || this.#changed.size === 0) return []
+    const changed = [...this.#changed.values()]
+    this.#changed.clear()
+    return changed
+  }
+
+  /** Every slot of an arc, tombstones too. */
+  *inArc(arc: Arc): Generator<StoredSlot> {
+    for (const [, slot] of this.#namedInArc(arc)) yield slot
+  }
+
+  summaryOf(arc: Arc): ArcSummary {
+    let count = 0
+    let sum = 0
+    for (const [name] of this.#namedInArc(arc)) {
+      count += 1
+      sum = (sum + (this.#stamps.get(name) ?? 0)) % sumModulus
+    }
+    return { count, sum }
+  }
+
+  *#namedInArc(arc: Arc): Generator<readonly [string, StoredSlot]> {
+    const first = Number(arc.from >> bucketShift)
+    const last = Number(arc.to >> bucketShift)
+    const all = this.#buckets.length
+    // An arc that ends in its first bucket is either inside of it or goes once around.
+    const wraps = arc.from >= arc.to
+    const steps = first === last && wraps ? all : (last - first + all) % all
+    for (let step = 0; step <= steps; step += 1) {
+      const bucket = this.#buckets[(first + step) % all]
+      if (bucket === undefined || (step === all && first === last)) continue
+      for (const entry of bucket) if (covers(arc, entry[1].position)) yield entry
+    }
+  }
+
+  #bucketOf(position: Position): Map<string, StoredSlot> {
+    const bucket = this.#buckets[Number(position >> bucketShift)]
+    if (bucket === undefined) throw new RangeError('a position lies outside the ring')
+    return bucket
   }
 
   /** Every slot with a value, oldest write first. */
@@ -119,9 +212,9 @@ export class SlotStore {
     const before = (utcSeconds - this.#limits.tombstoneSeconds) * 1_000
     let swept = 0
     for (const name of this.#tombstones) {
-      if ((this.#slots.get(name)?.version.time ?? 0) >= before) continue
-      this.#slots.delete(name)
-      this.#tombstones.delete(name)
+      const slot = this.#slots.get(name)
+      if (slot === undefined || slot.version.time >= before) continue
+      this.#remove(name, slot)
       swept += 1
     }
     return swept
@@ -130,16 +223,11 @@ export class SlotStore {
   #makeRoom(): boolean {
     if (this.#slots.size < this.#limits.maxSlots) return true
     const [oldest] = this.#tombstones
-    if (oldest === undefined) return false
-    this.#slots.delete(oldest)
-    this.#tombstones.delete(oldest)
+    const slot = oldest === undefined ? undefined : this.#slots.get(oldest)
+    if (oldest === undefined || slot === undefined) return false
+    this.#remove(oldest, slot)
     return true
   }
-}
-
-export interface Arc {
-  readonly from: Position
-  readonly to: Position
 }
 
 /**

@@ -13,16 +13,19 @@
  * keys unreadable for an old reader after half of the nodes died.
  */
 import { nodePosition } from './ring.ts'
-import type { Position } from './ring.ts'
+import type { Arc, Position } from './ring.ts'
 
 export interface StoringNode {
   readonly id: string
   readonly position: Position
+  /** A program of protocol 0.7 without replicas: it owns what is nearest ahead of it, and keeps nothing else. */
+  readonly isOld: boolean
 }
 
 export class StoringNodes {
   readonly #ordered: StoringNode[] = []
   readonly #byId = new Map<string, StoringNode>()
+  #oldCount = 0
 
   get size(): number {
     return this.#ordered.length
@@ -32,12 +35,22 @@ export class StoringNodes {
     return this.#byId.has(id)
   }
 
+  /** Those that keep replicas. */
+  get keeperCount(): number {
+    return this.size - this.#oldCount
+  }
+
+  get(id: string): StoringNode | undefined {
+    return this.#byId.get(id)
+  }
+
   /** False when the id has no place on the ring or is known already. */
-  add(id: string): boolean {
+  add(id: string, isOld = false): boolean {
     if (this.#byId.has(id)) return false
     const position = nodePosition(id)
     if (position === undefined) return false
-    const node = { id, position }
+    const node = { id, position, isOld }
+    if (isOld) this.#oldCount += 1
     this.#ordered.splice(this.#countUpTo(position), 0, node)
     this.#byId.set(id, node)
     return true
@@ -47,6 +60,7 @@ export class StoringNodes {
     const node = this.#byId.get(id)
     if (node === undefined) return false
     this.#byId.delete(id)
+    if (node.isOld) this.#oldCount -= 1
     this.#ordered.splice(this.#ordered.indexOf(node, this.#firstAt(node.position)), 1)
     return true
   }
@@ -62,21 +76,57 @@ export class StoringNodes {
   }
 
   /**
-   * The owner of the position and the nodes behind it, nearest first: the line of succession. Fewer
-   * than `count` when fewer are known; none comes twice.
+   * The owner of the position and the nodes behind it that keep replicas, nearest first: the line of
+   * succession. An old owner comes first and is not counted. Fewer than `count` when fewer are known;
+   * none comes twice.
    */
   holdersOf(position: Position, count: number): readonly StoringNode[] {
-    return this.#walk(this.#countUpTo(position) - 1, { step: -1, count })
+    const index = this.#countUpTo(position) - 1
+    const keepers = this.#walk(index, { step: -1, count })
+    const owner = this.#ordered.at(index)
+    return owner?.isOld === true ? [owner, ...keepers] : keepers
   }
 
-  /** The nodes behind this one, nearest first, without itself: who inherits its keys. */
+  /** The keepers of replicas behind this node, nearest first, without itself: who inherits its keys. */
   behind(id: string, count: number): readonly StoringNode[] {
     return this.#neighbours(id, { step: -1, count })
   }
 
-  /** The nodes ahead of this one, nearest first, without itself: whose keys it would inherit. */
+  /** The keepers of replicas ahead of this node, nearest first, without itself: whose keys it would inherit. */
   ahead(id: string, count: number): readonly StoringNode[] {
     return this.#neighbours(id, { step: 1, count })
+  }
+
+  /**
+   * The part of the ring whose slots this node holds when each is held `count` times: from itself to
+   * the keeper number `count` ahead of it. With no more keepers than that it holds the whole ring, and
+   * both ends are one. Undefined for a node that is not here.
+   */
+  arcOf(id: string, count: number): Arc | undefined {
+    const node = this.#byId.get(id)
+    if (node === undefined) return undefined
+    const end = this.ahead(id, count)[count - 1]
+    return { from: node.position, to: end?.position ?? node.position }
+  }
+
+  /** Some old nodes, in ring order. */
+  old(count: number): readonly StoringNode[] {
+    if (this.#oldCount === 0) return []
+    return this.#ordered.filter(({ isOld }) => isOld).slice(0, count)
+  }
+
+  /**
+   * The slots of old owners for which this keeper is the first one behind them: from the old node ahead
+   * of it to the next keeper. Undefined when no old node follows.
+   */
+  tendedArcOf(id: string): Arc | undefined {
+    const node = this.#byId.get(id)
+    if (node === undefined || this.#oldCount === 0) return undefined
+    const index = this.#ordered.indexOf(node, this.#firstAt(node.position))
+    const next = this.#ordered[(index + 1) % this.size]
+    if (next?.isOld !== true) return undefined
+    const [keeper] = this.ahead(id, 1)
+    return { from: next.position, to: (keeper ?? node).position }
   }
 
   #neighbours(
@@ -86,18 +136,21 @@ export class StoringNodes {
     const node = this.#byId.get(id)
     if (node === undefined) return []
     const index = this.#ordered.indexOf(node, this.#firstAt(node.position))
-    return this.#walk(index + step, { step, count: Math.min(count, this.size - 1) })
+    const others = this.keeperCount - (node.isOld ? 0 : 1)
+    return this.#walk(index + step, { step, count: Math.min(count, others) })
   }
 
+  /** Keepers only. */
   #walk(
     start: number,
     { step, count }: { readonly step: 1 | -1; readonly count: number },
   ): readonly StoringNode[] {
     const found: StoringNode[] = []
     const size = this.#ordered.length
-    for (let walked = 0; walked < Math.min(count, size); walked += 1) {
+    const wanted = Math.min(count, this.keeperCount)
+    for (let walked = 0; found.length < wanted && walked < size; walked += 1) {
       const node = this.#ordered[(start + walked * step + size * 2) % size]
-      if (node !== undefined) found.push(node)
+      if (node !== undefined && !node.isOld) found.push(node)
     }
     return found
   }

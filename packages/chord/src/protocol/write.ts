@@ -63,6 +63,17 @@ export class PendingWrite {
     this.#tables.get(slotText)?.waiting.delete(holder)
   }
 
+  /** Others hold the slot than was thought. Returns those that must still be asked. */
+  replan(slotText: string, holders: readonly string[]): readonly string[] {
+    const table = this.#tables.get(slotText)
+    if (table === undefined) return []
+    const fresh = holders.filter((id) => !table.stored.has(id) && !table.waiting.has(id))
+    for (const id of fresh) table.waiting.add(id)
+    const required = Math.min(holders.length, 1 + replicasPerAcknowledgement)
+    this.#tables.set(slotText, { ...table, owner: holders[0], required })
+    return fresh
+  }
+
   /** A node is gone: it stores nothing in any table. */
   handleLost(holder: string): void {
     for (const slotText of this.#tables.keys()) this.handleFailed(slotText, holder)

@@ -26,7 +26,8 @@ export class ChordSimNode {
   }
 
   leave(): void {
-    this.sim.command({ type: 'leave' })
+    lastRequest += 1
+    this.sim.command({ type: 'leave', request: lastRequest, timeoutMs: 10_000 })
   }
 
   write(key: string, value: Value): () => 'pending' | 'written' | 'failed' {

@@ -38,15 +38,19 @@ test.each([true, false])(
   },
 )
 
-test('each copy lies at the owner of its slot and nowhere else', () => {
-  const network = storingNetwork({ seed: 2 })
+test('each slot lies at its owner and the four nodes behind it, and nowhere else', () => {
+  const network = new ChordNetwork({ seed: 2 })
+  for (const node of network.addMany(9)) node.join()
+  network.sim.runFor(2_000)
   names.forEach((name) => first(network).write(name, 1))
   network.sim.runFor(2_000)
   for (const name of names) {
     for (const slot of slotsOf(utf8Encode(name))) {
       const holders = network.nodes.filter((node) => node.machine.slots.get(slot) !== undefined)
-      const owner = first(network).machine.storingNodes.ownerOf(slot.position)
-      expect(holders.map((node) => node.machine.id)).toEqual([owner?.id])
+      const should = first(network).machine.storingNodes.holdersOf(slot.position, 5)
+      expect(new Set(holders.map((node) => node.machine.id))).toEqual(
+        new Set(should.map(({ id }) => id)),
+      )
     }
   }
 })

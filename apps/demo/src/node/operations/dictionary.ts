@@ -16,7 +16,7 @@ export function keyToTagged(key: Key): Tagged {
   return valueToTagged(typeof key === 'string' ? new TextEncoder().encode(key) : key)
 }
 
-function taggedToKey(given: Tagged): Key {
+export function taggedToKey(given: Tagged): Key {
   const key = taggedToValue(given)
   if (typeof key === 'string' || key instanceof Uint8Array) return key
   throw new LineError('P2P_BAD_COMMAND', 'a key is text or bytes')

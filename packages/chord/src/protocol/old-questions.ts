@@ -1,0 +1,397 @@
+/**
+ * The hash table in the messages of protocol 0.7: what old nodes ask and send, and what they are asked.
+ *
+ * What is asked of this node and is not its own it passes to the owner; what is its own it keeps, gives a
+ * version, and copies to the other holders. Slots that an old node owns are kept by nodes of ours behind
+ * it as well; the first of them *tends* them: it stores them at a new owner, and looks now and then
+ * whether the owner has something newer, which old nodes may have written there.
+ *
+ * Where it is not py2p: it answers once, sends nothing back where it came from, survives messages over
+ * which py2p closes the link, and does not believe a node that hands over what it did not own.
+ *
+ * Source: spec/chord.md §4–§7, §12.2, §12.5–§12.8.
+ */
+import type { Now, PeerKind } from '@p2p/base'
+import { decodeValue, encodeValue } from '@p2p/serializer'
+import type { Value } from '@p2p/serializer'
+import { fieldsOf, mergeFields } from './fields.ts'
+import type { Parcel } from './hand-overs.ts'
+import { slotsOf } from './hash-tables.ts'
+import type { Slot } from './hash-tables.ts'
+import { deltaPayload, retrievePayload, retrievedPayload, storePayload } from './messages.ts'
+import type { ChordMessage } from './messages.ts'
+import { OpenQuestions } from './open-questions.ts'
+import type { OpenQuestion, Waiter } from './open-questions.ts'
+import type { OwnRequests } from './own-requests.ts'
+import { clockwiseDistance, nodePosition } from './ring.ts'
+import type { SlotStore, StoredSlot } from './slot-store.ts'
+import type { StoringNodes } from './storing-nodes.ts'
+import type { VersionClock } from './version.ts'
+import { isSameValue } from './vote.ts'
+
+/** What the questions need of the machine around them. */
+export interface OldLine {
+  readonly id: string
+  readonly slots: SlotStore
+  readonly clock: VersionClock
+  readonly nodes: StoringNodes
+  kindOf(id: string): PeerKind | undefined
+  isStoring(): boolean
+  /** False when the node cannot be reached. */
+  send(to: string, payload: readonly Value[], now: Now): boolean
+  /** Copies a slot to the other nodes of ours that should have it. */
+  replicate(entry: StoredSlot, now: Now): void
+  own(): OwnRequests
+}
+
+const tendEveryMs = 30_000
+const tendSoonMs = 100
+/** Slots looked after at a time. */
+const tendedSlots = 256
+const tendPauseMs = 250
+/** A write this young may still be under way to its old owner, so what is there may be older. */
+const settledMs = 10_000
+/** How long a node that stopped storing may still be sending what it had. */
+const handingOverMs = 30_000
+/** Slots whose key has not been told yet. */
+const maxKeyless = 4_096
+const deletedMark = ' deleted'
+
+export class OldQuestions {
+  readonly #line: OldLine
+  readonly #questions = new OpenQuestions()
+  /** Which old owner was given a tended slot, by slot. */
+  readonly #given = new Map<string, string>()
+  readonly #keyless = new Map<string, Slot>()
+  /** Nodes that stopped storing, and until when they hand over. */
+  readonly #leavers = new Map<string, number>()
+  #tended: Iterator<StoredSlot> | undefined
+  #tendDueMs = Infinity
+  #invalidCount = 0
+  #refusedCount = 0
+
+  constructor(line: OldLine) {
+    this.#line = line
+  }
+
+  get size(): number {
+    return this.#questions.size
+  }
+
+  get invalidCount(): number {
+    return this.#invalidCount
+  }
+
+  get refusedCount(): number {
+    return this.#refusedCount
+  }
+
+  nextDeadline(): number {
+    return Math.min(this.#questions.nextDeadline(), this.#tendDueMs)
+  }
+
+  handleDeadline(now: Now): void {
+    for (const question of this.#questions.takeDue(now.monoMs)) this.#endQuestion(question, now)
+    if (this.#tendDueMs <= now.monoMs) this.#tend(now)
+  }
+
+  handle(
+    message: Extract<ChordMessage, { type: 'store' | 'delta' | 'retrieve' | 'retrieved' }>,
+    from: string,
+    now: Now,
+  ): void {
+    switch (message.type) {
+      case 'store':
+        if (!this.#isStaleHandOver(message.slot, from, now))
+          this.routeStore(message.slot, message.value, from, now)
+        return
+      case 'delta':
+        this.routeDelta(message.slot, message.fields, from, now)
+        return
+      case 'retrieve':
+        this.#answer(
+          message.slot,
+          { type: 'peer', peer: from, wording: message.wording },
+          from,
+          now,
+        )
+        return
+      case 'retrieved':
+        this.#onRetrieved(message.slot, message.value, from, now)
+    }
+  }
+
+  /** A neighbour is gone, or cannot be reached. */
+  peerLeft(peer: string, now: Now): void {
+    for (const { slot, waiters } of this.#questions.takeAskedOf(peer)) {
+      for (const waiter of waiters) {
+        if (waiter.type === 'peer') this.#answer(slot, waiter, waiter.peer, now)
+        else this.#fail(waiter, slot, peer, now)
+      }
+    }
+  }
+
+  /** A neighbour does not store any more, and sends what it had to those that do. */
+  peerStopped(peer: string, now: Now): void {
+    for (const [id, untilMs] of this.#leavers) {
+      if (untilMs <= now.monoMs) this.#leavers.delete(id)
+    }
+    this.#leavers.set(peer, now.monoMs + handingOverMs)
+  }
+
+  /** The name of slots that came without one. */
+  noteKey(key: Uint8Array): void {
+    if (this.#keyless.size === 0) return
+    for (const slot of slotsOf(key)) {
+      if (this.#keyless.delete(nameOf(slot))) this.#line.slots.nameKey(slot, key)
+    }
+  }
+
+  // ---- stores and deltas
+
+  /** Never back to where it came from: who sent it believes that we are nearer. */
+  routeStore(slot: Slot, value: Uint8Array | undefined, from: string | undefined, now: Now): void {
+    const owner = this.#ownerOf(slot)
+    if (owner === undefined || owner === from) this.#keep(slot, value, now)
+    else this.storeAt(slot, value, owner, now)
+  }
+
+  /** js2p closes the link over a nil. */
+  storeAt(slot: Slot, value: Uint8Array | undefined, to: string, now: Now): void {
+    if (value === undefined && this.#line.kindOf(to) === 'js2p') return
+    this.#line.send(to, storePayload(slot, value === undefined ? null : decodeValue(value)), now)
+  }
+
+  routeDelta(
+    slot: Slot,
+    fields: ReadonlyMap<Value, Value>,
+    from: string | undefined,
+    now: Now,
+  ): void {
+    const owner = this.#ownerOf(slot)
+    if (owner !== undefined && owner !== from) {
+      this.#line.send(owner, deltaPayload(slot, fields), now)
+      return
+    }
+    const held = this.#line.slots.get(slot)?.value
+    const base = held === undefined ? new Map<Value, Value>() : fieldsOf(decodeValue(held))
+    if (base === undefined) this.#invalidCount += 1
+    else this.#keep(slot, encodeValue(mergeFields(base, fields)), now)
+  }
+
+  #keep(slot: Slot, value: Uint8Array | undefined, now: Now): void {
+    const { slots, clock } = this.#line
+    const held = slots.get(slot)
+    if (value === undefined && held?.value === undefined) return
+    // What is the same already keeps its version: a node that hands over is no writer.
+    if (value !== undefined && held?.value !== undefined && isSameValue(held.value, value)) return
+    const version = clock.next(now.utcSeconds)
+    if (slots.put(slot, { value, version }) === 'full') {
+      this.#refusedCount += 1
+      return
+    }
+    const entry = slots.get(slot)
+    if (entry === undefined) return
+    if (entry.key === undefined && this.#keyless.size < maxKeyless)
+      this.#keyless.set(nameOf(slot), slot)
+    if (this.#line.isStoring()) this.#line.replicate(entry, now)
+  }
+
+  /**
+   * A py2p that leaves sends everything it has, also copies of slots that went to another owner long
+   * ago; those would come back to life (spec/chord.md §12.2).
+   */
+  #isStaleHandOver(slot: Slot, from: string, now: Now): boolean {
+    if ((this.#leavers.get(from) ?? -Infinity) < now.monoMs) return false
+    const leaver = nodePosition(from)
+    const owner = this.#line.nodes.ownerOf(slot.position)
+    if (leaver === undefined || owner === undefined) return false
+    if (this.#line.slots.get(slot) === undefined) return false
+    const to = slot.position
+    return clockwiseDistance({ from: owner.position, to }) < clockwiseDistance({ from: leaver, to })
+  }
+
+  /** The node that owns the slot; undefined when this node does, or nobody is known to store. */
+  #ownerOf(slot: Slot): string | undefined {
+    const owner = this.#line.nodes.ownerOf(slot.position)
+    return owner === undefined || owner.id === this.#line.id ? undefined : owner.id
+  }
+
+  // ---- questions
+
+  /** Answers a waiter from here, or asks the owner. */
+  #answer(slot: Slot, waiter: Waiter, from: string, now: Now): void {
+    const owner = this.#ownerOf(slot)
+    if (owner === undefined || owner === from) {
+      this.#tell(
+        waiter,
+        slot,
+        { value: this.#line.slots.get(slot)?.value, from: this.#line.id },
+        now,
+      )
+      return
+    }
+    this.askOf(slot, owner, waiter, now)
+  }
+
+  /** Asks one node, in the words of protocol 0.7. */
+  askOf(slot: Slot, to: string, waiter: Waiter, now: Now): void {
+    const added = this.#questions.add(slot, to, waiter, now.monoMs)
+    if (added === 'full') this.#tell(waiter, slot, { value: undefined, from: to }, now)
+    if (added === 'ask' && !this.#line.send(to, retrievePayload(slot), now)) this.peerLeft(to, now)
+  }
+
+  #onRetrieved(slot: Slot, value: Uint8Array | undefined, from: string, now: Now): void {
+    const question = this.#questions.find(slot, from)
+    if (question === undefined) return
+    if (value !== undefined) {
+      for (const waiter of this.#questions.takeWaiters(question, value)) {
+        this.#tell(waiter, slot, { value, from }, now)
+      }
+      return
+    }
+    this.#questions.shorten(question, now.monoMs)
+    for (const waiter of [...question.waiters]) {
+      if (waiter.type === 'peer') continue
+      this.#tell(waiter, slot, { value, from }, now)
+    }
+  }
+
+  /** Nothing came: peers that wait are told so. */
+  #endQuestion({ slot, to, waiters }: OpenQuestion, now: Now): void {
+    for (const waiter of waiters) {
+      if (waiter.type === 'peer') this.#tell(waiter, slot, { value: undefined, from: to }, now)
+      else this.#fail(waiter, slot, to, now)
+    }
+  }
+
+  #fail(waiter: Waiter, slot: Slot, to: string, now: Now): void {
+    const own = this.#line.own()
+    if (waiter.type === 'read') own.failRead(waiter.request, slot, to, now)
+    // What was sent to a node that is gone is not at its heir.
+    else if (waiter.type === 'write' || waiter.type === 'delete')
+      own.failHolder(waiter.request, slot, to, now)
+  }
+
+  #tell(waiter: Waiter, slot: Slot, answer: SlotAnswer, now: Now): void {
+    const { value, from } = answer
+    switch (waiter.type) {
+      case 'peer':
+        this.#line.send(
+          waiter.peer,
+          retrievedPayload(waiter.wording, value === undefined ? null : decodeValue(value)),
+          now,
+        )
+        return
+      case 'read':
+        this.#line.own().answerRead(waiter.request, slot, from, { value }, now)
+        return
+      case 'write':
+        if (value !== undefined && isSameValue(value, waiter.sent))
+          this.#line.own().confirm(waiter.request, slot, from)
+        return
+      case 'delete':
+        if (value !== undefined) this.storeAt(slot, undefined, from, now)
+        this.#line.own().confirm(waiter.request, slot, from)
+        return
+      case 'tend':
+        this.#onTended(slot, value, from, now)
+    }
+  }
+
+  // ---- slots of old owners
+
+  /** The ring has changed: slots may have a new old owner. */
+  tendSoon(now: Now): void {
+    this.#tended = undefined
+    this.#tendDueMs = Math.min(this.#tendDueMs, now.monoMs + tendSoonMs)
+  }
+
+  #tend(now: Now): void {
+    const { id, nodes, slots } = this.#line
+    const arc = this.#line.isStoring() ? nodes.tendedArcOf(id) : undefined
+    if (arc === undefined) {
+      this.#given.clear()
+      this.#tendDueMs = Infinity
+      return
+    }
+    this.#tended ??= [...slots.inArc(arc)].values()
+    for (let count = 0; count < tendedSlots; count += 1) {
+      const step = this.#tended.next()
+      if (step.done === true) {
+        this.#tended = undefined
+        this.#tendDueMs = now.monoMs + tendEveryMs
+        return
+      }
+      this.#tendSlot(step.value, now)
+    }
+    this.#tendDueMs = now.monoMs + tendPauseMs
+  }
+
+  #tendSlot(slot: StoredSlot, now: Now): void {
+    const owner = this.#line.nodes.ownerOf(slot.position)?.id
+    if (owner === undefined || owner === this.#line.id) return
+    const name = nameOf(slot)
+    const isGiven = this.#given.get(name)?.startsWith(owner) === true
+    if (isGiven || slot.value === undefined) this.askOf(slot, owner, { type: 'tend' }, now)
+    else {
+      this.#given.set(name, owner)
+      this.storeAt(slot, slot.value, owner, now)
+    }
+  }
+
+  /** What an old owner has. */
+  #onTended(slot: Slot, value: Uint8Array | undefined, owner: string, now: Now): void {
+    const held = this.#line.slots.get(slot)
+    if (held === undefined || held.version.time > now.utcSeconds * 1_000 - settledMs) return
+    const name = nameOf(slot)
+    if (value === undefined) {
+      if (held.value !== undefined) this.storeAt(slot, held.value, owner, now)
+      return
+    }
+    if (held.value === undefined && this.#given.get(name) !== owner + deletedMark) {
+      this.#given.set(name, owner + deletedMark)
+      this.storeAt(slot, undefined, owner, now)
+      return
+    }
+    this.#keep(slot, value, now)
+  }
+
+  /** Slots that a newcomer of the old kind owns from now on; the first keeper behind it sends them. */
+  parcelsForNewcomer(peer: string): readonly Parcel[] {
+    const { id, nodes, slots } = this.#line
+    const [from, to] = [nodePosition(peer), nodePosition(id)]
+    if (from === undefined || to === undefined) return []
+    const mine = [...slots.valuesBetween({ from, to })].filter((slot) => {
+      const [keeper] = nodes.holdersOf(slot.position, 1).filter(({ isOld }) => !isOld)
+      return keeper === undefined || keeper.id === id
+    })
+    return this.#storesFor(mine)
+  }
+
+  /** Everything, when no node of ours is left to keep it: for the old owners. */
+  parcelsForOwners(): readonly Parcel[] {
+    const { nodes, slots } = this.#line
+    return nodes.keeperCount > 0 ? [] : this.#storesFor([...slots.values()])
+  }
+
+  #storesFor(slots: readonly (StoredSlot & { readonly value: Uint8Array })[]): readonly Parcel[] {
+    return slots.flatMap((slot) => {
+      const owner = this.#ownerOf(slot)
+      if (owner === undefined) return []
+      this.#given.set(nameOf(slot), owner)
+      return [{ peer: owner, payload: storePayload(slot, decodeValue(slot.value)) }]
+    })
+  }
+}
+
+interface SlotAnswer {
+  readonly value: Uint8Array | undefined
+  /** Who holds it. */
+  readonly from: string
+}
+
+/** No table name holds a space. */
+function nameOf({ table, slotText }: Slot): string {
+  return `${table} ${slotText}`
+}

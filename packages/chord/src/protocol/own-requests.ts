@@ -1,0 +1,345 @@
+/**
+ * The reads and writes of this node: whom they ask, and when they are done. A question to a node of ours
+ * carries all that is asked of it for one key; an old node is asked slot by slot.
+ *
+ * A write goes to all holders of the five slots at once, each of which answers. It is done as soon as
+ * three tables are safe (write.ts). A holder that cannot be reached is replaced by the next one.
+ *
+ * A read is described in read.ts. When its tables do not agree, the value that was found is stored again
+ * where it was missing.
+ */
+import { P2pError } from '@p2p/base'
+import type { Now, RequestId } from '@p2p/base'
+import { encodeValue } from '@p2p/serializer'
+import type { Value } from '@p2p/serializer'
+import type { ChordEffect, ChordInput } from './chord-contract.ts'
+import { hashTables, slotsOf } from './hash-tables.ts'
+import type { Slot } from './hash-tables.ts'
+import type { Waiter } from './open-questions.ts'
+import { Read } from './read.ts'
+import type { Answer, Question } from './read.ts'
+import type { SlotStore, StoredSlot } from './slot-store.ts'
+import { putPayload, readPayload, writePayload } from './table-messages.ts'
+import type { FoundSlot } from './table-messages.ts'
+import type { TableRequest } from './table-requests.ts'
+import type { Version, VersionClock } from './version.ts'
+import { PendingWrite } from './write.ts'
+
+/** What the requests need of the machine around them. */
+export interface RequestLine {
+  readonly id: string
+  readonly slots: SlotStore
+  readonly clock: VersionClock
+  /** Ids, the owner first; without those that could not be reached lately. */
+  holdersOf(slot: Slot): readonly string[]
+  /** Whom to ask where nobody is known to store: some neighbour. */
+  anyNeighbour(): string | undefined
+  /** A program of protocol 0.7, which is asked in its own words. */
+  isOld(id: string): boolean
+  /** Whether old programs store: what they send may come after a question about it. */
+  hasOld(): boolean
+  askOld(slot: Slot, to: string, waiter: Waiter, now: Now): void
+  storeAtOld(slot: Slot, value: Uint8Array | undefined, to: string, now: Now): void
+  /** Asks a node of ours; `handleUnanswered` is called when no answer comes. */
+  ask(to: string, about: TableRequest, build: (request: number) => readonly Value[], now: Now): void
+  send(to: string, payload: readonly Value[], now: Now): void
+  emit(effect: ChordEffect): void
+}
+
+interface OpenWrite {
+  readonly progress: PendingWrite
+  readonly key: Uint8Array
+  readonly value: Uint8Array | undefined
+  readonly version: Version
+  readonly slots: readonly Slot[]
+  readonly endMs: number
+}
+
+interface OpenRead {
+  readonly key: Uint8Array
+  readonly slots: readonly Slot[]
+  readonly read: Read
+}
+
+/** Old nodes on the way say nil before they know; a store may take as long. */
+const readGraceMs = 1_000
+const readRetryMs = 200
+
+export class OwnRequests {
+  readonly #line: RequestLine
+  readonly #reads = new Map<RequestId, OpenRead>()
+  readonly #writes = new Map<RequestId, OpenWrite>()
+
+  constructor(line: RequestLine) {
+    this.#line = line
+  }
+
+  get readCount(): number {
+    return this.#reads.size
+  }
+
+  get writeCount(): number {
+    return this.#writes.size
+  }
+
+  nextDeadline(): number {
+    let next = Infinity
+    for (const { read } of this.#reads.values()) next = Math.min(next, read.nextDeadline())
+    for (const { endMs } of this.#writes.values()) next = Math.min(next, endMs)
+    return next
+  }
+
+  handleDeadline(now: Now): void {
+    for (const [request, open] of this.#reads) {
+      if (open.read.nextDeadline() > now.monoMs) continue
+      this.#askAll(request, open, open.read.handleDeadline(now.monoMs), now)
+    }
+    for (const [request, write] of this.#writes) {
+      if (write.endMs <= now.monoMs) this.#failWrite(request)
+    }
+  }
+
+  cancel(request: RequestId): void {
+    this.#reads.delete(request)
+    this.#writes.delete(request)
+  }
+
+  // ---- reads
+
+  read(input: Extract<ChordInput, { type: 'read' }>, now: Now): void {
+    const { request, key, timeoutMs } = input
+    const slots = slotsOf(key)
+    const read = new Read({
+      tables: slots.map((slot) => ({ slot, holders: this.#readableAt(slot) })),
+      isProvisional: (holder) => this.#line.hasOld() || this.#line.isOld(holder),
+      startMs: now.monoMs,
+      timeoutMs,
+      graceMs: readGraceMs,
+      retryMs: readRetryMs,
+    })
+    const open = { key, slots, read }
+    this.#reads.set(request, open)
+    this.#askAll(request, open, read.start(), now)
+  }
+
+  /** A node that knows nobody who stores looks at itself when it keeps something, and else asks anybody. */
+  #readableAt(slot: Slot): readonly string[] {
+    const holders = this.#line.holdersOf(slot)
+    if (holders.length > 0) return holders
+    const neighbour = this.#line.slots.size > 0 ? undefined : this.#line.anyNeighbour()
+    return [neighbour ?? this.#line.id]
+  }
+
+  #askAll(request: RequestId, open: OpenRead, questions: readonly Question[], now: Now): void {
+    const { id } = this.#line
+    const byHolder = new Map<string, Slot[]>()
+    for (const { slot, holder } of questions) {
+      if (holder !== id && this.#line.isOld(holder)) {
+        this.#line.askOld(slot, holder, { type: 'read', request }, now)
+      } else {
+        const slots = byHolder.get(holder) ?? []
+        slots.push(slot)
+        byHolder.set(holder, slots)
+      }
+    }
+    for (const [holder, slots] of byHolder) {
+      if (holder === id) continue
+      const tables = slots.map(({ table }) => hashTables.indexOf(table))
+      this.#line.ask(
+        holder,
+        { type: 'read', request, slots },
+        (number) => readPayload(number, open.key, tables),
+        now,
+      )
+    }
+    // Last, because the answers may end the read.
+    for (const slot of byHolder.get(id) ?? []) {
+      this.answerRead(request, slot, id, this.#line.slots.get(slot) ?? { value: undefined }, now)
+    }
+    this.#settleRead(request, open, now)
+  }
+
+  answerRead(request: RequestId, slot: Slot, holder: string, answer: Answer, now: Now): void {
+    const open = this.#reads.get(request)
+    if (open === undefined) return
+    const next = open.read.handleAnswer(slot.slotText, holder, answer, now.monoMs)
+    if (next.length > 0) this.#askAll(request, open, next, now)
+    else this.#settleRead(request, open, now)
+  }
+
+  /** A node of ours answered for the slots it was asked for, in their order. */
+  handleFound(
+    about: TableRequest,
+    from: string,
+    found: readonly (FoundSlot | undefined)[],
+    now: Now,
+  ): void {
+    if (about.type !== 'read') return
+    for (const [index, slot] of about.slots.entries()) {
+      const answer = found[index] ?? { value: undefined }
+      if ('version' in answer && !this.#line.clock.see(answer.version, now.utcSeconds)) continue
+      this.answerRead(about.request, slot, from, answer, now)
+    }
+  }
+
+  #settleRead(request: RequestId, { key, slots, read }: OpenRead, now: Now): void {
+    const { result } = read
+    if (result === undefined || !this.#reads.delete(request)) return
+    this.#line.emit({ type: 'read-ended', request, result })
+    if (result.type !== 'found') return
+    const { version, value, stale } = result
+    for (const slot of stale) {
+      const [owner] = this.#line.holdersOf(slot)
+      if (owner === undefined || !slots.includes(slot)) continue
+      if (this.#line.isOld(owner)) this.#line.storeAtOld(slot, value, owner, now)
+      if (version === undefined) continue
+      const entry: StoredSlot = { ...slot, value, version, key }
+      if (owner === this.#line.id) this.#line.slots.put(slot, entry)
+      else if (!this.#line.isOld(owner)) this.#line.send(owner, putPayload([entry]), now)
+    }
+  }
+
+  // ---- writes
+
+  write(input: Extract<ChordInput, { type: 'write' }>, now: Now): void {
+    const { request, key, value, timeoutMs } = input
+    const slots = slotsOf(key)
+    const plan = slots.map((slot) => ({
+      slotText: slot.slotText,
+      holders: this.#line.holdersOf(slot),
+    }))
+    const open: OpenWrite = {
+      progress: new PendingWrite(plan),
+      key,
+      value: value === null ? undefined : encodeValue(value),
+      version: this.#line.clock.next(now.utcSeconds),
+      slots,
+      endMs: now.monoMs + timeoutMs,
+    }
+    this.#writes.set(request, open)
+    if (plan.every(({ holders }) => holders.length === 0)) {
+      // Nobody stores. The slots stay here, as in py2p, but nobody else will find them.
+      for (const slot of slots) this.#keep(open, slot)
+      this.#failWrite(request)
+      return
+    }
+    const targets = slots.flatMap((slot, index) =>
+      (plan[index]?.holders ?? []).map((holder) => ({ slot, holder })),
+    )
+    this.#sendAll(request, open, targets, now)
+  }
+
+  #sendAll(
+    request: RequestId,
+    open: OpenWrite,
+    targets: readonly { readonly slot: Slot; readonly holder: string }[],
+    now: Now,
+  ): void {
+    const { id } = this.#line
+    const byHolder = new Map<string, Slot[]>()
+    for (const { slot, holder } of targets) {
+      if (holder === id) {
+        if (this.#keep(open, slot)) open.progress.handleStored(slot.slotText, id)
+        else open.progress.handleFailed(slot.slotText, id)
+      } else if (this.#line.isOld(holder)) this.#writeAtOld(request, open, slot, holder, now)
+      else {
+        const slots = byHolder.get(holder) ?? []
+        slots.push(slot)
+        byHolder.set(holder, slots)
+      }
+    }
+    for (const [holder, slots] of byHolder) {
+      const tables = slots.map(({ table }) => hashTables.indexOf(table))
+      this.#line.ask(
+        holder,
+        { type: 'write', request, slots },
+        (number) => writePayload(number, open, tables),
+        now,
+      )
+    }
+    this.#settleWrite(request, open)
+  }
+
+  /** An old owner confirms nothing: it is asked for what was sent to it. */
+  #writeAtOld(request: RequestId, open: OpenWrite, slot: Slot, to: string, now: Now): void {
+    const { value } = open
+    if (value === undefined) {
+      this.#line.askOld(slot, to, { type: 'delete', request }, now)
+      return
+    }
+    this.#line.storeAtOld(slot, value, to, now)
+    this.#line.askOld(slot, to, { type: 'write', request, sent: value }, now)
+  }
+
+  #keep({ key, value, version }: OpenWrite, slot: Slot): boolean {
+    // A delete of what is not there leaves a trace all the same: other holders may have it.
+    return this.#line.slots.put(slot, { value, version, key }) !== 'full'
+  }
+
+  /** A holder has the slot. */
+  confirm(request: RequestId, slot: Slot, holder: string): void {
+    const write = this.#writes.get(request)
+    if (write === undefined) return
+    write.progress.handleStored(slot.slotText, holder)
+    this.#settleWrite(request, write)
+  }
+
+  /** A node of ours says which of the slots it was asked for it has now. */
+  handleStored(about: TableRequest, from: string, tables: readonly number[], now: Now): void {
+    if (about.type !== 'write') return
+    const write = this.#writes.get(about.request)
+    if (write === undefined) return
+    for (const slot of about.slots) {
+      const has = tables.includes(hashTables.indexOf(slot.table))
+      if (has) write.progress.handleStored(slot.slotText, from)
+      else this.failHolder(about.request, slot, from, now)
+    }
+    this.#settleWrite(about.request, write)
+  }
+
+  /** A question that was not answered: the holder is asked no more. */
+  handleUnanswered(about: TableRequest, to: string, now: Now): void {
+    if (about.type === 'offer') return
+    for (const slot of about.slots) {
+      if (about.type === 'write') this.failHolder(about.request, slot, to, now)
+      else this.failRead(about.request, slot, to, now)
+    }
+  }
+
+  failRead(request: RequestId, slot: Slot, holder: string, now: Now): void {
+    const open = this.#reads.get(request)
+    if (open === undefined) return
+    const next = open.read.handleFailed(slot.slotText, holder, now.monoMs)
+    if (next.length > 0) this.#askAll(request, open, next, now)
+    else this.#settleRead(request, open, now)
+  }
+
+  failHolder(request: RequestId, slot: Slot, holder: string, now: Now): void {
+    const write = this.#writes.get(request)
+    if (write === undefined) return
+    const holders = this.#line.holdersOf(slot).filter((id) => id !== holder)
+    const fresh = write.progress.replan(slot.slotText, holders)
+    write.progress.handleFailed(slot.slotText, holder)
+    this.#sendAll(
+      request,
+      write,
+      fresh.map((id) => ({ slot, holder: id })),
+      now,
+    )
+  }
+
+  #settleWrite(request: RequestId, { progress }: OpenWrite): void {
+    if (progress.state === 'failed') this.#failWrite(request)
+    if (progress.state !== 'acknowledged' || !this.#writes.delete(request)) return
+    this.#line.emit({ type: 'written', request })
+  }
+
+  #failWrite(request: RequestId): void {
+    if (!this.#writes.delete(request)) return
+    const error = new P2pError(
+      'P2P_WRITE_NOT_ACKNOWLEDGED',
+      'fewer than three of the five tables confirmed the write',
+    )
+    this.#line.emit({ type: 'write-failed', request, error })
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * What nodes of ours say to each other about slots: it takes writes, answers reads, and keeps count of the
+ * questions this node has asked, each of which is answered, refused, or given up in time.
+ *
+ * Anybody may write to a node that stores: protocol 0.7 knows no owners of data. What is bounded is how
+ * much a node keeps, and how far ahead of its clock a version may lie.
+ */
+import type { Now } from '@p2p/base'
+import type { Value } from '@p2p/serializer'
+import type { Parcel } from './hand-overs.ts'
+import { slotsOf } from './hash-tables.ts'
+import type { OwnRequests } from './own-requests.ts'
+import type { Offer, Repair } from './repair.ts'
+import type { SlotStore } from './slot-store.ts'
+import { foundPayload, offerPayload, storedPayload } from './table-messages.ts'
+import type { TableMessage } from './table-messages.ts'
+import { TableRequests } from './table-requests.ts'
+import type { OpenRequest, TableRequest } from './table-requests.ts'
+import type { VersionClock } from './version.ts'
+
+/** What the talk needs of the machine around it. */
+export interface TalkLine {
+  isStoring(): boolean
+  /** False when the node cannot be reached. */
+  send(to: string, payload: readonly Value[], now: Now): boolean
+  /** The same for many, at a pace that leaves room for others. */
+  handOver(parcels: readonly Parcel[], now: Now): void
+  /** The node did not answer: others are asked first for a while. */
+  avoid(id: string, now: Now): void
+}
+
+export class ReplicaTalk {
+  readonly #slots: SlotStore
+  readonly #clock: VersionClock
+  readonly #repair: Repair
+  readonly #own: OwnRequests
+  readonly #line: TalkLine
+  readonly #requests = new TableRequests()
+  /** Not answered, and not yet given to the next holder. */
+  #unanswered: OpenRequest[] = []
+
+  constructor(parts: {
+    readonly slots: SlotStore
+    readonly clock: VersionClock
+    readonly repair: Repair
+    readonly own: OwnRequests
+    readonly line: TalkLine
+  }) {
+    this.#slots = parts.slots
+    this.#clock = parts.clock
+    this.#repair = parts.repair
+    this.#own = parts.own
+    this.#line = parts.line
+  }
+
+  get requestCount(): number {
+    return this.#requests.size
+  }
+
+  /** Whether slots were offered to somebody who has not said yet which he needs. */
+  get isOffering(): boolean {
+    return this.#requests.hasOffers()
+  }
+
+  nextDeadline(): number {
+    return this.#requests.nextDeadline()
+  }
+
+  /** Gives up what was not answered in time; returns who did not. */
+  endRequests(nowMs: number): readonly string[] {
+    const due = this.#requests.takeDue(nowMs)
+    this.#unanswered.push(...due)
+    return due.map(({ to }) => to)
+  }
+
+  peerLeft(peer: string): void {
+    this.#unanswered.push(...this.#requests.takeAskedOf(peer))
+  }
+
+  /** Goes on with what nobody will answer: the next holder is asked, who may be out of reach as well. */
+  failUnanswered(now: Now): void {
+    while (this.#unanswered.length > 0) {
+      for (const { to, about } of this.#unanswered.splice(0))
+        this.#own.handleUnanswered(about, to, now)
+    }
+  }
+
+  ask(
+    to: string,
+    about: TableRequest,
+    build: (request: number) => readonly Value[],
+    now: Now,
+  ): void {
+    const request = this.#requests.add(to, about, now.monoMs)
+    if (request !== undefined && this.#line.send(to, build(request), now)) return
+    if (request !== undefined) this.#requests.take(request, to)
+    this.#line.avoid(to, now)
+    this.#unanswered.push({ to, about, endMs: now.monoMs })
+  }
+
+  offer(offers: readonly Offer[], now: Now): void {
+    for (const { to, slots } of offers) {
+      this.ask(to, { type: 'offer', slots }, (number) => offerPayload(number, slots), now)
+    }
+  }
+
+  handle(message: TableMessage, from: string, now: Now): void {
+    switch (message.type) {
+      case 'write':
+        this.#onWrite(message, from, now)
+        return
+      case 'read':
+        this.#onRead(message, from, now)
+        return
+      case 'stored': {
+        const about = this.#requests.take(message.request, from)
+        if (about !== undefined) this.#own.handleStored(about, from, message.tables, now)
+        return
+      }
+      case 'found': {
+        const about = this.#requests.take(message.request, from)
+        if (about !== undefined) this.#own.handleFound(about, from, message.slots, now)
+        return
+      }
+      case 'want': {
+        const about = this.#requests.take(message.request, from)
+        const offered = about?.type === 'offer' ? about.slots : []
+        this.#line.handOver(this.#repair.handleWant(from, message.slots, offered), now)
+        return
+      }
+      case 'put':
+      case 'offer':
+      case 'compare':
+      case 'list':
+        // Who stores nothing needs nothing; its silence is no confirmation.
+        if (this.#line.isStoring()) this.#onRepair(message, from, now)
+    }
+  }
+
+  #onWrite(message: Extract<TableMessage, { type: 'write' }>, from: string, now: Now): void {
+    const { request, key, version, value, tables } = message
+    const slots = slotsOf(key)
+    const mayTake = this.#line.isStoring() && this.#clock.see(version, now.utcSeconds)
+    const taken = tables.filter((table) => {
+      const slot = slots[table]
+      if (!mayTake || slot === undefined) return false
+      return this.#slots.put(slot, { value, version, key }) !== 'full'
+    })
+    this.#line.send(from, storedPayload(request, taken), now)
+  }
+
+  #onRead(message: Extract<TableMessage, { type: 'read' }>, from: string, now: Now): void {
+    const slots = slotsOf(message.key)
+    const found = message.tables.map((table) => {
+      const slot = slots[table]
+      return slot === undefined ? undefined : this.#slots.get(slot)
+    })
+    this.#line.send(from, foundPayload(message.request, found), now)
+  }
+
+  #onRepair(
+    message: Extract<TableMessage, { type: 'put' | 'offer' | 'compare' | 'list' }>,
+    from: string,
+    now: Now,
+  ): void {
+    switch (message.type) {
+      case 'put':
+        for (const entry of message.entries) {
+          if (this.#clock.see(entry.version, now.utcSeconds)) this.#slots.put(entry, entry)
+        }
+        return
+      case 'offer':
+        this.#line.handOver(this.#repair.handleOffer(from, message.request, message.heads), now)
+        return
+      case 'compare':
+        this.#line.handOver(this.#repair.handleCompare(from, message.arc, message.summary), now)
+        return
+      case 'list':
+        this.#line.handOver(this.#repair.handleList(from, message.arc, message.heads), now)
+    }
+  }
+}

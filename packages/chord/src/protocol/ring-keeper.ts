@@ -1,0 +1,317 @@
+/**
+ * Keeps the view of the ring true: announces this node, passes on and compares news, keeps links to the
+ * neighbours on the ring, and finds out who is gone.
+ *
+ * Nobody is taken out because a link has ended or a message was not answered. Whoever notices such a
+ * thing dials; only a node that cannot be dialled is said to be gone, and when it hears of it, it says
+ * that it is not. The neighbours of a node on the ring, four on each side, keep links to it and notice
+ * first.
+ *
+ * Source: Zave's rules for the maintenance of a ring (arXiv 1610.01140), for a view that holds all
+ * members: a successor list is what the view says it is, and it shrinks only by nodes found dead.
+ */
+import type { Now, Peer, RandomBytes } from '@p2p/base'
+import type { Value } from '@p2p/serializer'
+import { randomBelow } from './random-below.ts'
+import { digestPayload, maxRecords, membersPayload, replicaFeature } from './ring-messages.ts'
+import type { RingMessage } from './ring-messages.ts'
+import { RingView } from './ring-view.ts'
+import type { Member } from './ring-view.ts'
+
+/** What the keeper needs of the machine around it. */
+export interface RingLine {
+  readonly peers: ReadonlyMap<string, Peer>
+  send(peer: string, payload: readonly Value[], now: Now): void
+  spread(payload: readonly Value[], now: Now): void
+  /** Dials a member; `dialEnded` tells what came of it. */
+  dial(id: string, now: Now): void
+  /** A node began to store, or does so no more. */
+  ringChanged(member: Member, now: Now): void
+}
+
+/** Neighbours on the ring, on each side, to which a storing node keeps links. */
+const linkedEachSide = 4
+/** Old nodes to which a storing node keeps links: nobody else tells them anything. */
+const maxLinkedOld = 16
+/** News that come within this time go out together. */
+const gatherMs = 50
+const keepLinksEveryMs = 5_000
+/** A member that could not be dialled is not dialled again for a link within this time. */
+const redialPauseMs = 5_000
+const compareEveryMs = { least: 30_000, spread: 30_000 }
+/** Time from the end of a link to the dial that finds out why. */
+const doubtSpreadMs = 500
+/** A first failure may be a lost packet. */
+const secondLookMs = 1_000
+const failuresBelieved = 2
+/** Why a node may refuse a link and be alive. */
+const aliveCodes: ReadonlySet<string> = new Set([
+  'P2P_TOO_MANY_PEERS',
+  'P2P_TOO_MANY_LINKS',
+  'P2P_TOO_MANY_DIALS',
+  'P2P_CANCELLED',
+])
+
+interface Doubt {
+  dueMs: number
+  failures: number
+}
+
+export class RingKeeper {
+  readonly view: RingView = new RingView()
+  readonly #id: string
+  readonly #line: RingLine
+  readonly #random: RandomBytes
+  /** False for a plain node: it knows its neighbours only, and says nothing. */
+  readonly #isTalking: boolean
+  readonly #news = new Map<string, Member>()
+  readonly #doubts = new Map<string, Doubt>()
+  readonly #triedMs = new Map<string, number>()
+  #addresses: readonly string[] = []
+  #newsDueMs = Infinity
+  #linksDueMs = Infinity
+  #compareDueMs = Infinity
+
+  constructor(options: {
+    readonly id: string
+    readonly line: RingLine
+    readonly random: RandomBytes
+    readonly isTalking: boolean
+  }) {
+    this.#id = options.id
+    this.#line = options.line
+    this.#random = options.random
+    this.#isTalking = options.isTalking
+  }
+
+  get isStoring(): boolean {
+    return this.view.nodes.has(this.#id)
+  }
+
+  setAddresses(addresses: readonly string[], now: Now): void {
+    this.#addresses = addresses
+    if (this.isStoring) this.#announceSelf('storing', now)
+  }
+
+  /** False when nothing changes. */
+  setStoring(isStoring: boolean, now: Now): boolean {
+    if (this.isStoring === isStoring) return false
+    this.#announceSelf(isStoring ? 'storing' : 'left', now)
+    this.#sendNews(now)
+    return true
+  }
+
+  peerJoined(peer: Peer, now: Now): void {
+    this.#doubts.delete(peer.id)
+    if (!this.#talksTo(peer)) return
+    if (this.#compareDueMs === Infinity) this.#compareDueMs = now.monoMs + this.#comparePause()
+    this.#line.send(peer.id, digestPayload(false, this.view.digest()), now)
+  }
+
+  peerLeft(peer: Peer, now: Now): void {
+    const member = this.view.get(peer.id)
+    if (member?.state !== 'storing') return
+    if (!this.#isTalking) this.#merge({ ...member, state: 'gone' }, now)
+    else if (this.#isNear(peer.id) || member.isOld) {
+      const dueMs = now.monoMs + randomBelow(this.#random, doubtSpreadMs)
+      this.#doubts.set(peer.id, { dueMs, failures: failuresBelieved - 1 })
+    }
+  }
+
+  /** What an old neighbour says of itself. True when it was news. */
+  hearOld(peer: Peer, isStoring: boolean, now: Now): boolean {
+    const known = this.view.get(peer.id)
+    if ((known?.state === 'storing') === isStoring) return false
+    this.#tell(
+      {
+        id: peer.id,
+        incarnation: Math.max(millisecondsOf(now), (known?.incarnation ?? 0) + 1),
+        state: isStoring ? 'storing' : 'left',
+        isOld: true,
+        addresses: peer.address === undefined ? [] : [peer.address],
+      },
+      now,
+    )
+    return true
+  }
+
+  handle(message: RingMessage, from: Peer, now: Now): void {
+    if (message.type === 'members') {
+      for (const member of message.members) this.#hear(member, now)
+      return
+    }
+    const differing = this.view.differing(message.sums)
+    for (let start = 0; start < differing.length; start += maxRecords) {
+      const portion = differing.slice(start, start + maxRecords)
+      this.#line.send(from.id, membersPayload(portion), now)
+    }
+    if (message.isAnswer || !this.#differs(message.sums)) return
+    this.#line.send(from.id, digestPayload(true, this.view.digest()), now)
+  }
+
+  /** What came of a dial to a member: nothing when it has no error. */
+  dialEnded(id: string, errorCode: string | undefined, now: Now): void {
+    if (errorCode === undefined || aliveCodes.has(errorCode)) {
+      this.#doubts.delete(id)
+      return
+    }
+    const member = this.view.get(id)
+    if (member?.state !== 'storing' || id === this.#id) {
+      this.#doubts.delete(id)
+      return
+    }
+    const failures = (this.#doubts.get(id)?.failures ?? 0) + 1
+    if (failures < failuresBelieved) {
+      const dueMs = now.monoMs + secondLookMs + randomBelow(this.#random, doubtSpreadMs)
+      this.#doubts.set(id, { dueMs, failures })
+      return
+    }
+    this.#doubts.delete(id)
+    this.#tell({ ...member, state: 'gone' }, now)
+  }
+
+  nextDeadline(): number {
+    let next = Math.min(this.#newsDueMs, this.#linksDueMs, this.#compareDueMs)
+    for (const { dueMs } of this.#doubts.values()) next = Math.min(next, dueMs)
+    return next
+  }
+
+  handleDeadline(now: Now): void {
+    if (this.#newsDueMs <= now.monoMs) this.#sendNews(now)
+    if (this.#linksDueMs <= now.monoMs) this.#keepLinks(now)
+    if (this.#compareDueMs <= now.monoMs) this.#compare(now)
+    for (const [id, doubt] of this.#doubts) {
+      if (doubt.dueMs > now.monoMs) continue
+      doubt.dueMs = Infinity
+      if (this.#line.peers.has(id)) this.#doubts.delete(id)
+      else this.#line.dial(id, now)
+    }
+  }
+
+  // ---- news
+
+  #hear(member: Member, now: Now): void {
+    if (member.id === this.#id) {
+      this.#hearOfSelf(member, now)
+      return
+    }
+    const wasStoring = this.view.get(member.id)?.state === 'storing'
+    if (!this.#merge(member, now)) return
+    const peer = this.#line.peers.get(member.id)
+    // Who has a link to an old node that is said to be gone knows better.
+    if (!wasStoring || member.state !== 'gone' || peer === undefined || this.#talksTo(peer)) return
+    this.#tell({ ...member, state: 'storing', incarnation: member.incarnation + 1 }, now)
+  }
+
+  #hearOfSelf(member: Member, now: Now): void {
+    const own = this.view.get(this.#id)
+    const isSo = (member.state === 'storing') === this.isStoring
+    if (isSo && member.incarnation <= (own?.incarnation ?? 0)) return
+    if (!isSo && member.incarnation < (own?.incarnation ?? 0)) return
+    if (own === undefined && member.state !== 'storing') return
+    this.#tell(
+      {
+        id: this.#id,
+        incarnation: Math.max(millisecondsOf(now), member.incarnation + 1),
+        state: this.isStoring ? 'storing' : 'left',
+        isOld: false,
+        addresses: this.#addresses,
+      },
+      now,
+    )
+  }
+
+  #announceSelf(state: 'storing' | 'left', now: Now): void {
+    const incarnation = Math.max(
+      millisecondsOf(now),
+      (this.view.get(this.#id)?.incarnation ?? 0) + 1,
+    )
+    const addresses = this.#addresses
+    this.#tell({ id: this.#id, incarnation, state, isOld: false, addresses }, now)
+  }
+
+  /** Takes in what this node has found out, and passes it on. */
+  #tell(member: Member, now: Now): void {
+    if (!this.#merge(member, now) || !this.#isTalking) return
+    this.#news.set(member.id, member)
+    this.#newsDueMs = Math.min(this.#newsDueMs, now.monoMs + gatherMs)
+  }
+
+  #sendNews(now: Now): void {
+    this.#newsDueMs = Infinity
+    // What others have told in the meantime need not be told again.
+    const news = [...this.#news.values()].filter(
+      ({ id, incarnation, state }) =>
+        this.view.get(id)?.incarnation === incarnation && this.view.get(id)?.state === state,
+    )
+    this.#news.clear()
+    for (let start = 0; start < news.length; start += maxRecords) {
+      this.#line.spread(membersPayload(news.slice(start, start + maxRecords)), now)
+    }
+  }
+
+  #merge(member: Member, now: Now): boolean {
+    const wasStoring = this.view.nodes.has(member.id)
+    if (!this.view.merge(member, now.monoMs)) return false
+    if (member.state !== 'storing') this.#triedMs.delete(member.id)
+    if (this.view.nodes.has(member.id) === wasStoring) return true
+    this.#linksDueMs = Math.min(this.#linksDueMs, now.monoMs + gatherMs)
+    this.#line.ringChanged(member, now)
+    return true
+  }
+
+  #compare(now: Now): void {
+    this.#compareDueMs = now.monoMs + this.#comparePause()
+    this.view.sweep(now.monoMs)
+    const partners = [...this.#line.peers.values()].filter((peer) => this.#talksTo(peer))
+    const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
+    if (partner === undefined) return
+    this.#line.send(partner.id, digestPayload(false, this.view.digest()), now)
+  }
+
+  // ---- links
+
+  #keepLinks(now: Now): void {
+    this.#linksDueMs = this.isStoring && this.#isTalking ? now.monoMs + keepLinksEveryMs : Infinity
+    if (!this.isStoring || !this.#isTalking) return
+    const { nodes } = this.view
+    const wanted = [
+      ...nodes.behind(this.#id, linkedEachSide),
+      ...nodes.ahead(this.#id, linkedEachSide),
+      ...nodes.old(maxLinkedOld),
+    ]
+    for (const { id } of wanted) {
+      if (this.#line.peers.has(id) || this.#doubts.has(id)) continue
+      if ((this.#triedMs.get(id) ?? -Infinity) > now.monoMs - redialPauseMs) continue
+      this.#triedMs.set(id, now.monoMs)
+      this.#line.dial(id, now)
+    }
+    for (const [id, atMs] of this.#triedMs) {
+      if (atMs <= now.monoMs - redialPauseMs) this.#triedMs.delete(id)
+    }
+  }
+
+  #isNear(id: string): boolean {
+    const { nodes } = this.view
+    return [
+      ...nodes.behind(this.#id, linkedEachSide),
+      ...nodes.ahead(this.#id, linkedEachSide),
+    ].some((node) => node.id === id)
+  }
+
+  #differs(sums: readonly number[]): boolean {
+    return this.view.digest().some((sum, bucket) => sum !== sums[bucket])
+  }
+
+  #talksTo(peer: Peer): boolean {
+    return this.#isTalking && peer.supports(replicaFeature)
+  }
+
+  #comparePause(): number {
+    return compareEveryMs.least + randomBelow(this.#random, compareEveryMs.spread)
+  }
+}
+
+function millisecondsOf(now: Now): number {
+  return Math.floor(now.utcSeconds * 1_000)
+}

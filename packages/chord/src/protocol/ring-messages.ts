@@ -1,0 +1,77 @@
+/**
+ * What nodes of ours tell each other of the ring.
+ *
+ *   members  broadcast or whisper  [0x7060, 0, [record…]]         what is news, or what was asked for
+ *   digest   whisper               [0x7060, 1, isAnswer, sums]    "tell me where you know otherwise"
+ *
+ *   record   [id, incarnation, state, isOld, [address…]]          state 0 storing, 1 left, 2 gone
+ *
+ * Old programs pass the broadcast on and do nothing else with it (spec/capabilities.md, 2.2).
+ */
+import { idText, wholeNumber } from '@p2p/serializer'
+import type { Value } from '@p2p/serializer'
+import type { Member, MemberState } from './ring-view.ts'
+
+export const ringFlag = 0x7060
+/** Extension named in the hello. */
+export const replicaFeature = 'chord-replicas'
+
+const verbs = { members: 0, digest: 1 } as const
+const states: readonly MemberState[] = ['storing', 'left', 'gone']
+
+/** Records in one message. */
+export const maxRecords = 512
+const maxAddresses = 8
+const maxTextLength = 300
+const maxSums = 64
+
+export type RingMessage =
+  | { readonly type: 'members'; readonly members: readonly Member[] }
+  | { readonly type: 'digest'; readonly isAnswer: boolean; readonly sums: readonly number[] }
+
+/** Undefined when it cannot be read. */
+export function readRingMessage(payload: readonly Value[]): RingMessage | undefined {
+  const [, verb, first, second] = payload
+  switch (wholeNumber(verb)) {
+    case verbs.members:
+      if (!Array.isArray(first)) return undefined
+      return { type: 'members', members: first.slice(0, maxRecords).flatMap(readRecord) }
+    case verbs.digest: {
+      if (!Array.isArray(second)) return undefined
+      const sums = second.slice(0, maxSums).map((sum: Value) => wholeNumber(sum) ?? 0)
+      return { type: 'digest', isAnswer: first === true, sums }
+    }
+    default:
+      return undefined
+  }
+}
+
+function readRecord(record: Value): readonly Member[] {
+  if (!Array.isArray(record)) return []
+  const [id, incarnation, state, isOld, addresses] = record as readonly Value[]
+  const text = idText(id ?? null)
+  const made = wholeNumber(incarnation)
+  const named = states[wholeNumber(state) ?? -1]
+  if (text === undefined || made === undefined || named === undefined) return []
+  if (text.length > maxTextLength || !Array.isArray(addresses)) return []
+  const texts = addresses
+    .slice(0, maxAddresses)
+    .filter((address) => typeof address === 'string')
+    .filter((address) => address.length <= maxTextLength)
+  return [{ id: text, incarnation: made, state: named, isOld: isOld === true, addresses: texts }]
+}
+
+export function membersPayload(members: readonly Member[]): readonly Value[] {
+  const records = members.map(({ id, incarnation, state, isOld, addresses }) => [
+    id,
+    incarnation,
+    states.indexOf(state),
+    isOld,
+    [...addresses],
+  ])
+  return [ringFlag, verbs.members, records]
+}
+
+export function digestPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {
+  return [ringFlag, verbs.digest, isAnswer, [...sums]]
+}

@@ -1,0 +1,108 @@
+/**
+ * Who stores, as far as this node has heard: the whole membership of the ring, not only neighbours.
+ *
+ * Each node has one record, and the record with the greater incarnation is the true one; of two with the
+ * same, the one that says it is no more. A node announces itself with an incarnation from its clock; when
+ * it hears that it is said to be gone, it announces a greater one. So nobody is thrown out for good by a
+ * mistake, and whoever is not there cannot answer back.
+ *
+ * Old nodes know nothing of records. Their neighbours of our kind keep one for them.
+ *
+ * Two views are compared bucket by bucket (`digest`), so that views which are nearly the same exchange
+ * little. Records of those that are no more are kept for a while, so that older news does not bring
+ * them back, and are no part of the comparison.
+ *
+ * Source: incarnations after SWIM (Das et al., 2002); the rule that nobody is taken out before somebody
+ * found him dead is Zave's (arXiv 1610.01140), on a ring whose arcs fall to the node behind.
+ */
+import { stampOf } from './stamp.ts'
+import { StoringNodes } from './storing-nodes.ts'
+
+export type MemberState = 'storing' | 'left' | 'gone'
+
+export interface Member {
+  readonly id: string
+  /** Milliseconds since 1970 when it was made; greater is newer. */
+  readonly incarnation: number
+  readonly state: MemberState
+  /** A program of protocol 0.7 without records. */
+  readonly isOld: boolean
+  /** Where it can be dialled. */
+  readonly addresses: readonly string[]
+}
+
+interface Kept extends Member {
+  readonly heardMs: number
+}
+
+/** Records in all. A ring of 20,000 with the departures of ten minutes fits. */
+const maxMembers = 50_000
+/** How long the record of a node that is no more is kept. */
+const keepDepartedMs = 600_000
+const bucketCount = 64
+const sumModulus = 2 ** 48
+
+export class RingView {
+  /** Those that store, in ring order. */
+  readonly nodes: StoringNodes = new StoringNodes()
+  readonly #members = new Map<string, Kept>()
+  readonly #sums = new Array<number>(bucketCount).fill(0)
+
+  get size(): number {
+    return this.#members.size
+  }
+
+  get(id: string): Member | undefined {
+    return this.#members.get(id)
+  }
+
+  /** Takes a record in; true when it was news. */
+  merge(member: Member, nowMs: number): boolean {
+    const known = this.#members.get(member.id)
+    if (known !== undefined && !isNewer(member, known)) return false
+    if (known === undefined && this.#members.size >= maxMembers) return false
+    if (known?.state === 'storing') this.#count(known, -1)
+    // Taken out first, so that the map stays in the order of the news.
+    this.#members.delete(member.id)
+    this.#members.set(member.id, { ...member, heardMs: nowMs })
+    this.nodes.delete(member.id)
+    if (member.state !== 'storing') return true
+    this.#count(member, 1)
+    this.nodes.add(member.id, member.isOld)
+    return true
+  }
+
+  /** One sum for each bucket of ids. */
+  digest(): readonly number[] {
+    return this.#sums
+  }
+
+  /** The records of the buckets in which the other view differs. */
+  differing(digest: readonly number[]): readonly Member[] {
+    const differs = this.#sums.map((sum, bucket) => digest[bucket] !== sum)
+    return [...this.#members.values()].filter(({ id }) => differs[bucketOf(id)] === true)
+  }
+
+  /** Forgets those that are no more, and have not been for a while. */
+  sweep(nowMs: number): void {
+    for (const [id, { state, heardMs }] of this.#members) {
+      if (state !== 'storing' && heardMs < nowMs - keepDepartedMs) this.#members.delete(id)
+    }
+  }
+
+  #count(member: Member, sign: 1 | -1): void {
+    const bucket = bucketOf(member.id)
+    const stamp = stampOf(`${member.id} ${member.incarnation}`)
+    const sum = (this.#sums[bucket] ?? 0) + sign * stamp
+    this.#sums[bucket] = (sum + sumModulus) % sumModulus
+  }
+}
+
+function isNewer(member: Member, known: Member): boolean {
+  if (member.incarnation !== known.incarnation) return member.incarnation > known.incarnation
+  return known.state === 'storing' && member.state !== 'storing'
+}
+
+function bucketOf(id: string): number {
+  return stampOf(id) % bucketCount
+}

@@ -1,0 +1,315 @@
+/**
+ * What nodes of ours say to each other about slots: with versions, in numbers, and answered.
+ *
+ *   write    [0x7061, 0, request, key, time, writer, value, tables]   a value for some of a key's slots
+ *   stored   [0x7061, 1, request, tables]                             those that have it now, or a newer one
+ *   read     [0x7061, 2, request, key, tables]
+ *   found    [0x7061, 3, request, [[time, writer, value]…], which]    which: an index per table asked, -1 for none
+ *   put      [0x7061, 4, [entry…]]                                    slots to keep; nothing answers
+ *   offer    [0x7061, 5, request, [head…]]                            "I have these"
+ *   want     [0x7061, 6, request, [[table, slot]…]]                   "and I need those of them"
+ *   compare  [0x7061, 7, from, to, count, sum]                        "is this what you hold there?"
+ *   list     [0x7061, 8, from, to, [head…]]                           "no, it is this"
+ *
+ *   head     [table, slot, time, writer]
+ *   entry    [table, slot, time, writer, value, key]
+ *
+ * All are whispers. A table is its number in `hashTables`, a slot its base58 text, a place on the ring 48
+ * bytes. A value is its own msgpack as bytes, which are kept and passed on as they are; nil in its place
+ * is a tombstone. A key of nil is not known.
+ */
+import { bytesToInteger, decodeValue, wholeNumber } from '@p2p/serializer'
+import type { Value } from '@p2p/serializer'
+import { hashTables, slotNamed } from './hash-tables.ts'
+import type { Slot } from './hash-tables.ts'
+import { ringBits } from './ring.ts'
+import type { Arc, Position } from './ring.ts'
+import type { ArcSummary, StoredSlot } from './slot-store.ts'
+import type { Version } from './version.ts'
+
+export const tableFlag = 0x7061
+
+const verbs = {
+  write: 0,
+  stored: 1,
+  read: 2,
+  found: 3,
+  put: 4,
+  offer: 5,
+  want: 6,
+  compare: 7,
+  list: 8,
+} as const
+
+/** Entries and heads in one message. */
+export const maxListed = 1_024
+const maxWriterLength = 100
+const tableCount = hashTables.length
+
+/** A slot and which write it holds. */
+export interface SlotHead extends Slot {
+  readonly version: Version
+}
+
+/** What one table said: nothing, a tombstone (no value), or a value. */
+export interface FoundSlot {
+  readonly version: Version
+  readonly value: Uint8Array | undefined
+}
+
+export type TableMessage =
+  | {
+      readonly type: 'write'
+      readonly request: number
+      readonly key: Uint8Array
+      readonly version: Version
+      readonly value: Uint8Array | undefined
+      readonly tables: readonly number[]
+    }
+  | { readonly type: 'stored'; readonly request: number; readonly tables: readonly number[] }
+  | {
+      readonly type: 'read'
+      readonly request: number
+      readonly key: Uint8Array
+      readonly tables: readonly number[]
+    }
+  | {
+      readonly type: 'found'
+      readonly request: number
+      readonly slots: readonly (FoundSlot | undefined)[]
+    }
+  | { readonly type: 'put'; readonly entries: readonly StoredSlot[] }
+  | { readonly type: 'offer'; readonly request: number; readonly heads: readonly SlotHead[] }
+  | { readonly type: 'want'; readonly request: number; readonly slots: readonly Slot[] }
+  | { readonly type: 'compare'; readonly arc: Arc; readonly summary: ArcSummary }
+  | { readonly type: 'list'; readonly arc: Arc; readonly heads: readonly SlotHead[] }
+
+/** Undefined when it cannot be read. */
+export function readTableMessage(payload: readonly Value[]): TableMessage | undefined {
+  const [, verb, a, b, c, d, e, f] = payload
+  const number = wholeNumber(a)
+  switch (wholeNumber(verb)) {
+    case verbs.write: {
+      const version = readVersion(c, d)
+      if (number === undefined || !(b instanceof Uint8Array) || version === undefined)
+        return undefined
+      const held = readHeld(e)
+      if (held === undefined) return undefined
+      const { value } = held
+      return { type: 'write', request: number, key: b, version, value, tables: readTables(f) }
+    }
+    case verbs.stored:
+      return number === undefined
+        ? undefined
+        : { type: 'stored', request: number, tables: readTables(b) }
+    case verbs.read:
+      if (number === undefined || !(b instanceof Uint8Array)) return undefined
+      return { type: 'read', request: number, key: b, tables: readTables(c) }
+    case verbs.found:
+      return number === undefined ? undefined : readFound(number, b, c)
+    case verbs.put:
+      return { type: 'put', entries: listOf(a, readEntry) }
+    case verbs.offer:
+      return number === undefined
+        ? undefined
+        : { type: 'offer', request: number, heads: listOf(b, readHead) }
+    case verbs.want:
+      return number === undefined
+        ? undefined
+        : { type: 'want', request: number, slots: listOf(b, readSlot) }
+    case verbs.compare:
+      return readCompare(a, b, c, d)
+    case verbs.list: {
+      const arc = readArc(a, b)
+      return arc === undefined ? undefined : { type: 'list', arc, heads: listOf(c, readHead) }
+    }
+    default:
+      return undefined
+  }
+}
+
+function readCompare(
+  from: Value | undefined,
+  to: Value | undefined,
+  count: Value | undefined,
+  sum: Value | undefined,
+): TableMessage | undefined {
+  const arc = readArc(from, to)
+  const summary = { count: wholeNumber(count), sum: wholeNumber(sum) }
+  if (arc === undefined || summary.count === undefined || summary.sum === undefined)
+    return undefined
+  return { type: 'compare', arc, summary: { count: summary.count, sum: summary.sum } }
+}
+
+function readFound(
+  request: number,
+  writes: Value | undefined,
+  which: Value | undefined,
+): TableMessage | undefined {
+  if (!Array.isArray(writes) || !Array.isArray(which)) return undefined
+  const distinct = writes.slice(0, tableCount).map((write: Value): FoundSlot | undefined => {
+    if (!Array.isArray(write)) return undefined
+    const [time, writer, value] = write as readonly Value[]
+    const version = readVersion(time, writer)
+    const held = readHeld(value)
+    return version === undefined || held === undefined ? undefined : { version, ...held }
+  })
+  const slots = which.slice(0, tableCount).map((index: Value) => distinct[wholeNumber(index) ?? -1])
+  return { type: 'found', request, slots }
+}
+
+function readVersion(time: Value | undefined, writer: Value | undefined): Version | undefined {
+  const milliseconds = wholeNumber(time)
+  if (milliseconds === undefined || milliseconds < 0) return undefined
+  if (typeof writer !== 'string' || writer.length > maxWriterLength) return undefined
+  return { time: milliseconds, writer }
+}
+
+/** A value or a tombstone; undefined for bytes that are no msgpack, which nobody could read later. */
+function readHeld(
+  value: Value | undefined,
+): { readonly value: Uint8Array | undefined } | undefined {
+  if (value === null) return { value: undefined }
+  if (!(value instanceof Uint8Array)) return undefined
+  try {
+    return decodeValue(value) === null ? undefined : { value }
+  } catch {
+    return undefined
+  }
+}
+
+function readTables(value: Value | undefined): readonly number[] {
+  const numbers = Array.isArray(value) ? value.slice(0, tableCount).map(wholeNumber) : []
+  return numbers.filter(
+    (table): table is number => table !== undefined && table >= 0 && table < tableCount,
+  )
+}
+
+function readSlot(value: Value): Slot | undefined {
+  if (!Array.isArray(value)) return undefined
+  const [number, text] = value as readonly Value[]
+  const table = hashTables[wholeNumber(number) ?? -1]
+  return table === undefined || typeof text !== 'string' ? undefined : slotNamed(table, text)
+}
+
+function readHead(value: Value): SlotHead | undefined {
+  const slot = readSlot(value)
+  if (slot === undefined || !Array.isArray(value)) return undefined
+  const [, , time, writer] = value as readonly Value[]
+  const version = readVersion(time, writer)
+  return version === undefined ? undefined : { ...slot, version }
+}
+
+function readEntry(value: Value): StoredSlot | undefined {
+  const head = readHead(value)
+  if (head === undefined || !Array.isArray(value)) return undefined
+  const [, , , , bytes, key] = value as readonly Value[]
+  const held = readHeld(bytes)
+  if (held === undefined) return undefined
+  return { ...head, ...held, key: key instanceof Uint8Array ? key : undefined }
+}
+
+function listOf<Item>(
+  value: Value | undefined,
+  read: (item: Value) => Item | undefined,
+): readonly Item[] {
+  if (!Array.isArray(value)) return []
+  const items: Item[] = []
+  for (const given of value.slice(0, maxListed)) {
+    const item = read(given as Value)
+    if (item !== undefined) items.push(item)
+  }
+  return items
+}
+
+const placeBytes = ringBits / 8
+
+function readArc(from: Value | undefined, to: Value | undefined): Arc | undefined {
+  if (!(from instanceof Uint8Array) || from.length !== placeBytes) return undefined
+  if (!(to instanceof Uint8Array) || to.length !== placeBytes) return undefined
+  return { from: bytesToInteger(from), to: bytesToInteger(to) }
+}
+
+function placeToBytes(position: Position): Uint8Array {
+  const bytes = new Uint8Array(placeBytes)
+  let rest = position
+  for (let index = placeBytes - 1; index >= 0; index -= 1) {
+    bytes[index] = Number(rest & 0xffn)
+    rest >>= 8n
+  }
+  return bytes
+}
+
+export function writePayload(
+  request: number,
+  write: {
+    readonly key: Uint8Array
+    readonly version: Version
+    readonly value: Uint8Array | undefined
+  },
+  tables: readonly number[],
+): readonly Value[] {
+  const { key, version, value } = write
+  const { time, writer } = version
+  return [tableFlag, verbs.write, request, key, time, writer, value ?? null, [...tables]]
+}
+
+export function storedPayload(request: number, tables: readonly number[]): readonly Value[] {
+  return [tableFlag, verbs.stored, request, [...tables]]
+}
+
+export function readPayload(
+  request: number,
+  key: Uint8Array,
+  tables: readonly number[],
+): readonly Value[] {
+  return [tableFlag, verbs.read, request, key, [...tables]]
+}
+
+/** Equal writes are sent once. */
+export function foundPayload(
+  request: number,
+  slots: readonly (StoredSlot | undefined)[],
+): readonly Value[] {
+  const distinct: StoredSlot[] = []
+  const which = slots.map((slot) => {
+    if (slot === undefined) return -1
+    const { time, writer } = slot.version
+    const index = distinct.findIndex(
+      ({ version }) => version.time === time && version.writer === writer,
+    )
+    return index < 0 ? distinct.push(slot) - 1 : index
+  })
+  const writes = distinct.map(({ version: { time, writer }, value }) => [
+    time,
+    writer,
+    value ?? null,
+  ])
+  return [tableFlag, verbs.found, request, writes, which]
+}
+
+function headOf({ table, slotText, version }: SlotHead): readonly Value[] {
+  return [hashTables.indexOf(table), slotText, version.time, version.writer]
+}
+
+export function putPayload(entries: readonly StoredSlot[]): readonly Value[] {
+  const list = entries.map((entry) => [...headOf(entry), entry.value ?? null, entry.key ?? null])
+  return [tableFlag, verbs.put, list]
+}
+
+export function offerPayload(request: number, heads: readonly SlotHead[]): readonly Value[] {
+  return [tableFlag, verbs.offer, request, heads.map(headOf)]
+}
+
+export function wantPayload(request: number, slots: readonly Slot[]): readonly Value[] {
+  const list = slots.map(({ table, slotText }) => [hashTables.indexOf(table), slotText])
+  return [tableFlag, verbs.want, request, list]
+}
+
+export function comparePayload(arc: Arc, { count, sum }: ArcSummary): readonly Value[] {
+  return [tableFlag, verbs.compare, placeToBytes(arc.from), placeToBytes(arc.to), count, sum]
+}
+
+export function listPayload(arc: Arc, heads: readonly SlotHead[]): readonly Value[] {
+  return [tableFlag, verbs.list, placeToBytes(arc.from), placeToBytes(arc.to), heads.map(headOf)]
+}

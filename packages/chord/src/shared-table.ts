@@ -1,0 +1,165 @@
+/**
+ * The hash table as programs use it: like a Map whose methods return promises, with text or bytes as
+ * keys. Text and its UTF-8 bytes are one key.
+ *
+ * Every value handed out is decoded anew: it is the caller's own, and changing it changes nothing here.
+ */
+import { P2pError } from '@p2p/base'
+import type { WaitOptions } from '@p2p/base'
+import { decodeValue, encodeValue, utf8Encode } from '@p2p/serializer'
+import type { Value } from '@p2p/serializer'
+import { fieldsOf, mergeFields } from './protocol/fields.ts'
+import type { KeyList } from './protocol/key-list.ts'
+import type { ReadResult } from './protocol/read.ts'
+
+/** Text, or bytes for keys that are no text. */
+export type Key = string | Uint8Array
+
+export interface TableLink {
+  readonly keys: KeyList
+  read(key: Uint8Array, wait: WaitOptions): Promise<ReadResult>
+  /** A null value deletes. */
+  write(key: Uint8Array, value: Value, wait: WaitOptions): Promise<void>
+}
+
+/** Entries read at a time while the table is walked through. */
+const readAhead = 32
+
+export class SharedTable {
+  readonly #link: TableLink
+
+  constructor(link: TableLink) {
+    this.#link = link
+  }
+
+  get size(): number {
+    return this.#link.keys.size
+  }
+
+  async get(key: Key, fallback: unknown, wait: WaitOptions): Promise<unknown> {
+    const bytes = await this.#read(readKey(key), wait)
+    return bytes === undefined ? fallback : decodeValue(bytes)
+  }
+
+  async set(key: Key, value: Value, wait: WaitOptions): Promise<void> {
+    const name = readKey(key)
+    checkValue(value)
+    await this.#link.write(name, value, wait)
+  }
+
+  async delete(key: Key, wait: WaitOptions): Promise<boolean> {
+    const name = readKey(key)
+    const wasThere = (await this.#read(name, wait)) !== undefined
+    // Written all the same: a table that did not take part in the vote may still hold it.
+    await this.#link.write(name, null, wait)
+    return wasThere
+  }
+
+  async update(
+    entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value },
+    wait: WaitOptions,
+  ): Promise<void> {
+    const pairs = isIterable(entries) ? [...entries] : Object.entries(entries)
+    const checked = pairs.map(([key, value]) => {
+      checkValue(value)
+      return [readKey(key), value] as const
+    })
+    await Promise.all(checked.map(([name, value]) => this.#link.write(name, value, wait)))
+  }
+
+  async applyDelta(key: Key, delta: Value, wait: WaitOptions): Promise<Value> {
+    const name = readKey(key)
+    const fields = fieldsOf(decodeValue(encodeValue(delta)))
+    if (fields === undefined) throw new TypeError('a delta is a mapping of fields')
+    const held = await this.#read(name, wait)
+    const base = held === undefined ? new Map<Value, Value>() : fieldsOf(decodeValue(held))
+    if (base === undefined) {
+      throw new TypeError('a delta applies to a mapping, and this value is none')
+    }
+    const merged = encodeValue(mergeFields(base, fields))
+    await this.#link.write(name, decodeValue(merged), wait)
+    return decodeValue(merged)
+  }
+
+  async pop(key: Key, fallback: unknown, wait: WaitOptions): Promise<unknown> {
+    const bytes = await this.#read(readKey(key), wait)
+    if (bytes === undefined) return fallback
+    await this.#link.write(readKey(key), null, wait)
+    return decodeValue(bytes)
+  }
+
+  async popItem(wait: WaitOptions): Promise<[Key, Value] | undefined> {
+    for (const name of [...this.#link.keys.values()]) {
+      const bytes = await this.#read(name, wait)
+      if (bytes === undefined) continue
+      await this.#link.write(name, null, wait)
+      return [keyOf(name), decodeValue(bytes)]
+    }
+    return undefined
+  }
+
+  async *keys(): AsyncGenerator<Key> {
+    for (const name of [...this.#link.keys.values()]) yield await Promise.resolve(keyOf(name))
+  }
+
+  async *entries(wait: WaitOptions): AsyncGenerator<[Key, Value]> {
+    const names = [...this.#link.keys.values()]
+    for (let start = 0; start < names.length; start += readAhead) {
+      const portion = names.slice(start, start + readAhead)
+      const values = await Promise.all(portion.map((name) => this.#read(name, wait)))
+      for (const [index, name] of portion.entries()) {
+        const bytes = values[index]
+        if (bytes !== undefined) yield [keyOf(name), decodeValue(bytes)]
+      }
+    }
+  }
+
+  async #read(name: Uint8Array, wait: WaitOptions): Promise<Uint8Array | undefined> {
+    const result = await this.#link.read(name, wait)
+    switch (result.type) {
+      case 'found':
+        return result.value
+      case 'absent':
+        return undefined
+      case 'unknown':
+        throw new P2pError('P2P_NOT_READABLE', 'no node that may hold the key has answered')
+      case 'no-agreement': {
+        const facts = { candidates: result.candidates.length }
+        throw new P2pError('P2P_NO_AGREEMENT', 'fewer than three tables agree on the value', {
+          facts,
+        })
+      }
+    }
+  }
+}
+
+/** The bytes of a key; text that is no Unicode has none. */
+export function readKey(key: Key): Uint8Array {
+  if (key instanceof Uint8Array) return key
+  if (typeof key === 'string') return utf8Encode(key)
+  throw new TypeError('a key is text or bytes')
+}
+
+const strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Text where the bytes are UTF-8. */
+export function keyOf(name: Uint8Array): Key {
+  try {
+    return strictText.decode(name)
+  } catch {
+    return name.slice()
+  }
+}
+
+/** Tells about values that cannot be sent before anything is. */
+function checkValue(value: Value): void {
+  if (value === undefined) throw new TypeError('a value is needed; delete() removes a key')
+  if (value === null) throw new TypeError('null means deleted in protocol 0.7; use delete()')
+  encodeValue(value)
+}
+
+function isIterable(
+  entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value },
+): entries is Iterable<readonly [Key, Value]> {
+  return Symbol.iterator in entries
+}
