@@ -76,6 +76,8 @@ interface Typed {
 
 export interface NodeShellOptions<Command extends Typed, Emitted extends Typed> {
   readonly options: ResolvedNodeOptions
+  /** The node id, base58 text, for a kind of node that keeps it; default a new one. */
+  readonly id?: string | undefined
   readonly createMachine: (
     boot: MachineBoot,
   ) => Machine<LinkInput | ShellCommand | Command, LinkEffect | Emitted>
@@ -129,7 +131,7 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
   constructor(shell: NodeShellOptions<Command, Emitted>) {
     const { options } = shell
     this.#options = options
-    this.id = encodeBase58Integer(randomBytes(idBytes))
+    this.id = shell.id ?? encodeBase58Integer(randomBytes(idBytes))
     this.events = new Emitter<Events>((cause, event) => {
       const text = `a handler of "${event}" threw`
       this.reportError(new P2pError('P2P_HANDLER_FAILED', text, { cause }), event !== 'error')

@@ -143,6 +143,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     let machine: MeshLikeMachine<LayerCommand, LayerEffect> | undefined
     this.#shell = new NodeShell({
       options: resolved,
+      id: layer.id,
       createMachine: (boot) => {
         machine = layer.createMachine({
           ...boot,

@@ -1,5 +1,7 @@
 /**
- * Keeps a replica in a store: one record for each key, with every write known of it.
+ * Keeps a replica in a store: one record for each key, with every write known of it, and the id of the
+ * node. Leases are held under that id: a node that came back under another one would be locked out of
+ * its own keys for an hour.
  *
  * Changes are gathered while a batch is being written, and go out together in the next one, so the
  * store is never more than one batch behind, and a key that changes often is written once per batch. A
@@ -7,6 +9,7 @@
  */
 import { P2pError } from '@p2p/base'
 import type { Store, StoreChange } from '@p2p/base'
+import { encodeBase58Integer } from '@p2p/serializer'
 import type { ByteText } from './protocol/byte-text.ts'
 import type { WriteLog } from './protocol/fold.ts'
 import { decodeRecords, encodeRecords } from './protocol/records.ts'
@@ -16,9 +19,13 @@ interface Waiting {
   reject(error: P2pError): void
 }
 
+/** As long as the SHA-384 of the originals. */
+const idBytes = 48
+
 export class ReplicaStore {
   readonly #store: Store
   readonly #prefix: string
+  readonly #identityKey: string
   readonly #onError: (error: P2pError) => void
   #read: (key: ByteText) => WriteLog | undefined = () => undefined
   #changed = new Set<ByteText>()
@@ -31,8 +38,35 @@ export class ReplicaStore {
     onError: (error: P2pError) => void,
   ) {
     this.#store = store
-    this.#prefix = `sync/${network.subnet}${network.leasing ? '1' : '0'}/`
+    const name = `${network.subnet}${network.leasing ? '1' : '0'}`
+    this.#prefix = `sync/${name}/`
+    this.#identityKey = `sync-identity/${name}`
     this.#onError = onError
+  }
+
+  /**
+   * The id of the node, base58 text: the one it had before, or a new one. A new one also when the store
+   * cannot say, which is told as an error.
+   */
+  async identity(): Promise<string> {
+    let kept: Uint8Array | undefined
+    try {
+      kept = await this.#store.get(this.#identityKey)
+      if (kept?.length === idBytes) return encodeBase58Integer(kept)
+      const bytes = crypto.getRandomValues(new Uint8Array(idBytes))
+      await this.#store.put(this.#identityKey, bytes)
+      if (kept !== undefined) {
+        const facts = { got: kept.length }
+        const text = 'the stored node id cannot be read; the node has a new one'
+        this.#onError(new P2pError('P2P_STORE_CORRUPT', text, { facts }))
+      }
+      return encodeBase58Integer(bytes)
+    } catch (cause) {
+      this.#onError(
+        new P2pError('P2P_STORE_FAILED', 'the store did not keep the node id', { cause }),
+      )
+      return encodeBase58Integer(crypto.getRandomValues(new Uint8Array(idBytes)))
+    }
   }
 
   /** What was kept. Records that cannot be read are told as errors and left out. */

@@ -122,6 +122,7 @@ export class SyncNode {
             report(error)
           })
     const restored = (await store?.load()) ?? []
+    const id = await store?.identity()
     const events = new Emitter<OwnEvents>((cause, event) => {
       report(new P2pError('P2P_HANDLER_FAILED', `a handler of "${event}" threw`, { cause }))
     })
@@ -129,6 +130,7 @@ export class SyncNode {
     let settle: (request: number, result: unknown) => void = () => undefined
     const opened = await MeshNode.openLayer<LayerCommand, LayerEffect>(meshOptions, {
       subnet: defaultSubnet,
+      id,
       createMachine: (boot) => {
         const replicaLimits = dictionary
         machine = new SyncMachine({ ...boot, leasing, healsOldPeers, replicaLimits, restored })

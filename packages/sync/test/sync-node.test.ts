@@ -151,6 +151,37 @@ test('a node that was restarted has what its store kept', async () => {
   expect(again.toMap()).toEqual(new Map([['key', { a: 1 }]]))
 })
 
+test('a node that was restarted is the same node: it writes its own keys, others still may not', async () => {
+  const store = new MemoryStore()
+  const other = await open()
+  const first = await open({ store, connect: other.addresses[0]! })
+  first.set('key', 'before')
+  await first.persisted()
+  await first.settled()
+  await first.close()
+  const again = await open({ store, connect: other.addresses[0]! })
+  expect(again.id).toBe(first.id)
+  again.set('key', 'after')
+  await again.settled()
+  expect(other.get('key')).toBe('after')
+  expect(() => other.set('key', 'stolen')).toThrow(LeaseError)
+  expect(again.metrics()['forgeries']).toBe(0)
+  const elsewhere = await open({ store, subnet: 'another' })
+  expect(elsewhere.id).not.toBe(first.id)
+})
+
+test('a node whose stored id cannot be read says so and has a new one', async () => {
+  const store = new MemoryStore()
+  const first = await open({ store })
+  await first.close()
+  await store.put('sync-identity/sync1', Uint8Array.of(1, 2, 3))
+  const again = await open({ store })
+  expect(again.id).not.toBe(first.id)
+  expect(again.report().lastErrors).toMatchObject([{ code: 'P2P_STORE_CORRUPT' }])
+  await again.close()
+  expect((await open({ store })).id).toBe(again.id)
+})
+
 test('claim resolves with the lease, or says who has it', async () => {
   const [a, b] = await openTwo()
   const lease = await a.claim('leader', { value: 'a', timeoutMs: 50 })

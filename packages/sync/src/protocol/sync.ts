@@ -369,12 +369,13 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   }
 
   /**
-   * A write in our name from the time since we started, that we do not know, is somebody else's; what
+   * A write in our name from the time after we started (an earlier life may have made one within that
+   * second, and lost it), that we do not know, is somebody else's; what
    * it replaced is written again, by us. It often comes by comparison, because a mesh does not send a
    * message back to the node that is named as its sender.
    */
   #checkForgery(write: Write, result: MergeResult, now: Now): void {
-    if (write.owner !== this.#owner || write.time < this.#startedSeconds) return
+    if (write.owner !== this.#owner || write.time <= this.#startedSeconds) return
     if (result.type !== 'merged') return
     const { key, before, after } = result.change
     this.#forgeries++
