@@ -33,6 +33,8 @@ const mixedSimulation = [
   ...'--type mesh --nodes 10-24 --seeds 24 --minutes 2 --faults all'.split(' '),
   ...'--old 0.2 --hostile 2 --workers 2 --json'.split(' '),
 ]
+const syncSimulation =
+  '--type sync --nodes 6-12 --seeds 4 --faults all --minutes 2 --workers 2 --json'.split(' ')
 const p2pySimulation = '--type p2py --nodes 60-120 --seeds 3 --workers 2 --json'.split(' ')
 
 const stages = [
@@ -55,6 +57,7 @@ const stages = [
           '--json',
         ),
         npm('simulation with faults', 'sim', '--', ...faultySimulation),
+        npm('simulation of dictionaries', 'sim', '--', ...syncSimulation),
         npm('simulation of p2py', 'sim', '--', ...p2pySimulation),
         npm('simulation with old and hostile peers', 'sim', '--', ...mixedSimulation),
       ]

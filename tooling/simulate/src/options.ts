@@ -4,7 +4,7 @@ import { allFaultKinds } from '@p2p/base/sim'
 import type { FaultKind } from '@p2p/base/sim'
 
 /** Networks that can be simulated. */
-const types = ['mesh', 'p2py'] as const
+const types = ['mesh', 'sync', 'p2py'] as const
 
 export interface SimOptions {
   readonly type: (typeof types)[number]
@@ -35,7 +35,7 @@ export interface SimOptions {
 
 export const usage: string = `npm run sim -- [options]
 
-  --type mesh            which network (mesh, p2py)
+  --type mesh            which network (mesh, sync, p2py)
   --nodes 100 | 16-64    nodes per run, or a range from which each seed draws
   --seeds 1              how many runs
   --seed 1               the first seed; a failing run prints the seed that repeats it
@@ -50,6 +50,9 @@ export const usage: string = `npm run sim -- [options]
   --workers 1            threads that run seeds side by side
   --transcript           print the last events of the node that broke an invariant
   --json                 print the JSON line and nothing else on stdout
+
+A sync network writes in the calm, then everybody fights for the same keys under faults; old and
+hostile peers are for meshes. Even seeds lease their keys, odd ones do not.
 
 A p2py network joins, talks, loses nodes and gains others while it talks, and talks again; it takes
 --nodes, --seeds, --seed, --messages and the options that say how to run.
@@ -81,7 +84,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
   })
   if (values.help) return 'help'
   const type = readType(values.type)
-  if (type === 'p2py') refuseMeshOptions(values)
+  if (type !== 'mesh') refuseMeshOptions(type, values)
   const [minNodes, maxNodes] = readRange(values.nodes)
   return {
     type,
@@ -112,18 +115,17 @@ function readType(text: string): SimOptions['type'] {
 }
 
 /** Throws for an option that would have no effect. */
-function refuseMeshOptions(values: {
-  readonly faults: string
-  readonly old: string
-  readonly hostile: string
-}): void {
+function refuseMeshOptions(
+  type: 'sync' | 'p2py',
+  values: { readonly faults: string; readonly old: string; readonly hostile: string },
+): void {
   const given = [
-    ['faults', values.faults !== 'none'],
+    ['faults', type === 'p2py' && values.faults !== 'none'],
     ['old', values.old !== '0'],
     ['hostile', values.hostile !== '0'],
   ] as const
   for (const [name, isGiven] of given) {
-    if (isGiven) throw new RangeError(`--${name} has no meaning with --type p2py`)
+    if (isGiven) throw new RangeError(`--${name} has no meaning with --type ${type}`)
   }
 }
 

@@ -15,6 +15,8 @@ export interface Summary {
   readonly p50Ms: number | null
   readonly p99Ms: number | null
   readonly hopsMean: number | null
+  /** Different dictionaries at the end, beyond one in each run; only of a sync network. */
+  readonly diverged?: number
   readonly faults: Readonly<Record<string, number>>
   /** Links that old peers dropped because of one of our nodes, by cause. */
   readonly oldDrops: Readonly<Record<string, number>>
@@ -44,6 +46,7 @@ export function summarise(
 ): Summary {
   const { minNodes, maxNodes } = options
   const invariants = addUp(results.map(({ checks }) => checks))
+  const counts = addUp(results.map((result) => result.counts))
   const broken = results.flatMap(({ seed, broken: error }) =>
     error === undefined ? [] : [{ seed, invariant: error.invariant }],
   )
@@ -64,7 +67,8 @@ export function summarise(
     hopsMean: meanOf(results.map(({ hopsMean }) => hopsMean)),
     faults: addUp(results.map(({ faults }) => faults)),
     oldDrops: addUp(results.map(({ oldDrops }) => new Map(Object.entries(oldDrops)))),
-    counts: addUp(results.map(({ counts }) => counts)),
+    ...(counts['diverged'] !== undefined && { diverged: counts['diverged'] }),
+    counts,
     invariants: { ...invariants, 'same-seed-same-trace': extra.repeatedHashes },
     broken: [...broken, ...extra.broken],
     traceHash: hashOf(results),

@@ -36,7 +36,7 @@ test('ranges, lists of faults and all of them are read', () => {
 })
 
 test.each([
-  ['--type', 'ring', 'known: mesh, p2py'],
+  ['--type', 'ring', 'known: mesh, sync, p2py'],
   ['--messages', '0', '--messages'],
   ['--nodes', '64-16', '--nodes'],
   ['--nodes', '1.5-3', '--nodes'],
