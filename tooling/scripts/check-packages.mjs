@@ -1,5 +1,5 @@
 // Packs every package as it would be published and looks at the tarballs as a user would meet them:
-// what is inside, whether types and entries resolve, what an install of @p2p/mesh brings along, and
+// what is inside, whether types and entries resolve, what an install of one package brings along, and
 // whether import and require load it. With --every-node the loading is repeated under newer Nodes.
 import { spawnSync } from 'node:child_process'
 import {
@@ -20,8 +20,13 @@ const scripts = dirname(fileURLToPath(import.meta.url))
 const root = join(scripts, '..', '..')
 const pinned = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager
 
-/** What an install of @p2p/mesh may bring, itself included. */
+/** What an install of one of these may bring, itself included. */
 const maxInstalledPackages = 10
+/** Packages that are installed alone, and which of ours come along. */
+const installs = {
+  '@p2p/mesh': ['@p2p/base', '@p2p/mesh', '@p2p/serializer'],
+  '@p2p/p2py-compat': ['@p2p/base', '@p2p/p2py-compat', '@p2p/serializer'],
+}
 /** Nodes that a release has to load under besides the one that runs this. */
 const nodeNames = ['node-22', 'node-24', 'node-26']
 const forbiddenFiles = /(^|\/)(test|node_modules)\/|\.tsbuildinfo$|\.test\.ts$/
@@ -127,15 +132,18 @@ function installedIn(folder) {
   }))
 }
 
-function checkMeshInstall(folder) {
+/** Installs one package and looks at all that came with it. */
+function checkInstall(folder, packageName, wanted, packed) {
+  installInto(folder, [packageName], packed)
   const installed = installedIn(folder)
   const ours = installed.map(({ name }) => name).filter((name) => name.startsWith('@p2p/'))
-  const wanted = ['@p2p/base', '@p2p/mesh', '@p2p/serializer']
   if (ours.sort().join() !== wanted.join()) {
-    problems.push(`@p2p/mesh brings ${ours.join(', ')}; expected ${wanted.join(', ')}`)
+    problems.push(`${packageName} brings ${ours.join(', ')}; expected ${wanted.join(', ')}`)
   }
   if (installed.length > maxInstalledPackages) {
-    problems.push(`@p2p/mesh brings ${installed.length} packages, over ${maxInstalledPackages}`)
+    problems.push(
+      `${packageName} brings ${installed.length} packages, over ${maxInstalledPackages}`,
+    )
   }
   for (const { name, folder: home, manifest } of installed) {
     const hooks = ['preinstall', 'install', 'postinstall'].filter(
@@ -148,7 +156,7 @@ function checkMeshInstall(folder) {
     if (native.length > 0) problems.push(`${name} holds native code (${native.join(', ')})`)
   }
   say(
-    `install of @p2p/mesh: ${installed.length} packages ` +
+    `install of ${packageName}: ${installed.length} packages ` +
       `(${installed.map(({ name }) => name).join(', ')})`,
   )
 }
@@ -235,9 +243,9 @@ try {
     await checkWithPublint(entry, publint)
     await checkTypes(entry, typeChecker)
   }
-  const meshFolder = join(folder, 'mesh')
-  installInto(meshFolder, ['@p2p/mesh'], packed)
-  checkMeshInstall(meshFolder)
+  for (const [name, wanted] of Object.entries(installs)) {
+    checkInstall(join(folder, name.replace('@p2p/', '')), name, wanted, packed)
+  }
   const allFolder = join(folder, 'all')
   installInto(
     allFolder,

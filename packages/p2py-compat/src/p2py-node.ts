@@ -292,6 +292,8 @@ export class P2pyNode {
     readonly address: string
     readonly rejected: Readonly<Record<string, number>>
     readonly rendezvous: string
+    /** Links made with the help of the rendezvous server. */
+    readonly rendezvousLinks: { readonly punched: number; readonly relayed: number }
     readonly queues: readonly { readonly remote: string; readonly queuedBytes: number }[]
   } {
     return {
@@ -299,6 +301,7 @@ export class P2pyNode {
       address: `tcp://${this.#address.host}:${this.#address.port}`,
       rejected: Object.fromEntries(this.#rejections),
       rendezvous: this.#transport.rendezvousState,
+      rendezvousLinks: this.#transport.rendezvousLinks,
       queues: this.#runtime.linkReports.map(({ remote, queuedBytes }) => ({ remote, queuedBytes })),
     }
   }

@@ -8,8 +8,14 @@ import { TcpTransport } from '@p2p/base/tcp'
 import { urlToAddress, type NodeAddress } from './protocol/node-address.ts'
 import { RendezvousClient } from './punch/rendezvous-client.ts'
 
-/** A direct dial that takes longer gets company: the way through the rendezvous server. */
-const headStartMs = 300
+/**
+ * A direct dial that takes longer gets company: the way through the rendezvous server. Whoever has a
+ * private address is near and answers at once, or is behind a NAT and never does.
+ */
+const headStartMs = { public: 300, private: 50 } as const
+/** RFC 1918, RFC 6598, RFC 3927; and those of IPv6: RFC 4193, RFC 4291. */
+const privateHost =
+  /^(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)/i
 
 export class P2pyTransport implements Transport {
   readonly schemes = ['tcp'] as const
@@ -52,6 +58,10 @@ export class P2pyTransport implements Transport {
     return this.#rendezvous?.state ?? 'none'
   }
 
+  get rendezvousLinks(): { readonly punched: number; readonly relayed: number } {
+    return this.#rendezvous?.linkCounts ?? { punched: 0, relayed: 0 }
+  }
+
   async dial(
     address: string,
     options: { readonly signal?: AbortSignal; readonly timeoutMs: number },
@@ -61,7 +71,11 @@ export class P2pyTransport implements Transport {
     if (rendezvous === undefined || target === undefined) return this.#tcp.dial(address, options)
     const direct = this.#tcp.dial(address, options)
     const cancel = new AbortController()
-    const around = startLater(direct, cancel.signal, (cause) => rendezvous.reach(target, cause))
+    const around = startLater(
+      { first: direct, waitMs: headStartMs[isPrivate(target.host) ? 'private' : 'public'] },
+      cancel.signal,
+      (cause) => rendezvous.reach(target, cause),
+    )
     try {
       const link = await Promise.any([direct, around])
       cancel.abort()
@@ -84,16 +98,21 @@ export class P2pyTransport implements Transport {
   }
 }
 
-/** Starts the second way when the first has failed, or takes long. */
+/** An address that means another machine in every network. Names and loopback are not. */
+export function isPrivate(host: string): boolean {
+  return privateHost.test(host)
+}
+
+/** Starts the second way when the first has failed, or takes longer than `waitMs`. */
 async function startLater(
-  first: Promise<Link>,
+  { first, waitMs }: { readonly first: Promise<Link>; readonly waitMs: number },
   signal: AbortSignal,
   start: (cause: unknown) => Promise<Link>,
 ): Promise<Link> {
   let cause: unknown
   let isReached = false
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, headStartMs)
+    const timer = setTimeout(resolve, waitMs)
     const skip = (): void => {
       clearTimeout(timer)
       resolve()

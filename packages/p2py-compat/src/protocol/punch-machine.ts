@@ -3,9 +3,11 @@
  *
  * Theory of operation. A NAT lets a packet in only where one went out before, so both sides connect to
  * each other's outside address at the same time: the SYNs cross, and TCP makes one connection of two
- * `connect` calls. Where a NAT answers stray SYNs with a reset the SYNs must cross inside one round
- * trip; retries on a fixed beat can miss each other for ever, so we wait a random time of up to two
- * round trips. A NAT is *independent* when it gives one outside port to one inside port whatever the
+ * `connect` calls. Where a NAT answers stray SYNs with a reset the SYNs must cross: each has to leave
+ * before the other's arrives. A connect that fails took one round trip; whoever tries again after a
+ * pause much shorter than that nearly always has a SYN under way. Retries on a fixed beat can miss each
+ * other for ever, so the pause is random, up to half of what the failed connect took (in
+ * punch-machine.test.ts two machines meet that way). A NAT is *independent* when it gives one outside port to one inside port whatever the
  * destination. When one side's is not, its port towards the peer is unknown: that side opens many
  * sockets, the other probes random ports, and by the birthday paradox one pair meets
  * (256 sockets, 1,024 probes of 64,512 ports: 98 %). When both are dependent, only a relay helps.
@@ -26,18 +28,20 @@ export interface PunchPlan {
   readonly isPeerIndependent: boolean
   /** The requester chooses the connection that is kept. */
   readonly isRequester: boolean
-  /** Round trip to the rendezvous server, as an estimate of the one to the peer. */
-  readonly roundTripMs: number
 }
 
 export interface PunchLimits {
+  /** Between two independent NATs: the other side may be told late. */
   readonly maxDurationMs: number
+  /** With a dependent one: all probes, each repeated once by the system, and the ways there and back. */
+  readonly maxProbingMs: number
   readonly maxSockets: number
   readonly maxProbes: number
 }
 
 export const defaultPunchLimits: PunchLimits = {
   maxDurationMs: 15_000,
+  maxProbingMs: 5_000,
   maxSockets: 256,
   maxProbes: 1_024,
 }
@@ -63,9 +67,16 @@ export type PunchEffect =
   | { readonly type: 'won'; readonly attempt: number }
   | { readonly type: 'lost' }
 
-const minWaitMs = 20
-/** The side with the open sockets gets a head start, so that its NAT has mappings to be found. */
-const probeDelayMs = 300
+/** The longest pause is at least this, so that a near peer is not dialled without pause. */
+const minPauseMs = 5
+/** Whoever was reset for so long tries more seldom: the other side is late, or will not come. */
+const eagerMs = 3_000
+const seldomFactor = 8
+/**
+ * The side with the open sockets gets a head start for opening them; both are told at the same time.
+ * A probe that comes too early is lost, and the system repeats it a second later.
+ */
+const probeDelayMs = 50
 const probesAtOnce = 32
 const probeBeatMs = 20
 const firstProbedPort = 1_024
@@ -81,6 +92,7 @@ export class PunchMachine implements Machine<PunchInput, PunchEffect> {
   /** When the next connect is due; Infinity while none is planned. */
   #nextMs = Infinity
   #endMs = Infinity
+  #triedMs = 0
   #isOver = false
 
   constructor(plan: PunchPlan, randomBytes: RandomBytes, limits: Partial<PunchLimits> = {}) {
@@ -112,8 +124,10 @@ export class PunchMachine implements Machine<PunchInput, PunchEffect> {
   #start(now: Now): readonly PunchEffect[] {
     const { isIndependent, isPeerIndependent, peer } = this.#plan
     if (!isIndependent && !isPeerIndependent) return this.#lose()
-    this.#endMs = now.monoMs + this.#limits.maxDurationMs
-    if (isIndependent && isPeerIndependent) return [this.#connect(peer, true)]
+    const { maxDurationMs, maxProbingMs } = this.#limits
+    const isProbing = !isIndependent || !isPeerIndependent
+    this.#endMs = now.monoMs + (isProbing ? maxProbingMs : maxDurationMs)
+    if (!isProbing) return [this.#try(now)]
     if (isIndependent) {
       this.#nextMs = now.monoMs + probeDelayMs
       return []
@@ -127,9 +141,11 @@ export class PunchMachine implements Machine<PunchInput, PunchEffect> {
 
   #onFailed(attempt: number, now: Now): readonly PunchEffect[] {
     this.#open.delete(attempt)
-    const { isIndependent, isPeerIndependent, roundTripMs } = this.#plan
+    const { isIndependent, isPeerIndependent } = this.#plan
     if (isIndependent && isPeerIndependent && this.#open.size === 0) {
-      this.#nextMs = now.monoMs + this.#random() * Math.max(minWaitMs, 2 * roundTripMs)
+      const isEager = now.monoMs < this.#endMs - this.#limits.maxDurationMs + eagerMs
+      const pauseMs = Math.max(minPauseMs, (now.monoMs - this.#triedMs) / 2)
+      this.#nextMs = now.monoMs + this.#random() * pauseMs * (isEager ? 1 : seldomFactor)
     }
     return []
   }
@@ -149,8 +165,13 @@ export class PunchMachine implements Machine<PunchInput, PunchEffect> {
     if (now.monoMs >= this.#endMs) return this.#lose()
     if (now.monoMs < this.#nextMs) return []
     this.#nextMs = Infinity
-    if (this.#plan.isPeerIndependent) return [this.#connect(this.#plan.peer, true)]
+    if (this.#plan.isPeerIndependent) return [this.#try(now)]
     return this.#probe(now)
+  }
+
+  #try(now: Now): PunchEffect {
+    this.#triedMs = now.monoMs
+    return this.#connect(this.#plan.peer, true)
   }
 
   #probe(now: Now): readonly PunchEffect[] {

@@ -3,6 +3,8 @@ import type { Link, LinkEvents } from '@p2p/base'
 
 /** Bytes of one relayed message. */
 const pieceBytes = 16_384
+/** Most bytes that are kept while nobody owns the link yet. Above: the link ends. */
+const maxEarlyBytes = 1_048_576
 
 export class RelayLink implements Link {
   readonly transport = 'tcp'
@@ -11,6 +13,7 @@ export class RelayLink implements Link {
   readonly #end: () => void
   readonly #queuedBytes: () => number
   readonly #early: Uint8Array[] = []
+  #earlyBytes = 0
   #events: LinkEvents | undefined
   #isClosed = false
 
@@ -61,8 +64,13 @@ export class RelayLink implements Link {
 
   onBytes(bytes: Uint8Array): void {
     if (this.#isClosed) return
-    if (this.#events === undefined) this.#early.push(bytes)
-    else this.#events.onBytes(bytes)
+    if (this.#events !== undefined) {
+      this.#events.onBytes(bytes)
+      return
+    }
+    this.#earlyBytes += bytes.length
+    if (this.#earlyBytes > maxEarlyBytes) this.close()
+    else this.#early.push(bytes)
   }
 
   onDrain(): void {

@@ -63,11 +63,12 @@ export class RendezvousClient {
   readonly #relays = new Map<string, RelayLink>()
   #connection: FrameSocket | undefined
   #localPort = 0
-  #roundTripMs = 0
   #state: 'registering' | 'registered' | 'lost' | 'closed' = 'registering'
   #reconnectMs = firstReconnectMs
   #reconnectTimer: ReturnType<typeof setTimeout> | undefined
   #punches = 0
+  #punched = 0
+  #relayed = 0
   #onRegistered: () => void = () => undefined
 
   private constructor(options: RendezvousClientOptions) {
@@ -91,6 +92,11 @@ export class RendezvousClient {
 
   get state(): string {
     return this.#state
+  }
+
+  /** Links to nodes that could not be dialled: straight through the NATs, and by way of the server. */
+  get linkCounts(): { readonly punched: number; readonly relayed: number } {
+    return { punched: this.#punched, relayed: this.#relayed }
   }
 
   /**
@@ -124,9 +130,7 @@ export class RendezvousClient {
   }
 
   async #register(): Promise<void> {
-    const startMs = performance.now()
     const socket = await this.#connectFromOwnPort()
-    this.#roundTripMs = performance.now() - startMs
     const { seenAs, probePort } = await this.#introduce(socket)
     const isIndependent = await this.#probe(seenAs, probePort)
     await this.#confirmRegistration(isIndependent)
@@ -326,13 +330,7 @@ export class RendezvousClient {
     const peer = target.publicAddress
     // Before anything else: the other side may relay at once.
     const relayLink = this.#openRelay(addressToUrl(peer), token)
-    const plan = {
-      peer,
-      isRequester,
-      isIndependent,
-      isPeerIndependent,
-      roundTripMs: this.#roundTripMs,
-    }
+    const plan = { peer, isRequester, isIndependent, isPeerIndependent }
     const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count))
     this.#punches += 1
     const socket = await punch({
@@ -342,7 +340,11 @@ export class RendezvousClient {
       signal: this.#abort.signal,
     })
     this.#punches -= 1
-    if (socket === undefined) return relayLink
+    if (socket === undefined) {
+      this.#relayed += 1
+      return relayLink
+    }
+    this.#punched += 1
     this.#relays.delete(token)
     return new PunchedLink({ transport: 'tcp', remote: addressToUrl(peer), socket })
   }

@@ -73,3 +73,14 @@ test('the end of the other side is not answered with an end', () => {
   link.close()
   expect(log).toEqual(['closed undefined'])
 })
+
+test('of what comes before somebody owns the link a mebibyte is kept, with more it ends', () => {
+  const { link, log, events } = relayed()
+  const piece = new Uint8Array(16_384)
+  for (let count = 0; count < 64; count += 1) link.onBytes(piece)
+  expect(log).toEqual([])
+  link.onBytes(new Uint8Array(1))
+  expect(log).toEqual(['end'])
+  link.attach(events)
+  expect(log.at(-1)).toBe('closed undefined')
+})

@@ -1,7 +1,11 @@
 /**
  * `node tooling/interop/dist/punch/main.js [--runs N] [--only TEXT] [--json]`: hole punching between
  * two of our nodes behind two NATs, in network namespaces of this machine. Every run has new
- * processes with new ports; it counts when a request of one node is answered by the other.
+ * processes with new ports; it counts when a request of one node is answered by the other, over a link
+ * that was made the way the case wants it. The time is the whole request: the direct dial that comes to
+ * nothing, the introduction, the link, and the answer.
+ *
+ * From ten runs on, medians are checked as well: a run or two say little about them.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -13,12 +17,16 @@ import type { Topology } from './namespaces.ts'
 interface Case extends Topology {
   readonly name: string
   readonly skewMs: number
+  readonly way: 'punched' | 'relayed'
   /** Share of runs that has to succeed. */
   readonly wanted: number
 }
 
+const runsForMedian = 10
+const maxMedianMs = 1_000
+
 const plain = { delayMs: 30, jitterMs: 5, lossPercent: 0, skewMs: 0 } as const
-const stable = { natA: 'keeps', natB: 'keeps' } as const
+const stable = { natA: 'keeps', natB: 'keeps', way: 'punched' } as const
 const cases: readonly Case[] = [
   { name: 'both keep ports, drop', ...stable, answer: 'drop', ...plain, wanted: 0.95 },
   { name: 'both keep ports, reset', ...stable, answer: 'reset', ...plain, wanted: 0.95 },
@@ -54,12 +62,29 @@ const cases: readonly Case[] = [
     lossPercent: 5,
     wanted: 0.95,
   },
-  { name: 'A random, drop', natA: 'random', natB: 'keeps', answer: 'drop', ...plain, wanted: 0.9 },
-  { name: 'B random, drop', natA: 'keeps', natB: 'random', answer: 'drop', ...plain, wanted: 0.9 },
+  {
+    name: 'A random, drop',
+    natA: 'random',
+    natB: 'keeps',
+    way: 'punched',
+    answer: 'drop',
+    ...plain,
+    wanted: 0.9,
+  },
+  {
+    name: 'B random, drop',
+    natA: 'keeps',
+    natB: 'random',
+    way: 'punched',
+    answer: 'drop',
+    ...plain,
+    wanted: 0.9,
+  },
   {
     name: 'both random, drop: relayed',
     natA: 'random',
     natB: 'random',
+    way: 'relayed',
     answer: 'drop',
     ...plain,
     wanted: 1,
@@ -143,8 +168,10 @@ async function runOnce(namespaces: Namespaces, test: Case): Promise<Result> {
     await Promise.all([a.next('ready', startTimeoutMs), b.next('ready', startTimeoutMs)])
     a.go()
     const result = await a.next('result', resultTimeoutMs)
-    const code = typeof result['code'] === 'string' ? { code: result['code'] } : {}
-    return { ok: result['ok'] === true, ms: Number(result['ms']), ...code }
+    const ms = Number(result['ms'])
+    if (result['ok'] !== true) return { ok: false, ms, code: String(result['code'] ?? 'no answer') }
+    const { way } = result
+    return way === test.way ? { ok: true, ms } : { ok: false, ms, code: String(way) }
   } finally {
     await Promise.all(placed.map((process) => process.stop()))
   }
@@ -158,43 +185,70 @@ async function main(): Promise<void> {
       json: { type: 'boolean', default: false },
     },
   })
+  const chosen = cases.filter(({ name }) => name.includes(values.only))
   const reason = namespacesUnavailable()
   if (reason !== undefined) {
     process.stderr.write(`hole punching is not tried: ${reason}\n`)
     if (values.json) process.stdout.write(`${JSON.stringify({ skipped: reason })}\n`)
+    else {
+      process.stdout.write(`skipped ${chosen.length} cases of hole punching: ${reason}\n`)
+      process.stdout.write('0 passed, 0 failed\n')
+    }
     return
   }
-  let isGood = true
-  for (const test of cases.filter(({ name }) => name.includes(values.only))) {
-    const namespaces = await Namespaces.open(test)
-    const results: Result[] = []
-    try {
-      for (let run = 0; run < Number(values.runs); run += 1)
-        results.push(await runOnce(namespaces, test))
-    } finally {
-      namespaces.close()
-    }
-    const good = results.filter(({ ok }) => ok)
-    const sorted = good.map(({ ms }) => ms).sort((one, other) => one - other)
-    const failures = results.flatMap(({ code }) => (code === undefined ? [] : [code]))
-    const median = Math.round(sorted[Math.floor(sorted.length / 2)] ?? 0)
-    const worst = Math.round(sorted.at(-1) ?? 0)
-    const isEnough = good.length >= Math.floor(results.length * test.wanted)
-    isGood &&= isEnough
-    const row = {
-      case: test.name,
-      runs: results.length,
-      ok: good.length,
-      medianMs: median,
-      worstMs: worst,
-      failures,
-    }
+  let passed = 0
+  for (const test of chosen) {
+    const results = await runCase(test, Number(values.runs))
+    const row = judge(test, results)
+    if (row.good) passed += 1
+    const { runs, ok, medianMs, worstMs, failures } = row
     process.stderr.write(
-      `${isEnough ? 'ok  ' : 'FAIL'} ${test.name}: ${good.length}/${results.length}, median ${median} ms, worst ${worst} ms ${failures.join()}\n`,
+      `${row.good ? 'ok  ' : 'FAIL'} ${test.name}: ${ok}/${runs} ${test.way}, median ${medianMs} ms, worst ${worstMs} ms ${failures.join()}\n`,
     )
     if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`)
   }
-  process.exitCode = isGood ? 0 : 1
+  const failed = chosen.length - passed
+  if (!values.json) process.stdout.write(`${passed} passed, ${failed} failed\n`)
+  process.exitCode = failed === 0 ? 0 : 1
+}
+
+async function runCase(test: Case, runs: number): Promise<readonly Result[]> {
+  const namespaces = await Namespaces.open(test)
+  const results: Result[] = []
+  try {
+    for (let run = 0; run < runs; run += 1) results.push(await runOnce(namespaces, test))
+  } finally {
+    namespaces.close()
+  }
+  return results
+}
+
+interface Row {
+  readonly case: string
+  readonly good: boolean
+  readonly runs: number
+  readonly ok: number
+  readonly medianMs: number
+  readonly worstMs: number
+  readonly failures: readonly string[]
+}
+
+function judge(test: Case, results: readonly Result[]): Row {
+  const sorted = results
+    .filter(({ ok }) => ok)
+    .map(({ ms }) => ms)
+    .sort((one, other) => one - other)
+  const medianMs = Math.round(sorted[Math.floor(sorted.length / 2)] ?? 0)
+  const isSoonEnough = results.length < runsForMedian || medianMs <= maxMedianMs
+  return {
+    case: test.name,
+    good: sorted.length >= Math.floor(results.length * test.wanted) && isSoonEnough,
+    runs: results.length,
+    ok: sorted.length,
+    medianMs,
+    worstMs: Math.round(sorted.at(-1) ?? 0),
+    failures: results.flatMap(({ code }) => (code === undefined ? [] : [code])),
+  }
 }
 
 await main()

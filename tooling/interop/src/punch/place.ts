@@ -82,9 +82,9 @@ async function join(host: string, serverPort: number, target: string | undefined
       const timeoutMs = 20_000
       const address = [target, nodePort] as const
       const response = await node.request({ address }, { type: 'TEST' }, { timeoutMs })
-      const [queue] = node.report().queues
-      const remote = queue?.remote ?? ''
-      say({ ev: 'result', ok: response.data === 'Hi!', ms: performance.now() - startMs, remote })
+      const ms = performance.now() - startMs
+      const way = node.report().rendezvousLinks.relayed > 0 ? 'relayed' : 'punched'
+      say({ ev: 'result', ok: response.data === 'Hi!', ms, way })
     } catch (error) {
       const code = error instanceof P2pError ? error.code : String(error)
       say({ ev: 'result', ok: false, ms: performance.now() - startMs, code })
