@@ -35,9 +35,14 @@ async function runAll(options: SimOptions): Promise<boolean> {
     repeatedHashes: first === undefined ? 0 : 1,
     broken: isStable ? [] : [{ seed: first.seed, invariant: 'same-seed-same-trace' }],
   })
+  const speed = summary.simSeconds / summary.cpuSeconds
+  const isFast = speed >= options.minSpeed
+  if (!isFast) {
+    say(`${speed.toFixed(2)} simulated seconds per second of processor time: too slow`)
+  }
   if (!options.json) process.stdout.write(describe(summary))
   process.stdout.write(`${JSON.stringify(summary)}\n`)
-  return summary.broken.length === 0
+  return summary.broken.length === 0 && isFast
 }
 
 function report(result: RunResult, options: SimOptions, wallSeconds: number): void {

@@ -29,6 +29,8 @@ export interface SimOptions {
   readonly maxWallSeconds: number
   /** Threads that run seeds side by side. */
   readonly workerCount: number
+  /** Simulated seconds per second of processor time, below which the run fails. */
+  readonly minSpeed: number
   readonly transcript: boolean
   readonly json: boolean
 }
@@ -47,6 +49,7 @@ export const usage: string = `npm run sim -- [options]
   --dissemination tree   tree or flood
   --messages 2           p2py: messages to UUIDs that each node sends in each phase
   --max-seconds          stop starting new seeds after so many real seconds
+  --min-speed 0          fail below so many simulated seconds per second of processor time
   --workers 1            threads that run seeds side by side
   --transcript           print the last events of the node that broke an invariant
   --json                 print the JSON line and nothing else on stdout
@@ -76,6 +79,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
       dissemination: { type: 'string', default: 'tree' },
       messages: { type: 'string', default: '2' },
       'max-seconds': { type: 'string', default: 'Infinity' },
+      'min-speed': { type: 'string', default: '0' },
       workers: { type: 'string', default: '1' },
       transcript: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -100,6 +104,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     dissemination: readDissemination(values.dissemination),
     messages: readNumber('messages', values.messages, { min: 1, max: 1_000 }),
     maxWallSeconds: readNumber('max-seconds', values['max-seconds'], { min: 1 }),
+    minSpeed: readNumber('min-speed', values['min-speed'], { min: 0 }),
     workerCount: readNumber('workers', values.workers, { min: 1, max: 64 }),
     transcript: values.transcript,
     json: values.json,

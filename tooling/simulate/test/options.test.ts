@@ -18,6 +18,7 @@ test('the defaults are one calm run of 100 nodes', () => {
     messages: 2,
     maxWallSeconds: Infinity,
     workerCount: 1,
+    minSpeed: 0,
     transcript: false,
     json: false,
   })
@@ -39,6 +40,7 @@ test.each([
   ['--type', 'ring', 'known: mesh, sync, p2py'],
   ['--messages', '0', '--messages'],
   ['--nodes', '64-16', '--nodes'],
+  ['--min-speed', 'fast', '--min-speed'],
   ['--nodes', '1.5-3', '--nodes'],
   ['--seeds', 'many', '--seeds'],
   ['--faults', 'crash,gremlins', 'gremlins'],
