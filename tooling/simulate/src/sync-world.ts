@@ -28,12 +28,21 @@ export interface SyncWorldOptions {
   readonly transcriptLength: number
 }
 
+/** Over all nodes. */
+export interface SyncCounts {
+  writes: number
+  /** Writes that a lease forbade. */
+  refused: number
+  updates: number
+  conflicts: number
+}
+
 export class SyncWorld {
   readonly sim: Simulator
   readonly nodes: DictionaryNode[] = []
   /** Values that nobody contests: what was written before the faults began. */
   readonly calmValues = new Map<ByteText, string>()
-  readonly counts = { writes: 0, refused: 0, updates: 0, conflicts: 0 }
+  readonly counts: SyncCounts = { writes: 0, refused: 0, updates: 0, conflicts: 0 }
   readonly #options: SyncWorldOptions
   readonly #machines = new Map<HostedNode, SyncMachine>()
   #requestCount = 0
