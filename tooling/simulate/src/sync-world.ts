@@ -41,7 +41,7 @@ export class SyncWorld {
   readonly sim: Simulator
   readonly nodes: DictionaryNode[] = []
   /** Values that nobody contests: what was written before the faults began. */
-  readonly calmValues = new Map<ByteText, string>()
+  readonly calmValues: Map<ByteText, string> = new Map()
   readonly counts: SyncCounts = { writes: 0, refused: 0, updates: 0, conflicts: 0 }
   readonly #options: SyncWorldOptions
   readonly #machines = new Map<HostedNode, SyncMachine>()
