@@ -13,6 +13,7 @@ import { deflateSync } from 'node:zlib'
 
 const budgetMs = 100
 const budgetMib = 48
+const attempts = 5
 const mebibyte = 2 ** 20
 
 const framed = (block) => {
@@ -69,12 +70,24 @@ async function bundleForPages(folder) {
   return pathToFileURL(outfile).href
 }
 
-function report(name, frame, expected, where, entry) {
+/** The quickest of a few processes: noise only ever adds. One that is within the budgets is enough. */
+function quickest(frame, entry) {
   const args = [fileURLToPath(import.meta.url), entry]
-  const printed = execFileSync(process.execPath, args, { encoding: 'utf8', input: frame })
-  const { code, ms, cpuMs, mib } = JSON.parse(printed)
-  // On a busy machine the wall clock measures the others: processor time counts when it is less.
-  const ok = code === expected && Math.min(ms, cpuMs) < budgetMs && mib < budgetMib
+  let best
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const printed = execFileSync(process.execPath, args, { encoding: 'utf8', input: frame })
+    const measured = JSON.parse(printed)
+    // On a busy machine the wall clock measures the others: processor time counts when it is less.
+    const countedMs = Math.min(measured.ms, measured.cpuMs)
+    if (best === undefined || countedMs < best.countedMs) best = { ...measured, countedMs }
+    if (best.countedMs < budgetMs && best.mib < budgetMib) break
+  }
+  return best
+}
+
+function report(name, frame, expected, where, entry) {
+  const { code, ms, cpuMs, mib, countedMs } = quickest(frame, entry)
+  const ok = code === expected && countedMs < budgetMs && mib < budgetMib
   const rounded = { ms: Math.round(ms), cpuMs: Math.round(cpuMs), mib: Math.round(mib) }
   const line = { measure: 'bombs', case: name, where, code, ...rounded, ok }
   process.stdout.write(`${JSON.stringify(line)}\n`)
