@@ -6,9 +6,13 @@ export type { RemoteRequest, Responder } from './remote-requests.ts'
 export { Topic } from './topic.ts'
 export type { SchemaIssue, SchemaResult, TopicContext, TopicHandler, TopicSchema } from './topic.ts'
 export { MeshMachine } from './protocol/mesh.ts'
-export type { MeshMachineOptions } from './protocol/mesh.ts'
 export { defaultMeshPolicy } from './protocol/mesh-contract.ts'
-export type { MeshEffect, MeshInput, MeshPolicy } from './protocol/mesh-contract.ts'
+export type {
+  MeshEffect,
+  MeshInput,
+  MeshMachineOptions,
+  MeshPolicy,
+} from './protocol/mesh-contract.ts'
 export { defaultMeshLimits, isMeshLimit, resolveMeshLimits } from './protocol/mesh-limits.ts'
 export type { MeshLimits } from './protocol/mesh-limits.ts'
 export { decodeTail, encodeTail, tailItems } from './protocol/message-tail.ts'

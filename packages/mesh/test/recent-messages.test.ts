@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { createMessage } from '@p2p/serializer'
+import { createMessage, encodeFrame } from '@p2p/serializer'
 import { messageKey } from '../src/protocol/message-key.ts'
 import { RecentMessages, type RecentMessage } from '../src/protocol/recent-messages.ts'
 import { SmallSet } from '../src/protocol/small-set.ts'
@@ -10,7 +10,14 @@ function entry(number: number, seenMs: number, bytes = 0): RecentMessage<object,
   const payload = [0, number, new Uint8Array(bytes)]
   const message = createMessage({ type: 0, sender: 'me', time: 1, payload })
   const key = messageKey(message.id)
-  return { key, message, seenMs, holders: new SmallSet([neighbour]), first: undefined, tree: 't' }
+  return {
+    key,
+    frame: encodeFrame(message),
+    seenMs,
+    holders: new SmallSet([neighbour]),
+    first: undefined,
+    tree: 't',
+  }
 }
 
 test('the oldest messages go at each of the limits', () => {

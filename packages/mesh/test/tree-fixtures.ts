@@ -1,6 +1,6 @@
 /** Neighbours, keys and messages for the tests of dissemination. */
 import type { Now, Peer, PeerKind } from '@p2p/base'
-import { createMessage, type Value, type WireMessage } from '@p2p/serializer'
+import { createMessage, encodeFrame, type Value, type WireMessage } from '@p2p/serializer'
 import { messageKey, type MessageKey } from '../src/protocol/message-key.ts'
 import type { RecentMessage } from '../src/protocol/recent-messages.ts'
 import type { Tree } from '../src/protocol/sender-trees.ts'
@@ -49,7 +49,7 @@ export function recentMessage(number: number): RecentMessage<TreeNeighbour, Tree
   const message = broadcastOf('somebody', number)
   return {
     key: messageKey(message.id),
-    message,
+    frame: encodeFrame(message),
     seenMs: 0,
     holders: new SmallSet(),
     first: undefined,

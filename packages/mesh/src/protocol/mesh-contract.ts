@@ -5,8 +5,17 @@
  * commands to it, and maps its effects: it takes the `unclaimed` messages whose sub-flags are its own,
  * and passes the rest up. What it wants different from a plain mesh it says in a `MeshPolicy`.
  */
-import type { LinkEffect, LinkInput, P2pError, Peer, RequestId, SendPriority } from '@p2p/base'
+import type {
+  LinkEffect,
+  LinkInput,
+  P2pError,
+  Peer,
+  PeersOptions,
+  RequestId,
+  SendPriority,
+} from '@p2p/base'
 import type { Value, WireMessage } from '@p2p/serializer'
+import type { MeshLimits } from './mesh-limits.ts'
 
 /** How a network built on the mesh wants the mesh to behave. */
 export interface MeshPolicy {
@@ -114,3 +123,13 @@ export type MeshEffect =
   | { readonly type: 'send-failed'; readonly request: RequestId; readonly error: P2pError }
   /** Somebody told us of a peer; for layers that dial themselves. */
   | { readonly type: 'peer-heard'; readonly id: string; readonly address: string }
+
+/** What a mesh is made of. */
+export interface MeshMachineOptions extends PeersOptions {
+  readonly policy?: MeshPolicy
+  readonly meshLimits?: Partial<MeshLimits>
+  /** Addresses dialled again and again while there are too few links; the first time is the application's. */
+  readonly bootstrap?: readonly string[]
+  /** `flood` is the plain relay of protocol 0.7; `tree` (default) needs extensions to be on. */
+  readonly dissemination?: 'tree' | 'flood'
+}

@@ -33,7 +33,6 @@ import {
   type Peer,
   type PeersEffect,
   type PeersInput,
-  type PeersOptions,
   type RequestId,
   type SendPriority,
 } from '@p2p/base'
@@ -52,9 +51,10 @@ import {
   defaultMeshPolicy,
   type MeshEffect,
   type MeshInput,
+  type MeshMachineOptions,
   type MeshPolicy,
 } from './mesh-contract.ts'
-import { resolveMeshLimits, type MeshLimits } from './mesh-limits.ts'
+import { resolveMeshLimits } from './mesh-limits.ts'
 import { messageKey } from './message-key.ts'
 import { encodeTail } from './message-tail.ts'
 import { OutgoingStamps } from './outgoing-stamps.ts'
@@ -72,16 +72,7 @@ import {
 import { readSecret, SeenCache } from './seen-cache.ts'
 import { treeControlSubFlag, treeFeature } from './tree-control.ts'
 import { TreeDissemination } from './tree-dissemination.ts'
-import { TwinMessages } from './twin-messages.ts'
-
-export interface MeshMachineOptions extends PeersOptions {
-  readonly policy?: MeshPolicy
-  readonly meshLimits?: Partial<MeshLimits>
-  /** Addresses dialled again and again while there are too few links; the first time is the application's. */
-  readonly bootstrap?: readonly string[]
-  /** `flood` is the plain relay of protocol 0.7; `tree` (default) needs extensions to be on. */
-  readonly dissemination?: 'tree' | 'flood'
-}
+import { TwinMessages, type HeardMessage } from './twin-messages.ts'
 
 /** Why the peer layer was asked to connect: for the caller, for a search, or to have enough links. */
 type Dial = { readonly address: string } & (
@@ -317,7 +308,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.#overlay.peerClosed(peer, now)
     this.#exchange.forget(peer)
     this.#sendCopies(this.#dissemination.removeNeighbour(peer, now), now)
-    for (const late of this.#twins.removeNeighbour(peer)) this.#noteMessage(late.message, late.from)
+    this.#noteLate(this.#twins.removeNeighbour(peer))
     this.#effects.push({ type: 'peer-leave', peer, reason })
   }
 
@@ -525,13 +516,11 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       case 'early':
         this.#counters[verdict] += 1
         return
-      case 'seen': {
+      case 'seen':
         this.#counters.duplicates += 1
         this.#sendCopies(this.#dissemination.noteDuplicate(message, from, now), now)
-        const late = this.#twins.noteDuplicate(message, from)
-        if (late !== undefined) this.#noteMessage(late.message, late.from)
+        this.#noteLate(this.#twins.noteDuplicate(message, from))
         return
-      }
       case 'new':
         this.#sendCopies(this.#dissemination.spread(message, from, now), now)
         this.#useBroadcast(message, subFlag, from, now)
@@ -550,6 +539,10 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     } else {
       this.#effects.push({ type: 'unclaimed', message, from })
     }
+  }
+
+  #noteLate(held: readonly HeardMessage[]): void {
+    for (const { message, from } of held) this.#noteMessage(message, from)
   }
 
   #noteMessage(message: WireMessage, from: Peer): void {

@@ -3,13 +3,14 @@
  * have each. Bounded by count, bytes and age; the oldest goes first. A message that went early can
  * no longer be handed to a neighbour that lacks it, but another neighbour may still hold it.
  */
-import type { WireMessage } from '@p2p/serializer'
+import { checksumBytes, decodeMessage, frameHeaderBytes, type WireMessage } from '@p2p/serializer'
 import type { MessageKey } from './message-key.ts'
 import type { SmallSet } from './small-set.ts'
 
 export interface RecentMessage<Neighbour extends object, Tree> {
   readonly key: MessageKey
-  readonly message: WireMessage
+  /** Uncompressed: one array instead of the dozen objects of a message, for the garbage collector's sake. */
+  readonly frame: Uint8Array
   readonly seenMs: number
   /** Neighbours that sent it, or were sent it: none of them needs another copy. */
   readonly holders: SmallSet<Neighbour>
@@ -17,6 +18,13 @@ export interface RecentMessage<Neighbour extends object, Tree> {
   readonly first: Neighbour | undefined
   /** The tree it travelled on here, so that later word about it changes the right one. */
   readonly tree: Tree
+}
+
+/** The message that is kept, for passing it on. */
+export function keptMessage({ frame }: { readonly frame: Uint8Array }): WireMessage {
+  const bodyOffset = frameHeaderBytes + checksumBytes
+  const id = frame.subarray(frameHeaderBytes, bodyOffset)
+  return decodeMessage({ id, body: frame.subarray(bodyOffset) }, { lazyPayload: true })
 }
 
 export class RecentMessages<Neighbour extends object, Tree> {
@@ -57,7 +65,7 @@ export class RecentMessages<Neighbour extends object, Tree> {
   add(entry: RecentMessage<Neighbour, Tree>): void {
     this.#entries.set(entry.key, entry)
     this.#order.push(entry)
-    this.#bytes += entry.message.body.length
+    this.#bytes += entry.frame.length
     this.#trim(entry.seenMs)
   }
 
@@ -82,7 +90,7 @@ export class RecentMessages<Neighbour extends object, Tree> {
         this.#entries.size > this.#limits.maxCount || this.#bytes > this.#limits.maxBytes
       if (!isTooOld && !isTooMuch) break
       this.#entries.delete(entry.key)
-      this.#bytes -= entry.message.body.length
+      this.#bytes -= entry.frame.length
       this.#first += 1
       entry = this.#order[this.#first]
     }

@@ -23,12 +23,12 @@
  * rule for optimising paths is left out: it costs copies and gains no time (same place, 3.2).
  */
 import type { Now, Peer, RandomBytes } from '@p2p/base'
-import { idText, type Value, type WireMessage } from '@p2p/serializer'
+import { encodeFrame, idText, type Value, type WireMessage } from '@p2p/serializer'
 import type { Copy, Dissemination } from './dissemination.ts'
 import { HeldCopies } from './held-copies.ts'
 import { messageKey, type MessageKey } from './message-key.ts'
 import { MissingMessages } from './missing-messages.ts'
-import { RecentMessages, type RecentMessage } from './recent-messages.ts'
+import { keptMessage, RecentMessages, type RecentMessage } from './recent-messages.ts'
 import {
   SenderTrees,
   isEager,
@@ -174,7 +174,7 @@ export class TreeDissemination implements Dissemination {
     const { announcers, wasAskedFor } = this.#missing.take(key, first, now.monoMs)
     const entry: Recent = {
       key,
-      message,
+      frame: encodeFrame(message),
       seenMs: now.monoMs,
       holders: new SmallSet(announcers),
       first,
@@ -189,20 +189,20 @@ export class TreeDissemination implements Dissemination {
       if (holder !== undefined) entry.holders.add(holder)
     }
     this.#recent.add(entry)
-    return this.#forward(entry, sender, now)
+    return this.#forward(entry, message, sender, now)
   }
 
-  #forward(entry: Recent, sender: string, now: Now): Copy[] {
+  #forward(entry: Recent, message: WireMessage, sender: string, now: Now): Copy[] {
     const copies: Copy[] = []
     const isOwn = entry.first === undefined
     for (const neighbour of this.#neighbours.values()) {
       const { peer } = neighbour
       if (peer.id === sender || entry.holders.has(neighbour)) continue
       if (isTreeNode(neighbour)) {
-        if (isEager(entry.tree, neighbour)) copies.push(this.#copy(entry, neighbour))
+        if (isEager(entry.tree, neighbour)) copies.push(this.#copy(entry, neighbour, message))
         else this.#announce(neighbour, entry.key, now, copies)
       } else if (isOwn || peer.kind === 'ours') {
-        copies.push(this.#copy(entry, neighbour))
+        copies.push(this.#copy(entry, neighbour, message))
       } else {
         this.#held.hold(entry, neighbour, now.monoMs)
       }
@@ -319,11 +319,11 @@ export class TreeDissemination implements Dissemination {
     }
   }
 
-  #copy(entry: Recent, neighbour: TreeNeighbour): Copy {
+  #copy(entry: Recent, neighbour: TreeNeighbour, message = keptMessage(entry)): Copy {
     entry.holders.add(neighbour)
     this.#counters.copiesSent += 1
     const priority = entry.first === undefined ? 'own' : 'relay'
-    return { peer: neighbour.peer.id, message: entry.message, priority }
+    return { peer: neighbour.peer.id, message, priority }
   }
 
   #announce(neighbour: TreeNeighbour, key: MessageKey, now: Now, copies: Copy[]): void {

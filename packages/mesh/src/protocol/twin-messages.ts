@@ -98,16 +98,16 @@ export class TwinMessages {
   }
 
   /** Another copy of a message that was here: perhaps the proof that it, or its partner, is no twin. */
-  noteDuplicate(message: WireMessage, from: Peer): HeardMessage | undefined {
-    if (from.id !== idText(message.sender)) return undefined
+  noteDuplicate(message: WireMessage, from: Peer): readonly HeardMessage[] {
+    if (from.id !== idText(message.sender)) return []
     const heard = this.#bySender.get(from.id)?.find((one) => bytesEqual(one.message.id, message.id))
-    if (heard === undefined) return undefined
+    if (heard === undefined) return []
     heard.isDirect = true
     const { partner } = heard
-    if (partner?.isDirect !== true) return undefined
+    if (partner?.isDirect !== true) return []
     const late = heard.isHeldBack ? heard : partner
     separate(heard, partner)
-    return late
+    return [late]
   }
 
   #of(sender: string): Heard[] {
