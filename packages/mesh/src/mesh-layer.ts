@@ -3,8 +3,7 @@
  * a `MeshNode`: its machine stands where the mesh machine would.
  */
 import type { Machine, Now, P2pError, RequestId, WaitOptions } from '@p2p/base'
-import type { MeshMachineOptions } from './protocol/mesh-contract.ts'
-import type { MeshEffect, MeshInput } from './protocol/mesh-contract.ts'
+import type { MeshEffect, MeshInput, MeshMachineOptions } from './protocol/mesh-contract.ts'
 
 /** Effects of the mesh that are not about links. */
 export type MeshEmitted = Exclude<MeshEffect, { type: 'send' | 'dial' | 'cancel-dial' | 'close' }>

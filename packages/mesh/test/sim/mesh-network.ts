@@ -14,7 +14,7 @@ import {
 } from '@p2p/base/sim'
 import { encodeBase58Integer, flags, toHex, type Value, type WireMessage } from '@p2p/serializer'
 import { MeshMachine } from '../../src/protocol/mesh.ts'
-import type { MeshMachineOptions } from '../../src/protocol/mesh.ts'
+import type { MeshMachineOptions } from '../../src/protocol/mesh-contract.ts'
 import type { MeshEffect, MeshInput } from '../../src/protocol/mesh-contract.ts'
 
 type Emitted = Exclude<MeshEffect, { type: 'send' | 'dial' | 'cancel-dial' | 'close' }>
