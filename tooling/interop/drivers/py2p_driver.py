@@ -22,6 +22,18 @@ for name in ("Hashable", "Mapping", "MutableMapping", "Sequence", "Iterable", "C
     if not hasattr(collections, name):
         setattr(collections, name, getattr(collections.abc, name))
 
+
+
+class ReusingSocket(socket.socket):
+    """Binds to a port whose last listener was killed a moment ago, which py2p's own sockets may not."""
+
+    def bind(self, address):
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        super(ReusingSocket, self).bind(address)
+
+
+socket.socket = ReusingSocket
+
 import py2p  # noqa: E402
 from py2p import base, chord, flags, mesh, messages, sync  # noqa: E402
 
