@@ -171,7 +171,10 @@ export class Admission {
   #chooseUuid(nowMs: number): number {
     const freed = [...this.#members.free].reverse()
     const usable = freed.find(([, leftMs]) => nowMs - leftMs >= this.#limits.uuidQuarantineMs)
-    return usable?.[0] ?? this.#members.highest + 1
+    // Above those that are not to be used yet, too.
+    return (
+      usable?.[0] ?? freed.reduce((top, [uuid]) => Math.max(top, uuid), this.#members.highest) + 1
+    )
   }
 
   #remember(url: string, uuid: number, atMs: number): void {

@@ -9,7 +9,7 @@
  * Source: spec p2py, 4; p2py 0.23 p2p.py, join_network and handle_join_request_finalized.
  */
 import { isP2pError, P2pError } from '@p2p/base'
-import type { Deadlines, RandomBytes } from '@p2p/base'
+import type { Deadlines, LinkId, RandomBytes } from '@p2p/base'
 import type { CommandId } from './events.ts'
 import type { Gossip } from './gossip.ts'
 import type { P2pyLimits } from './limits.ts'
@@ -27,6 +27,8 @@ interface Attempt {
   /** Addresses to ask, in order. One that was merely too busy comes back at the end. */
   readonly queue: { readonly address: NodeAddress; readonly askedBefore: number }[]
   current: { readonly address: NodeAddress; readonly askedBefore: number } | undefined
+  /** Links on which we asked: who passes the question on ends them, and that may come after the answer. */
+  readonly asked: Set<LinkId>
   lastError: P2pError | undefined
 }
 
@@ -76,7 +78,14 @@ export class Joining {
   start(command: CommandId, addresses: readonly NodeAddress[]): void {
     const queue = addresses.map((address) => ({ address, askedBefore: 0 }))
     const addressCount = addresses.length
-    this.#attempt = { command, addressCount, queue, current: undefined, lastError: undefined }
+    this.#attempt = {
+      command,
+      addressCount,
+      queue,
+      current: undefined,
+      asked: new Set(),
+      lastError: undefined,
+    }
     this.#tryNext(this.#attempt)
   }
 
@@ -100,6 +109,7 @@ export class Joining {
       this.#tryNext(attempt)
       return
     }
+    attempt.asked.add(result.link)
     this.#links.send(result, encodeMessage(joinRequest(this.#address)))
   }
 
@@ -128,7 +138,10 @@ export class Joining {
     for (const uuid of [values.adderUuid, ...values.activePeers]) members.addMember(uuid)
     this.#gossip.addToBook(values.adderUuid, peer)
     // Members that dialled us before we knew our UUID stand in our peer book from now on.
-    for (const other of this.#links.ready()) this.#gossip.onReady(other)
+    // The good-bye on a link on which we asked is not the departure of that member.
+    for (const other of this.#links.ready()) {
+      if (!attempt.asked.has(other.link)) this.#gossip.onReady(other)
+    }
     this.#gossip.startRepairs()
     const { networkSize } = members
     this.#outbox.push({ type: 'joined', uuid: values.joinerUuid, networkSize })

@@ -118,6 +118,13 @@ describe('UUIDs are reused only when', () => {
     expect(admit(driven, 90)).toBe(6)
   })
 
+  test('the highest of all is freed by a rumour: the newcomer gets the next one, not that', () => {
+    const { driven, links } = lastOfSix()
+    driven.say(links.get(3), newPeer(6, addressOf(6)))
+    driven.say(links.get(3), peerLeft(6))
+    expect(admit(driven, 90)).toBe(7)
+  })
+
   test('several are free: the one that was freed last, as in p2py', () => {
     const { driven, links } = lastOfSix()
     driven.say(links.get(1), killConnection)

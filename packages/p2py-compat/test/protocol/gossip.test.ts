@@ -1,6 +1,11 @@
 // Who is there and who left, as one member of a network of Python nodes hears it.
 import { describe, expect, test } from '@jest/globals'
-import { killConnection, newPeer, peerLeft } from '../../src/protocol/membership-messages.ts'
+import {
+  joinFinalized,
+  killConnection,
+  newPeer,
+  peerLeft,
+} from '../../src/protocol/membership-messages.ts'
 import { addressOf, DrivenMachine, ownAddress } from './driven-machine.ts'
 import { onWire } from './wire.ts'
 
@@ -72,6 +77,19 @@ describe('false departures', () => {
     for (const link of links.values()) expect(driven.heard(link)).toEqual([onWire(killConnection)])
     expect(driven.types.filter((type) => type === 'close')).toHaveLength(links.size)
   })
+})
+
+test('the end of the link on which we asked to join, after the answer came, is nobody’s departure', () => {
+  const driven = new DrivenMachine()
+  driven.command({ type: 'join', command: 1, addresses: [addressOf(0)] })
+  const contact = driven.takeDial(0)
+  const adder = driven.meet(1)
+  const welcome = { joinerUuid: 2, adderUuid: 1, networkSize: 3, activePeers: [0, 2] }
+  driven.say(adder, joinFinalized(welcome))
+  driven.say(contact, killConnection)
+  expect(driven.types).not.toContain('peer-left')
+  expect(driven.heard(adder)).toEqual([])
+  expect(driven.machine.state.members).toEqual([1, 0])
 })
 
 describe('contradictions', () => {
