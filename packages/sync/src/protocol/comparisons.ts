@@ -21,6 +21,10 @@ const periodMs = 30_000
 const spreadAfterMs = 100
 /** Wait for a new neighbour to open with a short list, or to be given everything by somebody else. */
 const openAfterMs = 250
+/** While writes stream in, a comparison finds what is on its way: it waits for a pause this long … */
+const quietMs = 200
+/** … but not longer than this. */
+const longestWaitMs = 5_000
 /** A comparison whose other side says nothing for so long is given up. */
 const silenceMs = 30_000
 
@@ -42,6 +46,9 @@ export class Comparisons {
   readonly #running = new Map<string, Running>()
   readonly #due = new Set<string>()
   #dueMs = Infinity
+  #lastWriteMs = -Infinity
+  /** Since when due comparisons wait for a pause; undefined when none does. */
+  #waitingSinceMs: number | undefined
   #nextPeriodMs = Infinity
   readonly counters = { opened: 0, differed: 0, givenUp: 0, ignoredTurns: 0 }
 
@@ -76,6 +83,11 @@ export class Comparisons {
     this.#running.delete(peer)
     this.#due.delete(peer)
     if (this.#neighbours.size === 0) this.#nextPeriodMs = Infinity
+  }
+
+  /** A write was made or came as a broadcast. */
+  noteWrite(now: Now): void {
+    this.#lastWriteMs = now.monoMs
   }
 
   /** Something was learned that the neighbours other than `from` may not have heard. */
@@ -123,6 +135,14 @@ export class Comparisons {
       this.#dueMs = now.monoMs + spreadAfterMs
       return []
     }
+    if (now.monoMs - this.#lastWriteMs < quietMs && this.#due.size > 0) {
+      this.#waitingSinceMs ??= now.monoMs
+      if (now.monoMs - this.#waitingSinceMs < longestWaitMs) {
+        this.#dueMs = this.#lastWriteMs + quietMs
+        return []
+      }
+    }
+    this.#waitingSinceMs = undefined
     const due = [...this.#due]
     this.#due.clear()
     this.#dueMs = Infinity

@@ -280,6 +280,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     const write = this.replica.compose(key, { kind, value: bytes }, by)
     this.#noteDelete(key, write)
     this.#note(this.replica.merge(key, write, 'live', now.utcSeconds))
+    this.#comparisons.noteWrite(now)
     if (this.#outbox.add(key, write, now)) this.#sendWrites(now)
   }
 
@@ -331,7 +332,10 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     const result = this.replica.merge(key, write, origin, now.utcSeconds)
     this.#note(result)
     this.#checkForgery(write, result, now)
-    if (origin !== 'copy') return
+    if (origin !== 'copy') {
+      this.#comparisons.noteWrite(now)
+      return
+    }
     if (result.type === 'merged') this.#comparisons.spread(undefined, now)
     this.#answerCopy(key, write, from, now)
   }

@@ -28,14 +28,15 @@ export const syncSuite: Suite = {
   async run(report, note) {
     const library = await loadYjs()
     const contenders = [ours, bareMap, yjs(library, 1), yjs(library, 100), await js2p()]
+    // First, while nothing else has left anything on the heap.
+    note(`sync memory of ${memoryKeys} keys`)
+    await compareMemory(library, report)
     for (const nodeCount of nodeCounts) {
       for (const keyCount of keyCounts) {
         note(`sync ${nodeCount} nodes, ${keyCount} keys`)
         await compare(contenders, nodeCount, keyCount, report)
       }
     }
-    note(`sync memory of ${memoryKeys} keys`)
-    await compareMemory(library, report)
   },
 }
 
