@@ -125,3 +125,15 @@ test('a bootstrap address is dialled until somebody answers there, and again whe
   subject.peerClosed(peer('n'), at(200_000))
   expect(subject.takeBootstraps(at(200_000))).toEqual(['tcp://20.1.1.1:1'])
 })
+
+test('a deadline passes once, also when a link that took the place of another filled the target', () => {
+  const subject = overlay({ targetOutgoing: 1 })
+  const other: { outgoing: boolean } & Peer = peer('n', { outgoing: false })
+  subject.peerOpened(other, at(0))
+  subject.hear(heard('o'), 'source', at(0))
+  const dueMs = subject.nextDeadline()
+  expect(dueMs).toBeLessThan(60_000)
+  Object.assign(other, { outgoing: true })
+  expect(subject.takeDials(at(dueMs))).toEqual([])
+  expect(subject.nextDeadline()).toBeGreaterThan(dueMs)
+})

@@ -289,8 +289,10 @@ export class Overlay {
 
   /** Whom to dial now. */
   takeDials(now: Now): readonly HeardPeer[] {
-    if (now.monoMs < this.#earliestDial()) return []
+    // Also when nobody is dialled: a link that took the place of another may have turned an incoming
+    // peer into an outgoing one, which nobody tells.
     this.#cachedDeadlineMs = undefined
+    if (now.monoMs < this.#earliestDial()) return []
     const candidate = this.#candidate(now)
     if (candidate === undefined) return []
     const isAlone = this.#peers.size < 2
