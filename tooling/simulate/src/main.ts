@@ -62,6 +62,10 @@ function repeatArguments(options: SimOptions, seed: number): string {
   const { type, minNodes, maxNodes, faults, faultMinutes, messages } = options
   const { oldShare, hostileCount, broadcasts, dissemination } = options
   const start = `--type ${type} --seed ${seed} --nodes ${minNodes}-${maxNodes}`
+  if (type === 'chord') {
+    const { keys, sessionMinutes } = options
+    return `${start} --keys ${keys} --session ${sessionMinutes} --minutes ${faultMinutes} --transcript`
+  }
   if (type === 'p2py') return `${start} --messages ${messages} --transcript`
   return [
     start,

@@ -4,7 +4,7 @@ import { allFaultKinds } from '@p2p/base/sim'
 import type { FaultKind } from '@p2p/base/sim'
 
 /** Networks that can be simulated. */
-const types = ['mesh', 'sync', 'p2py'] as const
+const types = ['mesh', 'sync', 'chord', 'p2py'] as const
 
 export interface SimOptions {
   readonly type: (typeof types)[number]
@@ -23,6 +23,10 @@ export interface SimOptions {
   /** Broadcasts of which delivery, copies and times are measured before the faults. */
   readonly broadcasts: number
   readonly dissemination: 'tree' | 'flood'
+  /** Keys that are written (chord). */
+  readonly keys: number
+  /** Mean time that a node stays, in simulated minutes (chord). */
+  readonly sessionMinutes: number
   /** Messages to UUIDs that each node sends in each phase (p2py). */
   readonly messages: number
   /** Runs one seed after another until this much real time has passed. */
@@ -37,7 +41,7 @@ export interface SimOptions {
 
 export const usage: string = `npm run sim -- [options]
 
-  --type mesh            which network (mesh, sync, p2py)
+  --type mesh            which network (mesh, sync, chord, p2py)
   --nodes 100 | 16-64    nodes per run, or a range from which each seed draws
   --seeds 1              how many runs
   --seed 1               the first seed; a failing run prints the seed that repeats it
@@ -47,6 +51,8 @@ export const usage: string = `npm run sim -- [options]
   --hostile 0            hostile peers besides the nodes: noise, forged messages, replays …
   --broadcasts 20        broadcasts that are measured before the faults
   --dissemination tree   tree or flood
+  --keys 200             chord: keys that are written and must survive
+  --session 60           chord: mean minutes that a node stays, for --minutes of churn
   --messages 2           p2py: messages to UUIDs that each node sends in each phase
   --max-seconds          stop starting new seeds after so many real seconds
   --min-speed 0          fail below so many simulated seconds per second of processor time
@@ -56,6 +62,9 @@ export const usage: string = `npm run sim -- [options]
 
 A sync network writes in the calm, then everybody fights for the same keys under faults; old and
 hostile peers are for meshes. Even seeds lease their keys, odd ones do not.
+
+A chord network joins, writes its keys, loses half of its nodes at once, lives through --minutes of
+churn, and through a partition; it takes --nodes, --seeds, --seed, --keys, --session, --minutes.
 
 A p2py network joins, talks, loses nodes and gains others while it talks, and talks again; it takes
 --nodes, --seeds, --seed, --messages and the options that say how to run.
@@ -77,6 +86,8 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
       hostile: { type: 'string', default: '0' },
       broadcasts: { type: 'string', default: '20' },
       dissemination: { type: 'string', default: 'tree' },
+      keys: { type: 'string', default: '200' },
+      session: { type: 'string', default: '60' },
       messages: { type: 'string', default: '2' },
       'max-seconds': { type: 'string', default: 'Infinity' },
       'min-speed': { type: 'string', default: '0' },
@@ -102,6 +113,8 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     hostileCount: readNumber('hostile', values.hostile, { min: 0, max: 1_000 }),
     broadcasts: readNumber('broadcasts', values.broadcasts, { min: 1 }),
     dissemination: readDissemination(values.dissemination),
+    keys: readNumber('keys', values.keys, { min: 1, max: 100_000 }),
+    sessionMinutes: readNumber('session', values.session, { min: 0.1 }),
     messages: readNumber('messages', values.messages, { min: 1, max: 1_000 }),
     maxWallSeconds: readNumber('max-seconds', values['max-seconds'], { min: 1 }),
     minSpeed: readNumber('min-speed', values['min-speed'], { min: 0 }),
@@ -121,11 +134,11 @@ function readType(text: string): SimOptions['type'] {
 
 /** Throws for an option that would have no effect. */
 function refuseMeshOptions(
-  type: 'sync' | 'p2py',
+  type: Exclude<SimOptions['type'], 'mesh'>,
   values: { readonly faults: string; readonly old: string; readonly hostile: string },
 ): void {
   const given = [
-    ['faults', type === 'p2py' && values.faults !== 'none'],
+    ['faults', type !== 'sync' && values.faults !== 'none'],
     ['old', values.old !== '0'],
     ['hostile', values.hostile !== '0'],
   ] as const

@@ -1,3 +1,4 @@
+import { runChord } from './chord-run.ts'
 import { runMesh } from './mesh-run.ts'
 import type { SimOptions } from './options.ts'
 import { runP2py } from './p2py-run.ts'
@@ -11,6 +12,8 @@ export function runSeed(options: SimOptions, seed: number, transcriptLength: num
       return runMesh(options, seed, transcriptLength)
     case 'sync':
       return runSync(options, seed, transcriptLength)
+    case 'chord':
+      return runChord(options, seed, transcriptLength)
     case 'p2py':
       return runP2py(options, seed, transcriptLength)
   }

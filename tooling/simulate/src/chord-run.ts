@@ -1,0 +1,226 @@
+/**
+ * One simulated hash table network from the first node to the verdict:
+ *
+ *   join       nodes come in and store
+ *   write      every key is written and acknowledged
+ *   crash      half of all nodes die at once: every key is read at once by survivors; a minute later the
+ *              owners hold what old readers need
+ *   churn      nodes leave, crash and come, at sessions of the wanted mean, while keys are read and written
+ *   partition  two sides go on alone, write, and come together again: nothing acknowledged is lost
+ */
+import { SimulationError, percentile } from '@p2p/base/sim'
+import type { SeededRandom } from '@p2p/base/sim'
+import { chordInvariants } from './chord-invariants.ts'
+import { ChordWorld } from './chord-world.ts'
+import type { Member, ReadCounts } from './chord-world.ts'
+import type { SimOptions } from './options.ts'
+import type { RunResult } from './run-result.ts'
+
+const joinSpacingMs = 200
+const joinDelayMs = 2_000
+const settleMs = 20_000
+const writeSpacingMs = 20
+const drainMs = 12_000
+const crashedShare = 0.5
+/** Within this time the owners hold again what is needed to read without replicas. */
+const oneRepairMs = 60_000
+const partitionMs = 90_000
+const healMs = 180_000
+/** In churn, a read of some key every so often, and a write of one. */
+const readEveryMs = 1_000
+const writeEveryMs = 10_000
+
+export function runChord(options: SimOptions, seed: number, transcriptLength: number): RunResult {
+  const world = new ChordWorld({ seed, transcriptLength })
+  for (const invariant of chordInvariants(world)) world.sim.addInvariant(invariant)
+  const course = new Course(world, options, seed)
+  let broken: SimulationError | undefined
+  try {
+    course.run()
+  } catch (error) {
+    if (!(error instanceof SimulationError)) throw error
+    broken = error
+  }
+  return summarise(course, seed, broken)
+}
+
+const noReads = (): ReadCounts => ({ right: 0, wrong: 0, unreadable: 0 })
+
+class Course {
+  readonly world: ChordWorld
+  readonly #options: SimOptions
+  readonly #random: SeededRandom
+  readonly #nodeCount: number
+  readonly #keys: readonly string[]
+  readonly afterCrash: ReadCounts = noReads()
+  readonly inChurn: ReadCounts = noReads()
+  readonly atRest: ReadCounts = noReads()
+  sessions = 0
+
+  constructor(world: ChordWorld, options: SimOptions, seed: number) {
+    this.world = world
+    this.#options = options
+    this.#random = world.sim.random.fork('course')
+    const spread = ((seed * 2_654_435_761) % 0x1_0000_0000) / 0x1_0000_0000
+    const { minNodes, maxNodes } = options
+    this.#nodeCount = minNodes + Math.floor(spread * (maxNodes - minNodes + 1))
+    this.#keys = Array.from({ length: options.keys }, (_, index) => `key ${index}`)
+  }
+
+  run(): void {
+    const { sim } = this.world
+    this.#joinAll()
+    this.#writeAll(this.#keys, () => this.#anybody())
+    this.#readAll(this.atRest)
+    sim.checkAtRest()
+    this.#crashHalf()
+    if (this.#options.faultMinutes > 0) this.#churn()
+    this.#partition()
+  }
+
+  #joinAll(): void {
+    const { sim } = this.world
+    for (let index = 0; index < this.#nodeCount; index += 1) {
+      this.#addStoring()
+      sim.runFor(joinSpacingMs)
+    }
+    sim.runFor(joinDelayMs + settleMs)
+  }
+
+  #addStoring(): void {
+    const member = this.world.add()
+    this.world.sim.after(joinDelayMs, () => {
+      if (member.node.isUp) this.world.join(member)
+    })
+  }
+
+  #anybody(): Member {
+    return this.#random.pick(this.world.living)
+  }
+
+  #writeAll(keys: readonly string[], writer: () => Member): void {
+    const { sim } = this.world
+    for (const key of keys) {
+      this.world.write(writer(), key)
+      sim.runFor(writeSpacingMs)
+    }
+    sim.runFor(drainMs)
+  }
+
+  #readAll(counts: ReadCounts): void {
+    for (const key of this.world.expected.keys()) this.world.read(this.#anybody(), key, counts)
+    this.world.sim.runFor(drainMs)
+    if (counts.unreadable + counts.wrong > 0)
+      this.world.sim.fail('acknowledged-keys-are-readable', JSON.stringify(counts))
+  }
+
+  #crashHalf(): void {
+    const { sim, living } = this.world
+    const dying = this.#random.shuffle(living).slice(0, Math.floor(living.length * crashedShare))
+    for (const member of dying) this.world.crash(member)
+    this.#readAll(this.afterCrash)
+    sim.runFor(oneRepairMs - drainMs)
+    sim.checkAtRest()
+    this.#readAll(this.atRest)
+  }
+
+  /** Exponential sessions around the mean; the number of nodes stays about what it was. */
+  #churn(): void {
+    const { sim } = this.world
+    const untilMs = sim.nowMs + this.#options.faultMinutes * 60_000
+    const meanMs = (this.#options.sessionMinutes * 60_000) / this.world.living.length
+    const eachMs = (everyMs: number, what: () => void): void => {
+      const again = (): void => {
+        if (sim.nowMs >= untilMs) return
+        what()
+        sim.after(everyMs, again)
+      }
+      sim.after(everyMs, again)
+    }
+    const end = (): void => {
+      if (sim.nowMs >= untilMs) return
+      this.sessions += 1
+      const gone = this.#random.pick(this.world.storing)
+      if (this.#random.chance(0.5)) this.world.crash(gone)
+      else this.world.leave(gone)
+      this.#addStoring()
+      sim.after(-Math.log(1 - this.#random.fraction()) * meanMs, end)
+    }
+    sim.after(-Math.log(1 - this.#random.fraction()) * meanMs, end)
+    eachMs(readEveryMs, () => {
+      this.world.read(this.#anybody(), this.#random.pick(this.#keys), this.inChurn)
+    })
+    eachMs(writeEveryMs, () => this.world.write(this.#anybody(), this.#random.pick(this.#keys)))
+    sim.runFor(untilMs - sim.nowMs)
+    sim.runFor(oneRepairMs)
+    sim.checkAtRest()
+    this.#readAll(this.atRest)
+  }
+
+  #partition(): void {
+    const { sim } = this.world
+    const living = this.#random.shuffle(this.world.living)
+    const cut = Math.max(1, Math.floor(living.length * (0.2 + 0.6 * this.#random.fraction())))
+    const sides = [living.slice(0, cut), living.slice(cut)]
+    sides.forEach((members, side) => {
+      for (const member of members) member.side = side
+    })
+    const partition = sim.partition(sides.map((members) => members.map(({ node }) => node)))
+    sim.runFor(partitionMs / 2)
+    for (const [side, members] of sides.entries()) {
+      const own = this.#keys.slice(0, 20).map((key) => `${key} of side ${side}`)
+      // One side changes keys of everybody; the other has them as they were.
+      const shared = side === 0 ? this.#keys.slice(0, 20) : []
+      this.#writeAll([...own, ...shared], () => this.#random.pick(members))
+    }
+    sim.runFor(partitionMs / 2)
+    partition.heal()
+    sim.runFor(healMs)
+    for (const member of living) member.side = 0
+    this.world.isRingChanged = true
+    sim.runFor(oneRepairMs)
+    sim.checkAtRest()
+    this.#readAll(this.atRest)
+  }
+}
+
+function summarise(course: Course, seed: number, broken: SimulationError | undefined): RunResult {
+  const { world, afterCrash, inChurn, atRest, sessions } = course
+  const { sim } = world
+  const reads = [afterCrash, inChurn, atRest]
+  const sumOf = (pick: (counts: ReadCounts) => number): number =>
+    reads.reduce((sum, counts) => sum + pick(counts), 0)
+  return {
+    seed,
+    nodes: world.members.length,
+    delivered: sumOf(({ right }) => right),
+    expected: sumOf(({ right, wrong, unreadable }) => right + wrong + unreadable),
+    duplicates: 0,
+    lost: atRest.unreadable + atRest.wrong,
+    copies: 0,
+    copyDeliveries: 0,
+    p99RatioToFlooding: undefined,
+    p50Ms: percentile(world.readTimesMs, 0.5),
+    p99Ms: percentile(world.readTimesMs, 0.99),
+    hopsMean: undefined,
+    faults: new Map(),
+    oldDrops: {},
+    counts: new Map([
+      ['keys', world.expected.size],
+      ['writes acknowledged', world.acknowledgedWrites],
+      ['writes failed', world.failedWrites],
+      ['reads after the crash', afterCrash.right + afterCrash.wrong + afterCrash.unreadable],
+      ['unreadable after the crash', afterCrash.unreadable],
+      ['wrong after the crash', afterCrash.wrong],
+      ['reads in churn', inChurn.right + inChurn.wrong + inChurn.unreadable],
+      ['unreadable in churn', inChurn.unreadable],
+      ['wrong in churn', inChurn.wrong],
+      ['sessions ended', sessions],
+    ]),
+    checks: sim.checks,
+    traceHash: sim.traceHash(),
+    simMs: sim.nowMs,
+    events: sim.counters.inputs,
+    broken: broken && { invariant: broken.invariant, message: broken.message },
+  }
+}

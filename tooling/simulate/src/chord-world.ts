@@ -1,0 +1,172 @@
+/** A simulated hash table network, and what is known about which keys were acknowledged. */
+import { resolveLimits } from '@p2p/base'
+import { Simulator } from '@p2p/base/sim'
+import type { HostedNode, SimNode } from '@p2p/base/sim'
+import { ChordMachine } from '@p2p/chord'
+import type { ChordEffect, ChordInput } from '@p2p/chord'
+import { decodeValue, encodeBase58Integer, utf8Encode } from '@p2p/serializer'
+
+type Command = Exclude<ChordInput, { type: `link-${string}` | 'dial-failed' | 'deadline' }>
+type Emitted = Exclude<ChordEffect, { type: 'send' | 'dial' | 'cancel-dial' | 'close' }>
+
+export interface Member {
+  readonly node: SimNode<Command, Emitted>
+  readonly machine: ChordMachine
+  /** Which side of a partition it is on; 0 while there is none. */
+  side: number
+}
+
+/** What a key may hold: the last acknowledged value, and those of writes that were not yet, or later. */
+interface Expectation {
+  acknowledged: string | undefined
+  readonly possible: Set<string>
+}
+
+export interface ReadCounts {
+  right: number
+  /** A value that the key should not have. */
+  wrong: number
+  /** No value, though one was acknowledged. */
+  unreadable: number
+}
+
+const idBytes = 48
+const opTimeoutMs = 10_000
+const nodeLimits = { targetOutgoing: 6, maxNeighbours: 128, maxOldOutgoing: 8 }
+
+export class ChordWorld {
+  readonly sim: Simulator
+  readonly members: Member[] = []
+  readonly expected: Map<string, Expectation> = new Map<string, Expectation>()
+  readonly readTimesMs: number[] = []
+  failedWrites = 0
+  acknowledgedWrites = 0
+  /** True since the ring, or somebody's view of it, has changed. */
+  isRingChanged = false
+  readonly #waiting = new Map<number, (effect: Emitted) => void>()
+  #requests = 0
+  #values = 0
+
+  constructor(options: { readonly seed: number; readonly transcriptLength: number }) {
+    this.sim = new Simulator(options)
+  }
+
+  get living(): readonly Member[] {
+    return this.members.filter(({ node }) => node.isUp)
+  }
+
+  get storing(): readonly Member[] {
+    return this.living.filter(({ machine }) => machine.isStoring)
+  }
+
+  memberOf(node: HostedNode): Member | undefined {
+    return this.members.find((member) => member.node === node)
+  }
+
+  /** A node that knows two of those that are there. It stores from `join` on. */
+  add(): Member {
+    const contacts = this.sim.random.fork(`contacts ${this.members.length}`)
+    const known = contacts.shuffle(this.living).slice(0, 2)
+    let machine: ChordMachine | undefined
+    const node = this.sim.addNode<Command, Emitted>({
+      create: (boot) => {
+        machine = new ChordMachine({
+          id: encodeBase58Integer(boot.randomBytes(idBytes)),
+          subnet: 'chord',
+          limits: resolveLimits(),
+          randomBytes: boot.randomBytes,
+          meshLimits: nodeLimits,
+        })
+        return machine
+      },
+      onStart: (sim) => sim.command({ type: 'listening', addresses: sim.addresses }),
+      onEffect: (effect) => this.#onEffect(effect),
+    })
+    if (machine === undefined) throw new Error('the simulator made no machine')
+    const member = { node, machine, side: 0 }
+    this.members.push(member)
+    for (const { node: other } of known) {
+      const [address = ''] = other.addresses
+      const request = this.#nextRequest()
+      node.command({ type: 'connect', request, address, timeoutMs: opTimeoutMs })
+    }
+    return member
+  }
+
+  join({ node }: Member): void {
+    node.command({ type: 'join' })
+    this.isRingChanged = true
+  }
+
+  /** Hands over, and is gone once that is done. */
+  leave({ node }: Member): void {
+    const request = this.#nextRequest()
+    this.#waiting.set(request, () => {
+      this.sim.after(100, () => {
+        if (node.isUp) node.crash({ keepStore: false })
+        this.isRingChanged = true
+      })
+    })
+    node.command({ type: 'leave', request, timeoutMs: opTimeoutMs })
+  }
+
+  crash({ node }: Member): void {
+    node.crash({ keepStore: false })
+    this.isRingChanged = true
+  }
+
+  write({ node }: Member, key: string): void {
+    this.#values += 1
+    const value = `value ${this.#values}`
+    const expectation = this.expected.get(key) ?? { acknowledged: undefined, possible: new Set() }
+    this.expected.set(key, expectation)
+    expectation.possible.add(value)
+    const request = this.#nextRequest()
+    this.#waiting.set(request, (effect) => {
+      if (effect.type !== 'written') {
+        this.failedWrites += 1
+        return
+      }
+      this.acknowledgedWrites += 1
+      // Of two that were under way together, either may be the later one.
+      const later = [...expectation.possible].slice([...expectation.possible].indexOf(value))
+      if (!later.includes(value)) return
+      expectation.acknowledged = value
+      expectation.possible.clear()
+      for (const other of later) expectation.possible.add(other)
+    })
+    node.command({ type: 'write', request, key: utf8Encode(key), value, timeoutMs: opTimeoutMs })
+  }
+
+  /** Counts how the read ends, if the reader lives to see it. */
+  read({ node }: Member, key: string, counts: ReadCounts): void {
+    const expectation = this.expected.get(key)
+    if (expectation?.acknowledged === undefined) return
+    const allowed = new Set(expectation.possible)
+    const startMs = this.sim.nowMs
+    const request = this.#nextRequest()
+    this.#waiting.set(request, (effect) => {
+      if (effect.type !== 'read-ended') return
+      for (const value of expectation.possible) allowed.add(value)
+      const { result } = effect
+      if (result.type !== 'found') counts.unreadable += 1
+      else if (allowed.has(String(decodeValue(result.value)))) counts.right += 1
+      else counts.wrong += 1
+      this.readTimesMs.push(this.sim.nowMs - startMs)
+    })
+    node.command({ type: 'read', request, key: utf8Encode(key), timeoutMs: opTimeoutMs })
+  }
+
+  #onEffect(effect: Emitted): void {
+    if (effect.type === 'ring') this.isRingChanged = true
+    if (!('request' in effect)) return
+    const done = this.#waiting.get(effect.request)
+    this.#waiting.delete(effect.request)
+    done?.(effect)
+  }
+
+  #nextRequest(): number {
+    this.#requests += 1
+    return this.#requests
+  }
+}
