@@ -65,7 +65,10 @@ function ringError(members: readonly Member[]): string | undefined {
     for (let steps = 0; steps <= members.length && !onCycle.has(at); steps += 1) {
       at = behind.get(at) ?? at
     }
-    if (!onCycle.has(at)) return 'two rings among nodes that can talk'
+    if (!onCycle.has(at)) {
+      const known = machine.storingNodes.size
+      return `two rings among ${members.length} nodes that can talk, one of ${cycle.length}; ${machine.id.slice(0, 6)} knows ${known} and has ${machine.peers.size} links`
+    }
   }
   return goesAroundOnce(cycle.flatMap((id) => byId.get(id) ?? []))
     ? undefined

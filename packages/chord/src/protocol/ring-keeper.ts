@@ -196,11 +196,28 @@ export class RingKeeper {
       return
     }
     const wasStoring = this.view.get(member.id)?.state === 'storing'
+    if (wasStoring && member.state === 'gone' && this.#mustBeSeen(member, now)) return
     if (!this.#merge(member, now)) return
     const peer = this.#line.peers.get(member.id)
     // Who has a link to an old node that is said to be gone knows better.
     if (!wasStoring || member.state !== 'gone' || peer === undefined || this.#talksTo(peer)) return
     this.#tell({ ...member, state: 'storing', incarnation: member.incarnation + 1 }, now)
+  }
+
+  /**
+   * Whether the end of this node is not believed before this node has seen for itself: one to whom it has
+   * a link, or a neighbour on the ring, which is dialled now. After a partition each side says that the
+   * other is gone, and hearsay would tear apart the ring of those who have been together all the time.
+   */
+  #mustBeSeen({ id, isOld, incarnation }: Member, now: Now): boolean {
+    if (isOld || incarnation < (this.view.get(id)?.incarnation ?? 0)) return false
+    if (this.#line.peers.has(id)) return true
+    if (!this.isStoring || !this.#isNear(id)) return false
+    if (!this.#doubts.has(id)) {
+      const dueMs = now.monoMs + randomBelow(this.#random, doubtSpreadMs)
+      this.#doubts.set(id, { dueMs, failures: failuresBelieved - 1 })
+    }
+    return true
   }
 
   #hearOfSelf(member: Member, now: Now): void {
