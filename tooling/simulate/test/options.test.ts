@@ -15,6 +15,8 @@ test('the defaults are one calm run of 100 nodes', () => {
     hostileCount: 0,
     broadcasts: 20,
     dissemination: 'tree',
+    keys: 200,
+    sessionMinutes: 60,
     messages: 2,
     maxWallSeconds: Infinity,
     workerCount: 1,
@@ -37,7 +39,7 @@ test('ranges, lists of faults and all of them are read', () => {
 })
 
 test.each([
-  ['--type', 'ring', 'known: mesh, sync, p2py'],
+  ['--type', 'ring', 'known: mesh, sync, chord, p2py'],
   ['--messages', '0', '--messages'],
   ['--nodes', '64-16', '--nodes'],
   ['--min-speed', 'fast', '--min-speed'],
