@@ -37,6 +37,8 @@ const mixedSimulation = [
 ]
 const syncSimulation =
   '--type sync --nodes 6-12 --seeds 4 --faults all --minutes 2 --workers 2 --json'.split(' ')
+const chordSimulation =
+  '--type chord --nodes 8-20 --keys 30 --minutes 0 --seeds 20 --workers 2 --json'.split(' ')
 const p2pySimulation = '--type p2py --nodes 60-120 --seeds 3 --workers 2 --json'.split(' ')
 
 /** Each pair of NATs twice; built by the stage before. Skips itself, and says so, without root. */
@@ -57,6 +59,7 @@ const stages = [
         npm('simulation', 'sim', '--', ...largeSimulation),
         npm('simulation with faults', 'sim', '--', ...faultySimulation),
         npm('simulation of dictionaries', 'sim', '--', ...syncSimulation),
+        npm('simulation of hash tables', 'sim', '--', ...chordSimulation),
         npm('simulation of p2py', 'sim', '--', ...p2pySimulation),
         npm('simulation with old and hostile peers', 'sim', '--', ...mixedSimulation),
       ]
