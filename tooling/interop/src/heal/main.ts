@@ -6,11 +6,12 @@
  *
  * Half of each kind is on either side (cuttable-network.ts). While the network is cut, every node sets keys
  * of its own each second, and ours on both sides the same keys, too. Ends with one line of JSON; status 1
- * when two of ours differ, a write of ours is gone without a conflict, an original that lost a link did not
- * get it back, or a link between two nodes on one side ended by our doing.
+ * when two of ours differ, an original that lost all links to ours did not get one back, one of ours
+ * ended a link on its own side, or an original raised something over what it got from us.
  *
  * `lostLinks` names every link between ours and an original that ended, as our end saw it: where it
- * lay, when, and why. `originalsBehind` counts keys of ours that an original does not hold as ours do,
+ * lay, when, and why. An original that ends a link keeps the exception it did so over; `raised` counts
+ * them by their last line, less those known to be its own doing (`ownFaults`). `originalsBehind` counts keys of ours that an original does not hold as ours do,
  * for information: they do not converge by themselves (spec/sync.md §8).
  */
 import { setTimeout as delay } from 'node:timers/promises'
@@ -30,8 +31,14 @@ const settleWithinSeconds = 120
 const formWithinMs = 30_000
 /** After all of ours agree: time in which a link that is about to fall does. */
 const quietMs = 15_000
-/** Reasons of ours for ending a link that are no fault: it had carried nothing for too long. */
-const noFault = /silent|nothing|answer|closed the link|stalled|other end/i
+/** How our end names a link that the other end, or the network, has ended. */
+const endedByOther = /^P2P_(LINK_(CLOSED|RESET|LOST|FAILED|STALLED)|PEER_SILENT)/
+/**
+ * What originals run into without our help: py2p walks a table while its other thread changes it, and reads
+ * a third item of another py2p's request for peers; both write to links that are gone.
+ */
+const ownFaults =
+  /changed size during iteration|tuple index out of range|Broken pipe|BrokenPipe|Connection reset|ECONNRESET|EPIPE|Bad file descriptor|reading '0'/
 
 interface Placed {
   readonly node: NodeProcess
@@ -48,6 +55,7 @@ interface LostLink {
 
 const itemsAnswer = z.looseObject({ items: z.array(z.tuple([z.unknown(), z.unknown()])) })
 const digestAnswer = z.looseObject({ digest: z.string() })
+const statusAnswer = z.looseObject({ status: z.union([z.string(), z.array(z.string())]) })
 const peersAnswer = z.looseObject({ peers: z.array(z.string()) })
 
 class Healing {
@@ -160,6 +168,23 @@ class Healing {
     return stranded.map(({ node }) => `${node.name} ${node.id.slice(0, 6)}`)
   }
 
+  /** What originals raised, by the last line of each, and how often. */
+  async raised(): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>()
+    for (const { node } of this.originals) {
+      const { status } = statusAnswer.parse(await node.request('status'))
+      for (const trace of typeof status === 'string' ? [] : status) {
+        if (ownFaults.test(trace)) continue
+        const line = `${node.name}: ${trace
+          .trim()
+          .split('\n')
+          .at(node.name === 'py2p' ? -1 : 0)}`
+        counts.set(line, (counts.get(line) ?? 0) + 1)
+      }
+    }
+    return counts
+  }
+
   async keysBehind(): Promise<Readonly<Record<string, number | string>>> {
     const [first] = this.ours
     const wanted = first === undefined ? new Map<string, string>() : await itemsOf(first.node)
@@ -220,13 +245,16 @@ await withLab(programs, async (lab) => {
     const equal = new Set(await healing.digests()).size === 1
     const stranded = await healing.strandedOriginals()
     const byUs = healing.lostLinks.filter(
-      ({ isAcross, reason }) => !isAcross && !noFault.test(reason),
+      ({ isAcross, reason }) => !isAcross && !endedByOther.test(reason),
     )
+    const raised = await healing.raised()
     const { written, refused, lostLinks } = healing
-    const ok = equal && differed > 1 && stranded.length === 0 && byUs.length === 0
+    const ok =
+      equal && differed > 1 && stranded.length === 0 && byUs.length === 0 && raised.size === 0
     const originalsBehind = await healing.keysBehind()
     const result = { equal, differed, healedMs, written, refused, stranded, lostLinks }
-    process.stdout.write(`${JSON.stringify({ check: 'heal', ok, ...result, originalsBehind })}\n`)
+    const reported = { ...result, raised: Object.fromEntries(raised), originalsBehind }
+    process.stdout.write(`${JSON.stringify({ check: 'heal', ok, ...reported })}\n`)
     if (!ok) process.exitCode = 1
   } catch (error) {
     // The lab may have something to say as well when it stops the nodes.
