@@ -44,13 +44,14 @@ const doubtSpreadMs = 500
 /** A first failure may be a lost packet. */
 const secondLookMs = 1_000
 const failuresBelieved = 2
-/** Why a node may refuse a link and be alive. */
+/** How a dial ends that says nothing against the node: another link to it won, or we took it back. */
 const aliveCodes: ReadonlySet<string> = new Set([
-  'P2P_TOO_MANY_PEERS',
-  'P2P_TOO_MANY_LINKS',
-  'P2P_TOO_MANY_DIALS',
+  'P2P_CROSSED_LINKS',
+  'P2P_DUPLICATE_LINK',
   'P2P_CANCELLED',
 ])
+/** A node that has all the links it takes closes a new one at once; one that dies in that moment, too. */
+const unclearCode = 'P2P_CLOSED_IN_HANDSHAKE'
 
 interface Doubt {
   dueMs: number
@@ -160,7 +161,7 @@ export class RingKeeper {
       this.#doubts.delete(id)
       return
     }
-    const failures = (this.#doubts.get(id)?.failures ?? 0) + 1
+    const failures = (this.#doubts.get(id)?.failures ?? 0) + (errorCode === unclearCode ? 0 : 1)
     if (failures < failuresBelieved) {
       const dueMs = now.monoMs + secondLookMs + randomBelow(this.#random, doubtSpreadMs)
       this.#doubts.set(id, { dueMs, failures })
