@@ -8,8 +8,6 @@ const { MeshNode } = await importBuilt('mesh')
 
 const [phase, address] = process.argv.slice(2)
 const utcMs = () => performance.timeOrigin + performance.now()
-/** Processor time of this process up to its first message. */
-let helloCpuMs
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const next = (node, event) => new Promise((resolve) => node.on(event, resolve, { once: true }))
 const say = (line) => writeSync(1, `${JSON.stringify(line)}\n`)
@@ -23,8 +21,6 @@ const phases = {
     const node = await MeshNode.open({ connect: address })
     const answer = next(node, 'message')
     node.broadcast('hello')
-    const { user, system } = process.cpuUsage()
-    helloCpuMs = (user + system) / 1_000
     await answer
     return node
   },
@@ -96,4 +92,4 @@ for (let turn = 0; turn < 10 && leftOpen().length > 0; turn += 1) {
   await new Promise((resolve) => process.nextTick(() => setTimeout(resolve, 0)))
 }
 const left = leftOpen()
-say({ calledMs, closedMs, handles: node.report().handles, left, rss, helloCpuMs })
+say({ calledMs, closedMs, handles: node.report().handles, left, rss })
