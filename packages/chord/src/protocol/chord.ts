@@ -25,7 +25,7 @@ import type { ChordEffect, ChordInput, ChordMachineOptions } from './chord-contr
 import { HandOvers, noticesTo } from './hand-overs.ts'
 import type { Parcel } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
-import type { Slot } from './hash-tables.ts'
+import { Holders } from './holders.ts'
 import { KeyList } from './key-list.ts'
 import { metaPayload, noticePayload, readMessage, removalPayload } from './messages.ts'
 import type { ChordMessage } from './messages.ts'
@@ -53,8 +53,6 @@ const sweepEveryMs = 600_000
 const repairEveryMs = { least: 30_000, spread: 30_000 }
 /** The same after the ring has changed. */
 const repairSoonMs = { least: 100, spread: 400 }
-/** A node that did not answer is not asked again for this long, while others can be. */
-const avoidMs = 5_000
 const dialTimeoutMs = 3_000
 
 interface Leaving {
@@ -73,13 +71,12 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #own: OwnRequests
   readonly #repair: Repair
   readonly #talk: ReplicaTalk
+  readonly #holders: Holders
   readonly #reach = new Reach()
   readonly #handOvers = new HandOvers()
   readonly #random: RandomBytes
   readonly #isTalking: boolean
   readonly #replicas: number
-  /** Nodes that did not answer lately, and until when they are passed over. */
-  readonly #avoided = new Map<string, number>()
   #leaving: Leaving | undefined
   #invalidCount = 0
   #nextSweepMs = 0
@@ -106,6 +103,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       line: this.#ringLine(),
     })
     const nodes = this.#ring.view.nodes
+    this.#holders = new Holders({ nodes, replicas, isTalking: this.#isTalking })
     this.#repair = new Repair({ id, slots: this.slots, nodes, replicas })
     this.#old = new OldQuestions(this.#oldLine())
     this.#own = new OwnRequests(this.#requestLine())
@@ -121,7 +119,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
           this.#handOver(parcels, now)
         },
         avoid: (id, now) => {
-          this.#avoided.set(id, now.monoMs + avoidMs)
+          this.#holders.avoid(id, now.monoMs)
         },
       },
     })
@@ -239,7 +237,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (this.#handOvers.nextDeadline() <= monoMs)
       this.#sendParcels(this.#handOvers.handleDeadline(monoMs), now)
     if (this.#old.nextDeadline() <= monoMs) this.#old.handleDeadline(now)
-    for (const to of this.#talk.endRequests(monoMs)) this.#avoided.set(to, monoMs + avoidMs)
+    for (const to of this.#talk.endRequests(monoMs)) this.#holders.avoid(to, monoMs)
     if (this.#own.nextDeadline() <= monoMs) this.#own.handleDeadline(now)
     if (this.#repairDueMs <= monoMs) this.#onRepairDue(now)
     if (this.#nextSweepMs > monoMs) return
@@ -282,7 +280,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   }
 
   #onPeerJoin(peer: Peer, now: Now): void {
-    this.#avoided.delete(peer.id)
+    this.#holders.forgive(peer.id)
     this.#ring.peerJoined(peer, now)
     for (const payload of this.#reach.takeWaiting(peer.id)) this.#whisper(peer.id, payload, now)
     // py2p greets only those that dial it, so two storing nodes may never learn of each other.
@@ -292,7 +290,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   }
 
   #onUnreachable(id: string, code: string, now: Now): void {
-    this.#avoided.set(id, now.monoMs + avoidMs)
+    this.#holders.avoid(id, now.monoMs)
     this.#talk.peerLeft(id)
     this.#old.peerLeft(id, now)
     this.#ring.dialEnded(id, code, now)
@@ -456,7 +454,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #ringChanged({ id, state, isOld }: Member, now: Now): void {
     const isStoring = state === 'storing'
     if (id !== this.id) this.#effects.push({ type: 'ring', peer: id, isStoring })
-    if (!isStoring) this.#avoided.delete(id)
+    if (!isStoring) this.#holders.forgive(id)
     if (!this.isStoring) return
     this.#repairSoon(now)
     if (isOld || this.storingNodes.size !== this.storingNodes.keeperCount) this.#old.tendSoon(now)
@@ -482,9 +480,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#sendParcels(this.#repair.comparisons(this.#isNewOnRing), now)
     this.#isNewOnRing = false
     this.#talk.offer(this.#repair.offers(), now)
-    for (const [id, untilMs] of this.#avoided) {
-      if (untilMs <= now.monoMs) this.#avoided.delete(id)
-    }
+    this.#holders.sweep(now.monoMs)
   }
 
   // ---- writes of this node
@@ -499,20 +495,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (this.keys.has(key)) return
     this.keys.add(key)
     this.#spread(noticePayload(key), now)
-  }
-
-  #holdersOf(slot: Slot): readonly string[] {
-    const { storingNodes } = this
-    if (!this.#isTalking) {
-      const owner = storingNodes.ownerOf(slot.position)
-      return owner === undefined ? [] : [owner.id]
-    }
-    const avoided = this.#avoided.size
-    const holders = storingNodes.holdersOf(slot.position, this.#replicas + avoided)
-    const reachable = avoided === 0 ? holders : holders.filter(({ id }) => !this.#avoided.has(id))
-    const [owner] = reachable
-    const count = this.#replicas + (owner?.isOld === true ? 1 : 0)
-    return reachable.slice(0, count).map(({ id }) => id)
   }
 
   #restore({ restored = [], persists }: ChordMachineOptions): void {
@@ -551,7 +533,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       id: this.id,
       slots: this.slots,
       clock: this.#clock,
-      holdersOf: (slot) => this.#holdersOf(slot),
+      holdersOf: (slot) => this.#holders.of(slot),
       anyNeighbour: () => [...this.peers.keys()][0],
       isOld: (id) => this.#isOld(id),
       hasOld: () => this.storingNodes.keeperCount !== this.storingNodes.size || !this.#isTalking,
@@ -589,7 +571,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       isStoring: () => this.isStoring,
       send: (to, payload, now) => this.#send(to, payload, now),
       replicate: (entry, now) => {
-        for (const id of this.#holdersOf(entry)) {
+        for (const id of this.#holders.of(entry)) {
           if (id !== this.id && !this.#isOld(id)) this.#send(id, putPayload([entry]), now)
         }
       },

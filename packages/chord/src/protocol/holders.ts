@@ -1,0 +1,55 @@
+/**
+ * Who should hold a slot, without those that did not answer lately: they are passed over for a while, and
+ * the next ones in the line of succession stand in for them.
+ */
+import type { Slot } from './hash-tables.ts'
+import type { StoringNodes } from './storing-nodes.ts'
+
+/** A node that did not answer is not asked again for this long, while others can be. */
+const avoidMs = 5_000
+
+export class Holders {
+  readonly #nodes: StoringNodes
+  readonly #replicas: number
+  /** False for a plain node, which knows owners only. */
+  readonly #isTalking: boolean
+  /** Nodes that did not answer, and until when they are passed over. */
+  readonly #avoided = new Map<string, number>()
+
+  constructor(options: {
+    readonly nodes: StoringNodes
+    readonly replicas: number
+    readonly isTalking: boolean
+  }) {
+    this.#nodes = options.nodes
+    this.#replicas = options.replicas
+    this.#isTalking = options.isTalking
+  }
+
+  avoid(id: string, nowMs: number): void {
+    this.#avoided.set(id, nowMs + avoidMs)
+  }
+
+  /** The node is there again, or is no member any more. */
+  forgive(id: string): void {
+    this.#avoided.delete(id)
+  }
+
+  sweep(nowMs: number): void {
+    for (const [id, untilMs] of this.#avoided) if (untilMs <= nowMs) this.#avoided.delete(id)
+  }
+
+  /** Ids, the owner first. An old owner comes on top of those that keep replicas. */
+  of(slot: Slot): readonly string[] {
+    if (!this.#isTalking) {
+      const owner = this.#nodes.ownerOf(slot.position)
+      return owner === undefined ? [] : [owner.id]
+    }
+    const avoided = this.#avoided.size
+    const holders = this.#nodes.holdersOf(slot.position, this.#replicas + avoided)
+    const reachable = avoided === 0 ? holders : holders.filter(({ id }) => !this.#avoided.has(id))
+    const [owner] = reachable
+    const count = this.#replicas + (owner?.isOld === true ? 1 : 0)
+    return reachable.slice(0, count).map(({ id }) => id)
+  }
+}
