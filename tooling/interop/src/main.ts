@@ -1,10 +1,11 @@
 /**
  * `npm run interop`: our node and the original programs, live, in every combination.
  *
- *   npm run interop -- [--json] [--baseline] [--only NAME]
+ *   npm run interop -- [--json] [--baseline] [--only NAME] [--parallel N]
  *
  * --baseline runs the foreign programs among themselves only, which checks the drivers; --only picks
- * the rows of one program or one network.
+ * the rows of one program or one network. Several pairs of programs run at a time, because most of a
+ * scenario is waiting; --parallel 1 runs one after the other, which is easier to read.
  *
  * Each program runs in a process of its own and is driven by JSON lines. A table goes to stderr,
  * rows as JSON lines to stdout with --json, and everything to reports/interop.json. The status is 1
@@ -135,28 +136,45 @@ async function runSide(
   }
 }
 
+/** What to run, in the order of the networks. */
+function sidesOf(onlyForeign: boolean, only: string | undefined): Side[] {
+  const sides: Side[] = []
+  for (const network of networks)
+    for (const [a, b] of pairsOf(network, onlyForeign))
+      for (const dialler of ['a', 'b'] as const) {
+        if ((a === b || a === 'browser') && dialler === 'b') continue
+        const names: readonly string[] = [network, a, b]
+        if (only !== undefined && !names.includes(only)) continue
+        sides.push({ network, a, b, dialler })
+      }
+  return sides
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       json: { type: 'boolean', default: false },
       baseline: { type: 'boolean', default: false },
       only: { type: 'string' },
+      parallel: { type: 'string', default: '3' },
     },
   })
+  const parallel = Number(values.parallel)
+  if (!Number.isInteger(parallel) || parallel < 1)
+    throw new Error('--parallel takes a whole number from 1')
   const started = performance.now()
   const programs = await findPrograms(say)
   const checks = new Checks((row) => {
     say(formatRow(row))
     if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`)
   }, knownFailure)
-  for (const network of networks)
-    for (const [a, b] of pairsOf(network, values.baseline))
-      for (const dialler of ['a', 'b'] as const) {
-        if ((a === b || a === 'browser') && dialler === 'b') continue
-        const names: readonly string[] = [network, a, b]
-        if (values.only !== undefined && !names.includes(values.only)) continue
-        await runSide(programs, { network, a, b, dialler }, checks, values.only)
-      }
+  const sides = sidesOf(values.baseline, values.only)
+  const work = async (): Promise<void> => {
+    for (let side = sides.shift(); side !== undefined; side = sides.shift()) {
+      await runSide(programs, side, checks, values.only)
+    }
+  }
+  await Promise.all(Array.from({ length: parallel }, work))
   const summary = summarize(checks.rows, Math.round(performance.now() - started) / 1000)
   const report = fileURLToPath(new URL('../../../reports/interop.json', import.meta.url))
   mkdirSync(dirname(report), { recursive: true })
