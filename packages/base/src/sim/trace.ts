@@ -3,19 +3,21 @@
  *
  * The hash covers every input that any machine was given (time, node, kind, link, bytes) and the
  * kind of every effect that came back, in order. Two runs with the same hash did the same.
+ * It is a chain of SHA-256 over blocks, each with the hash of what came before: that needs only the
+ * one-shot digest that Node and browsers both have, so a simulation in a tab has the same hash.
  */
-import { createHash } from 'node:crypto'
-import type { Hash } from 'node:crypto'
+import { sha256, toHex } from '@p2p/serializer'
 
 const bufferBytes = 65_536
 const headBytes = 20
+/** Each block begins with the hash of the ones before it. */
+const chainBytes = 32
 
-/** SHA-256 over the ordered events of a run. */
+/** A hash over the ordered events of a run. */
 export class TraceHash {
-  readonly #hash: Hash = createHash('sha256')
   readonly #buffer = new Uint8Array(bufferBytes)
   readonly #view = new DataView(this.#buffer.buffer)
-  #used = 0
+  #used = chainBytes
   /** Events recorded so far. */
   count = 0
 
@@ -46,23 +48,27 @@ export class TraceHash {
 
   /** The hash of everything so far, as 64 hexadecimal digits; recording may go on. */
   digest(): string {
-    this.#flush()
-    return this.#hash.copy().digest('hex')
+    return toHex(this.#block())
   }
 
   #append(bytes: Uint8Array): void {
-    if (this.#used + bytes.length > bufferBytes) this.#flush()
-    if (bytes.length > bufferBytes) {
-      this.#hash.update(bytes)
-      return
+    let taken = 0
+    while (taken < bytes.length) {
+      if (this.#used === bufferBytes) this.#flush()
+      const part = bytes.subarray(taken, taken + bufferBytes - this.#used)
+      this.#buffer.set(part, this.#used)
+      this.#used += part.length
+      taken += part.length
     }
-    this.#buffer.set(bytes, this.#used)
-    this.#used += bytes.length
+  }
+
+  #block(): Uint8Array {
+    return sha256(this.#buffer.subarray(0, this.#used))
   }
 
   #flush(): void {
-    this.#hash.update(this.#buffer.subarray(0, this.#used))
-    this.#used = 0
+    this.#buffer.set(this.#block())
+    this.#used = chainBytes
   }
 }
 
