@@ -1,6 +1,7 @@
 // Packs every package as it would be published and looks at the tarballs as a user would meet them:
-// what is inside, whether types and entries resolve, what an install of one package brings along, and
-// whether import and require load it. With --every-node the loading is repeated under newer Nodes.
+// what is inside, whether types and entries resolve, what an install of one package alone brings along,
+// whether the examples of its README run from that install (in TypeScript and in JavaScript, by import and by
+// require), and whether every entry loads. With --every-node the loading is repeated under newer Nodes.
 import { spawnSync } from 'node:child_process'
 import {
   existsSync,
@@ -14,7 +15,9 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { Ports, asCommonJs, asTypedCommonJs, programsOf, withoutTypes } from './examples.mjs'
 import { installLocked } from './install-locked.mjs'
+import { runTogether } from './run-example.mjs'
 
 const scripts = dirname(fileURLToPath(import.meta.url))
 const root = join(scripts, '..', '..')
@@ -22,9 +25,13 @@ const pinned = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).pack
 
 /** What an install of one of these may bring, itself included. */
 const maxInstalledPackages = 10
-/** Packages that are installed alone, and which of ours come along. */
+/** Each package is installed alone; which of ours come along. */
 const installs = {
+  '@p2p/serializer': ['@p2p/serializer'],
+  '@p2p/base': ['@p2p/base', '@p2p/serializer'],
   '@p2p/mesh': ['@p2p/base', '@p2p/mesh', '@p2p/serializer'],
+  '@p2p/sync': ['@p2p/base', '@p2p/mesh', '@p2p/serializer', '@p2p/sync'],
+  '@p2p/chord': ['@p2p/base', '@p2p/chord', '@p2p/mesh', '@p2p/serializer'],
   '@p2p/p2py-compat': ['@p2p/base', '@p2p/p2py-compat', '@p2p/serializer'],
 }
 /** Nodes that a release has to load under besides the one that runs this. */
@@ -168,6 +175,62 @@ function entriesOf({ name, manifest }) {
     .map((entry) => name + entry.slice(1))
 }
 
+/** Programs of a README that need nothing but the package itself. */
+function ownExamples(name) {
+  const path = join('packages', name.replace('@p2p/', ''), 'README.md')
+  const programs = programsOf(path, readFileSync(join(root, path), 'utf8'))
+  const importsOnlyOwn = ({ code }) =>
+    [...code.matchAll(/ from '([^']+)'/g)].every(
+      ([, from]) => from === name || from.startsWith(`${name}/`),
+    )
+  const own = programs.filter((one) => one.language === 'ts' && importsOnlyOwn(one))
+  if (own.length === 0) problems.push(`${name}: no example of its README runs from an install`)
+  return own
+}
+
+/** Writes the examples of a README into the install of its package; returns how to run them. */
+async function writeExamples(folder, name) {
+  const parts = []
+  for (const [number, example] of ownExamples(name).entries()) {
+    const code = await new Ports().place(example.code)
+    const write = (extension, text) =>
+      writeFileSync(join(folder, `example-${number}.${extension}`), text)
+    write('mts', code)
+    write('cts', asTypedCommonJs(code))
+    write('mjs', withoutTypes(code))
+    write('cjs', asCommonJs(code))
+    for (const extension of ['mjs', 'cjs']) {
+      const file = `example-${number}.${extension}`
+      parts.push({
+        name: `${example.name} as ${extension}`,
+        program: process.execPath,
+        args: [file],
+        cwd: folder,
+        example: { language: 'ts', code },
+      })
+    }
+  }
+  return parts
+}
+
+/** The examples, run as modules of both kinds, and compiled as modules of both kinds. */
+async function checkExamples(folders) {
+  const parts = []
+  for (const [name, folder] of folders) parts.push(...(await writeExamples(folder, name)))
+  for (const part of parts) problems.push(...(await runTogether([part])))
+  const files = folders.flatMap(([, folder]) =>
+    readdirSync(folder)
+      .filter((file) => /\.[mc]ts$/.test(file))
+      .map((file) => join(folder, file)),
+  )
+  const result = run(process.execPath, [...compiler('NodeNext', 'NodeNext'), ...files], root)
+  if (result.status !== 0) problems.push(`types of the examples:\n${result.stdout}`)
+  say(
+    `examples: ${parts.length / 2} of ${folders.length} READMEs run from an install of one package, ` +
+      'in TypeScript and JavaScript, by import and by require',
+  )
+}
+
 /** Loads every entry by import and by require, and compares what they export. */
 function checkLoading(folder, packed, nodePath, nodeName) {
   const entries = packed.flatMap(entriesOf)
@@ -188,33 +251,28 @@ function checkLoading(folder, packed, nodePath, nodeName) {
   else problems.push(`${nodeName}: ${result.stderr.trim()}`)
 }
 
+/** Arguments of a strict compiler. */
+function compiler(module, resolution) {
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const types = join(root, 'tooling', 'conformance', 'node_modules', '@types')
+  return [
+    ...[tsc, '--ignoreConfig', '--noEmit', '--strict', '--target', 'ES2022'],
+    ...['--lib', 'ES2023,DOM,ESNext.Disposable', '--typeRoots', types, '--types', 'node'],
+    ...['--module', module, '--moduleResolution', resolution],
+  ]
+}
+
 /** A TypeScript user with strict settings and without Node types of its own choosing. */
 function checkConsumerTypes(folder, packed) {
   const imports = packed
     .flatMap(entriesOf)
     .map((entry, index) => `import * as e${index} from '${entry}'\nvoid e${index}\n`)
   writeFileSync(join(folder, 'consumer.mts'), imports.join(''))
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   for (const [module, resolution] of [
     ['NodeNext', 'NodeNext'],
     ['ESNext', 'Bundler'],
   ]) {
-    const options = [
-      '--noEmit',
-      '--strict',
-      '--target',
-      'ES2022',
-      '--lib',
-      'ES2023,DOM,ESNext.Disposable',
-    ]
-    const args = [tsc, ...options, '--module', module, '--moduleResolution', resolution]
-    const typeRoots = [
-      '--typeRoots',
-      join(root, 'tooling', 'conformance', 'node_modules', '@types'),
-      '--types',
-      'node',
-    ]
-    const result = run(process.execPath, [...args, ...typeRoots, 'consumer.mts'], folder)
+    const result = run(process.execPath, [...compiler(module, resolution), 'consumer.mts'], folder)
     if (result.status === 0) say(`types: ${packed.length} packages compile under ${resolution}`)
     else problems.push(`types under ${resolution}:\n${result.stdout}`)
   }
@@ -246,6 +304,9 @@ try {
   for (const [name, wanted] of Object.entries(installs)) {
     checkInstall(join(folder, name.replace('@p2p/', '')), name, wanted, packed)
   }
+  await checkExamples(
+    Object.keys(installs).map((name) => [name, join(folder, name.replace('@p2p/', ''))]),
+  )
   const allFolder = join(folder, 'all')
   installInto(
     allFolder,

@@ -38,6 +38,8 @@ const stages = [
     ? [script('API reports', 'api-report.mjs', '--check')]
     : []),
   script('packages', 'check-packages.mjs', ...everyNode),
+  script('release', 'check-release.mjs'),
+  script('examples', 'check-examples.mjs'),
   script('sizes', 'check-sizes.mjs'),
   script('import time', '../../packages/serializer/scripts/measure-import.mjs'),
   script('hostile frames', '../../packages/serializer/scripts/measure-bombs.mjs'),

@@ -45,7 +45,7 @@ function run(example: string): string[] {
 
 test('the examples run and print what they should', () => {
   const [first = '', second = '', third = ''] = [
-    ...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm),
+    ...readme.matchAll(/^```ts[^\n]*\n([\s\S]*?)^```/gm),
   ].map(([, example]) => example ?? '')
   expect(run(first)).toEqual([
     '00000036ae1367ce81401074427f1d3441550bb79db4f6857557faf4b2f758e3f32686df' +
