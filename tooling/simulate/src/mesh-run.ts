@@ -3,6 +3,7 @@
  *
  *   join      nodes come in one by one and look for their neighbours
  *   measure   broadcasts in a calm network: delivery, copies, hops, times beside a perfect flood
+ *   storm     a crash of many, churn, liars or unrest, if one is asked for (mesh-storm.ts)
  *   faults    the drawn faults, broadcasts from everywhere meanwhile; nothing may break
  *   heal      everything works again; after a while broadcasts must reach everyone
  */
@@ -11,6 +12,7 @@ import type { FaultKind } from '@p2p/base/sim'
 import { meshInvariants } from './mesh-invariants.ts'
 import { MeshWorld } from './mesh-world.ts'
 import type { OurNode } from './mesh-world.ts'
+import { runStorm } from './mesh-storm.ts'
 import type { SimOptions } from './options.ts'
 import type { RunResult } from './run-result.ts'
 
@@ -34,6 +36,7 @@ export function runMesh(options: SimOptions, seed: number, transcriptLength: num
   for (const invariant of meshInvariants(world)) world.sim.addInvariant(invariant)
   const measured = createMeasurement()
   let faults: ReadonlyMap<FaultKind, number> = new Map()
+  let counts: ReadonlyMap<string, number> = new Map()
   let broken: SimulationError | undefined
   try {
     world.join()
@@ -41,19 +44,21 @@ export function runMesh(options: SimOptions, seed: number, transcriptLength: num
     world.sim.runFor(settleMs)
     measure(world, options.broadcasts, measured)
     world.sim.checkAtRest()
+    if (options.storm !== undefined) counts = runStorm(world, options.storm, options.broadcasts)
     if (options.faults.length > 0) faults = breakAndHeal(world, options)
   } catch (error) {
     if (!(error instanceof SimulationError)) throw error
     broken = error
   }
-  return summarise({ world, seed, measured, faults, broken })
+  return summarise({ world, seed, measured, faults, counts, broken })
 }
 
 function createWorld(options: SimOptions, seed: number, transcriptLength: number): MeshWorld {
-  const { minNodes, maxNodes, oldShare, dissemination } = options
+  const { minNodes, maxNodes, oldShare, dissemination, storm } = options
+  const liarShare = storm?.kind === 'liars' ? storm.share : 0
   const spread = (seed * 2_654_435_761) % 0x1_0000_0000
   const nodeCount = minNodes + Math.floor((spread / 0x1_0000_0000) * (maxNodes - minNodes + 1))
-  return new MeshWorld({ seed, nodeCount, oldShare, dissemination, transcriptLength })
+  return new MeshWorld({ seed, nodeCount, oldShare, dissemination, liarShare, transcriptLength })
 }
 
 interface Measurement {
@@ -135,9 +140,10 @@ function summarise(run: {
   readonly seed: number
   readonly measured: Measurement
   readonly faults: ReadonlyMap<FaultKind, number>
+  readonly counts: ReadonlyMap<string, number>
   readonly broken: SimulationError | undefined
 }): RunResult {
-  const { world, seed, measured, faults, broken } = run
+  const { world, seed, measured, faults, counts, broken } = run
   const { sim, ledger, complaints } = world
   const totals = ledger.totals()
   const p99Ms = percentile(measured.timesMs, 0.99)
@@ -160,7 +166,7 @@ function summarise(run: {
     hopsMean: mean(measured.hops),
     faults,
     oldDrops,
-    counts: new Map(),
+    counts,
     checks: sim.checks,
     traceHash: sim.traceHash(),
     simMs: sim.nowMs,

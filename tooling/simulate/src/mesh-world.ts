@@ -25,6 +25,8 @@ export interface MeshWorldOptions {
   readonly nodeCount: number
   readonly oldShare: number
   readonly dissemination: 'tree' | 'flood'
+  /** Share of ours that announce messages and never pass one on; default 0. */
+  readonly liarShare?: number
   readonly transcriptLength: number
 }
 
@@ -54,6 +56,8 @@ export class MeshWorld {
   readonly #options: MeshWorldOptions
   readonly #machines = new Map<HostedNode, MeshMachine>()
   readonly #nodesById = new Map<string, HostedNode>()
+  readonly #liars = new Set<HostedNode>()
+  #liarsDue = 0
   #sentCount = 0
   #requestCount = 0
 
@@ -62,7 +66,7 @@ export class MeshWorld {
     this.#options = options
     this.sim = new Simulator({ seed, transcriptLength })
     this.ledger = new BroadcastLedger(this.sim, {
-      isMember: (node) => this.#machines.has(node),
+      isMember: (node) => this.#machines.has(node) && !this.#liars.has(node),
       measuresFlooding: true,
     })
   }
@@ -101,17 +105,22 @@ export class MeshWorld {
     return node.isUp ? this.#machines.get(node) : undefined
   }
 
+  isLiar(node: HostedNode): boolean {
+    return this.#liars.has(node)
+  }
+
   nodeById(id: string): HostedNode | undefined {
     return this.#nodesById.get(id)
   }
 
-  /** Sends a message to everyone and enters it into the ledger. */
-  broadcast(sender: OurNode): void {
+  /** Sends a message to everyone and enters it into the ledger, under the key that it returns. */
+  broadcast(sender: OurNode): string {
     this.#sentCount += 1
     const key = `m${this.#sentCount}`
     this.ledger.sent(key, sender)
     const payload: Value[] = [flags.broadcast, utf8Encode(key)]
     sender.command({ type: 'broadcast', request: this.#nextRequest(), payload })
+    return key
   }
 
   /** The same from an old peer; nobody is owed it. */
@@ -125,6 +134,9 @@ export class MeshWorld {
 
   #addOurs(): void {
     const entries = this.#entryAddresses()
+    this.#liarsDue += this.#options.liarShare ?? 0
+    const isLiar = this.#liarsDue >= 1
+    if (isLiar) this.#liarsDue -= 1
     const node = this.sim.addNode<MeshCommand, MeshEvent>({
       create: (boot) => {
         const id = this.#idOf(boot)
@@ -134,10 +146,16 @@ export class MeshWorld {
           limits: resolveLimits(),
           randomBytes: boot.randomBytes,
           dissemination: this.#options.dissemination,
+          policy: {
+            listsPeersAfterHandshake: true,
+            dialsKnownPeers: true,
+            mayPass: () => !isLiar,
+          },
         })
       },
       onStart: (started) => {
         const { machine } = started
+        if (isLiar) this.#liars.add(started)
         if (machine instanceof MeshMachine) {
           this.#machines.set(started, machine)
           this.#nodesById.set(machine.id, started)

@@ -2,6 +2,8 @@
 import { parseArgs } from 'node:util'
 import { allFaultKinds } from '@p2p/base/sim'
 import type { FaultKind } from '@p2p/base/sim'
+import { stormKinds } from './mesh-storm.ts'
+import type { Storm } from './mesh-storm.ts'
 
 /** Networks that can be simulated. */
 const types = ['mesh', 'sync', 'chord', 'p2py'] as const
@@ -23,6 +25,8 @@ export interface SimOptions {
   /** Broadcasts of which delivery, copies and times are measured before the faults. */
   readonly broadcasts: number
   readonly dissemination: 'tree' | 'flood'
+  /** What happens to the mesh at a stroke, after the measured broadcasts. */
+  readonly storm: Storm | undefined
   /** Keys that are written (chord). */
   readonly keys: number
   /** Mean time that a node stays, in simulated minutes (chord). */
@@ -51,6 +55,8 @@ export const usage: string = `npm run sim -- [options]
   --hostile 0            hostile peers besides the nodes: noise, forged messages, replays …
   --broadcasts 20        broadcasts that are measured before the faults
   --dissemination tree   tree or flood
+  --storm crash:0.5      half of the nodes die at once; churn:0.1 replaces a tenth of them each second,
+                         liars:0.4 pass nothing on, unrest jumps clocks and breaks links meanwhile
   --keys 200             chord: keys that are written and must survive
   --session 60           chord: mean minutes that a node stays, for --minutes of churn
   --messages 2           p2py: messages to UUIDs that each node sends in each phase
@@ -86,6 +92,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
       hostile: { type: 'string', default: '0' },
       broadcasts: { type: 'string', default: '20' },
       dissemination: { type: 'string', default: 'tree' },
+      storm: { type: 'string', default: 'none' },
       keys: { type: 'string', default: '200' },
       session: { type: 'string', default: '60' },
       messages: { type: 'string', default: '2' },
@@ -113,6 +120,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     hostileCount: readNumber('hostile', values.hostile, { min: 0, max: 1_000 }),
     broadcasts: readNumber('broadcasts', values.broadcasts, { min: 1 }),
     dissemination: readDissemination(values.dissemination),
+    storm: readStorm(values.storm),
     keys: readNumber('keys', values.keys, { min: 1, max: 100_000 }),
     sessionMinutes: readNumber('session', values.session, { min: 0.1 }),
     messages: readNumber('messages', values.messages, { min: 1, max: 1_000 }),
@@ -135,12 +143,13 @@ function readType(text: string): SimOptions['type'] {
 /** Throws for an option that would have no effect. */
 function refuseMeshOptions(
   type: Exclude<SimOptions['type'], 'mesh'>,
-  values: { readonly faults: string; readonly old: string; readonly hostile: string },
+  values: Readonly<Record<'faults' | 'old' | 'hostile' | 'storm', string>>,
 ): void {
   const given = [
     ['faults', type !== 'sync' && values.faults !== 'none'],
     ['old', values.old !== '0'],
     ['hostile', values.hostile !== '0'],
+    ['storm', values.storm !== 'none'],
   ] as const
   for (const [name, isGiven] of given) {
     if (isGiven) throw new RangeError(`--${name} has no meaning with --type ${type}`)
@@ -179,6 +188,18 @@ function readFaults(text: string): readonly FaultKind[] {
     }
     return kind
   })
+}
+
+function readStorm(text: string): Storm | undefined {
+  if (text === 'none') return undefined
+  const [name, share = '0', ...rest] = text.split(':')
+  const kind = stormKinds.find((known) => known === name)
+  if (kind === undefined || rest.length > 0) {
+    throw new RangeError(
+      `unknown storm "${text}"; known: ${stormKinds.join(', ')}, as in crash:0.5`,
+    )
+  }
+  return { kind, share: readNumber('storm', share, { min: 0, max: 0.95 }) }
 }
 
 function readDissemination(text: string): 'tree' | 'flood' {

@@ -130,6 +130,11 @@ export class BroadcastLedger {
     return true
   }
 
+  /** Whether the node has had the message, in whatever life of its process. */
+  hasDelivered(key: string, node: HostedNode): boolean {
+    return this.#entries.get(key)?.deliveredMs.has(node) ?? false
+  }
+
   /** Figures of all messages that are owed to everybody; duplicates of all messages. */
   totals(): LedgerTotals {
     let expected = 0
