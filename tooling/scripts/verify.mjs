@@ -48,6 +48,7 @@ const stages = [
   script('budgets', 'check-budgets.mjs', ...everyNode),
   script('dead code', 'check-dead-code.mjs'),
   script('documents', 'check-documents.mjs'),
+  script('features', 'check-features.mjs'),
 ]
 
 const say = (text) => process.stdout.write(`${text}\n`)
