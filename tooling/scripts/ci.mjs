@@ -64,6 +64,7 @@ const stages = [
         npm('simulation with old and hostile peers', 'sim', '--', ...mixedSimulation),
       ]
     : []),
+  npm('soak', 'soak', '--', '--minutes', '0.2'),
   ...(isBuilt('fuzz') ? [npm('fuzz', 'fuzz', '--', '--runs', '2000', '--json')] : []),
 ]
 

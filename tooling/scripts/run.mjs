@@ -35,6 +35,9 @@ const tasks = {
   interop: { build: ['@p2p/demo', '@p2p/interop'], run: [node('tooling/interop/dist/main.js')] },
   sim: { build: ['@p2p/simulate'], run: [node('tooling/simulate/dist/main.js')] },
   fuzz: { build: ['@p2p/fuzz'], run: [node('tooling/fuzz/dist/main.js')] },
+  soak: { build: ['./packages/*'], run: [node('tooling/scripts/soak.mjs')] },
+  coverage: { run: [node('tooling/scripts/coverage.mjs')] },
+  mutation: { run: [node('tooling/scripts/mutation.mjs')] },
   bench: { build: ['@p2p/bench'], run: [node('tooling/bench/dist/main.js')] },
 }
 
