@@ -7,9 +7,13 @@
 import { DecodeError } from './errors.ts'
 
 const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
-const digitValues: ReadonlyMap<string, bigint> = new Map(
-  Array.from(alphabet, (digit, value) => [digit, BigInt(value)]),
+const digitValues: ReadonlyMap<string, number> = new Map(
+  Array.from(alphabet, (digit, value) => [digit, value]),
 )
+
+/** Digits that fit into one exact number: long integers are taken apart and put together in such portions. */
+const portionDigits = 9
+const portion = BigInt(58 ** portionDigits)
 
 /**
  * Text of a non-negative integer, given as bigint or as big-endian bytes.
@@ -20,10 +24,20 @@ export function encodeBase58Integer(integer: bigint | Uint8Array): string {
   let rest = typeof integer === 'bigint' ? integer : bytesToInteger(integer)
   if (rest < 0n) throw new RangeError('base58 has no negative integers')
   let text = ''
+  while (rest >= portion) {
+    text = digitsOf(Number(rest % portion)).padStart(portionDigits, alphabet[0]) + text
+    rest /= portion
+  }
+  return digitsOf(Number(rest)) + text
+}
+
+function digitsOf(integer: number): string {
+  let text = ''
+  let rest = integer
   do {
-    text = (alphabet[Number(rest % 58n)] ?? '') + text
-    rest /= 58n
-  } while (rest > 0n)
+    text = (alphabet[rest % 58] ?? '') + text
+    rest = Math.floor(rest / 58)
+  } while (rest > 0)
   return text
 }
 
@@ -39,21 +53,32 @@ export function decodeBase58Integer(text: string): bigint {
     })
   }
   let integer = 0n
-  for (const digit of text) {
+  for (let start = 0; start < text.length; start += portionDigits) {
+    const digits = text.slice(start, start + portionDigits)
+    const scale = digits.length === portionDigits ? portion : BigInt(58 ** digits.length)
+    integer = integer * scale + BigInt(valueOf(digits))
+  }
+  return integer
+}
+
+function valueOf(digits: string): number {
+  let integer = 0
+  for (const digit of digits) {
     const value = digitValues.get(digit)
     if (value === undefined) {
       throw new DecodeError('P2P_BASE58_INVALID', 'character outside the base58 alphabet')
     }
-    integer = integer * 58n + value
+    integer = integer * 58 + value
   }
   return integer
 }
 
 /** The integer behind big-endian bytes. */
 export function bytesToInteger(bytes: Uint8Array): bigint {
-  let integer = 0n
-  for (const byte of bytes) integer = (integer << 8n) | BigInt(byte)
-  return integer
+  if (bytes.length === 0) return 0n
+  let hex = '0x'
+  for (const byte of bytes) hex += byte.toString(16).padStart(2, '0')
+  return BigInt(hex)
 }
 
 /** Big-endian bytes of a non-negative integer, padded in front; RangeError when it does not fit. */

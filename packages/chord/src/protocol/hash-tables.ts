@@ -79,5 +79,7 @@ export function slotNamed(table: HashTable, text: string): Slot | undefined {
   }
   const bits = table === 'sha512' ? 512 : ringBits
   if (integer >> BigInt(bits) !== 0n) return undefined
-  return { table, slotText: encodeBase58Integer(integer), position: toPosition(integer) }
+  // Only a leading zero, the digit 1, makes another text of the same integer.
+  const slotText = text.startsWith('1') ? encodeBase58Integer(integer) : text
+  return { table, slotText, position: toPosition(integer) }
 }
