@@ -34,6 +34,7 @@ function keeperWithMember(): RingKeeper {
       ringChanged: () => undefined,
     },
   })
+  keeper.setAddresses(['tcp://127.0.0.1:4001'], now)
   keeper.handle({ type: 'members', members: [member] }, messenger, now)
   return keeper
 }
@@ -48,8 +49,24 @@ test('a member that does not answer two dials is gone', () => {
 
 test('a member that is full, or was dialled twice at once, is not gone', () => {
   const keeper = keeperWithMember()
-  for (const code of ['P2P_CLOSED_IN_HANDSHAKE', 'P2P_DUPLICATE_LINK', 'P2P_CROSSED_LINKS']) {
+  const codes = ['P2P_CLOSED_IN_HANDSHAKE', 'P2P_DUPLICATE_LINK', 'P2P_CROSSED_LINKS']
+  for (const code of [...codes, 'P2P_TOO_MANY_DIALS']) {
     for (let dial = 0; dial < 5; dial += 1) keeper.dialEnded(member.id, code, now)
   }
+  expect(keeper.view.get(member.id)?.state).toBe('storing')
+})
+
+test('a member that cannot be dialled is given the time to dial', () => {
+  const keeper = keeperWithMember()
+  keeper.dialEnded(member.id, 'P2P_NO_ADDRESS', now)
+  expect(keeper.view.get(member.id)?.state).toBe('storing')
+  for (let wait = 0; wait < 2; wait += 1) keeper.dialEnded(member.id, 'P2P_NO_ADDRESS', now)
+  expect(keeper.view.get(member.id)?.state).toBe('gone')
+})
+
+test('of two that cannot be dialled neither finds the other gone', () => {
+  const keeper = keeperWithMember()
+  keeper.setAddresses([], now)
+  for (let wait = 0; wait < 5; wait += 1) keeper.dialEnded(member.id, 'P2P_NO_ADDRESS', now)
   expect(keeper.view.get(member.id)?.state).toBe('storing')
 })

@@ -14,6 +14,8 @@ export interface ChordMachineOptions extends MeshMachineOptions {
   readonly maxKeys?: number
   /** Nodes that keep each slot, the owner among them: 1 to 8, default 5. */
   readonly replicas?: number
+  /** Longest time between two comparisons with the other holders, milliseconds; default 60,000. */
+  readonly repairMs?: number
   /** What an earlier process kept. */
   readonly restored?: Iterable<StoredSlot>
   /** Whether `slots-changed` is told. */

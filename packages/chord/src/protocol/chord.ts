@@ -16,28 +16,28 @@
  *
  * Source: spec/chord.md §3–§7, §12; the design of replicas from the research on crashes and churn.
  */
-import type { Machine, Now, Peer, RandomBytes, RequestId } from '@p2p/base'
+import type { Machine, Now, Peer, RequestId } from '@p2p/base'
 import { MeshMachine, defaultMeshPolicy } from '@p2p/mesh'
 import type { MeshEffect, MeshInput } from '@p2p/mesh'
-import { createMessage, flags, wholeNumber } from '@p2p/serializer'
+import { flags, wholeNumber } from '@p2p/serializer'
 import type { Value, WireMessage } from '@p2p/serializer'
 import type { ChordEffect, ChordInput, ChordMachineOptions } from './chord-contract.ts'
-import { HandOvers, noticesTo } from './hand-overs.ts'
-import type { Parcel } from './hand-overs.ts'
+import { noticesTo } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
 import { Holders } from './holders.ts'
 import { KeyList } from './key-list.ts'
 import { metaPayload, noticePayload, readMessage, removalPayload } from './messages.ts'
 import type { ChordMessage } from './messages.ts'
 import { OldQuestions } from './old-questions.ts'
+import { Outbox } from './outbox.ts'
 import { OwnRequests } from './own-requests.ts'
 import { placesOf } from './place.ts'
 import type { Place } from './place.ts'
-import { randomBelow } from './random-below.ts'
-import { Reach } from './reach.ts'
+import { RepairClock } from './repair-clock.ts'
 import { Repair } from './repair.ts'
 import { ReplicaTalk } from './replica-talk.ts'
-import { readRingMessage, replicaFeature, ringFlag } from './ring-messages.ts'
+import { keysPayload, readRingMessage, replicaFeature, ringFlag } from './ring-messages.ts'
+import type { KeysMessage } from './ring-messages.ts'
 import { RingKeeper } from './ring-keeper.ts'
 import type { Member } from './ring-view.ts'
 import { nodePosition, positionDigits } from './ring.ts'
@@ -49,11 +49,7 @@ import { VersionClock } from './version.ts'
 const defaultMaxKeys = 1_000_000
 const defaultReplicas = 5
 const sweepEveryMs = 600_000
-/** How often the holders of what this node holds are compared, at least and at most. */
-const repairEveryMs = { least: 30_000, spread: 30_000 }
-/** The same after the ring has changed. */
-const repairSoonMs = { least: 100, spread: 400 }
-const dialTimeoutMs = 3_000
+const defaultRepairMs = 60_000
 
 interface Leaving {
   readonly request: RequestId
@@ -72,15 +68,13 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #repair: Repair
   readonly #talk: ReplicaTalk
   readonly #holders: Holders
-  readonly #reach = new Reach()
-  readonly #handOvers = new HandOvers()
-  readonly #random: RandomBytes
+  readonly #outbox: Outbox
+  readonly #repairClock: RepairClock
   readonly #isTalking: boolean
   readonly #replicas: number
   #leaving: Leaving | undefined
   #invalidCount = 0
   #nextSweepMs = 0
-  #repairDueMs = Infinity
   #isNewOnRing = false
   #effects: ChordEffect[] = []
 
@@ -90,7 +84,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.slots = new SlotStore(options.slotLimits)
     this.keys = new KeyList(options.maxKeys ?? defaultMaxKeys)
     this.#clock = new VersionClock(id)
-    this.#random = randomBytes
+    this.#repairClock = new RepairClock(randomBytes, options.repairMs ?? defaultRepairMs)
     this.#isTalking = options.extensions !== false
     this.#replicas = replicas
     const features = [...(options.features ?? []), replicaFeature]
@@ -102,6 +96,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       isTalking: this.#isTalking,
       line: this.#ringLine(),
     })
+    this.#outbox = new Outbox(this.#outboxLine())
     const nodes = this.#ring.view.nodes
     this.#holders = new Holders({ nodes, replicas, isTalking: this.#isTalking })
     this.#repair = new Repair({ id, slots: this.slots, nodes, replicas })
@@ -114,9 +109,9 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       own: this.#own,
       line: {
         isStoring: () => this.isStoring,
-        send: (to, payload, now) => this.#send(to, payload, now),
+        send: (to, payload, now) => this.#outbox.send(to, payload, now),
         handOver: (parcels, now) => {
-          this.#handOver(parcels, now)
+          this.#outbox.handOver(parcels, now)
         },
         avoid: (id, now) => {
           this.#holders.avoid(id, now.monoMs)
@@ -169,7 +164,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       openRequests: this.#talk.requestCount,
       openReads: this.#own.readCount,
       openWrites: this.#own.writeCount,
-      dialling: this.#reach.size,
+      dialling: this.#outbox.diallingCount,
       invalidMessages: this.#invalidCount + this.#old.invalidCount,
       refusedStores: this.#old.refusedCount,
     }
@@ -223,9 +218,9 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       this.#old.nextDeadline(),
       this.#own.nextDeadline(),
       this.#talk.nextDeadline(),
-      this.#handOvers.nextDeadline(),
+      this.#outbox.nextDeadline(),
       this.#nextSweepMs,
-      this.#repairDueMs,
+      this.#repairClock.dueMs,
       this.#leaving?.endMs ?? Infinity,
     )
   }
@@ -234,12 +229,11 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     const { monoMs } = now
     if (this.#mesh.nextDeadline() <= monoMs) this.#tellMesh({ type: 'deadline' }, now)
     if (this.#ring.nextDeadline() <= monoMs) this.#ring.handleDeadline(now)
-    if (this.#handOvers.nextDeadline() <= monoMs)
-      this.#sendParcels(this.#handOvers.handleDeadline(monoMs), now)
+    if (this.#outbox.nextDeadline() <= monoMs) this.#outbox.handleDeadline(now)
     if (this.#old.nextDeadline() <= monoMs) this.#old.handleDeadline(now)
     for (const to of this.#talk.endRequests(monoMs)) this.#holders.avoid(to, monoMs)
     if (this.#own.nextDeadline() <= monoMs) this.#own.handleDeadline(now)
-    if (this.#repairDueMs <= monoMs) this.#onRepairDue(now)
+    if (this.#repairClock.dueMs <= monoMs) this.#onRepairDue(now)
     if (this.#nextSweepMs > monoMs) return
     this.#nextSweepMs = monoMs + sweepEveryMs
     this.slots.sweep(now.utcSeconds)
@@ -258,7 +252,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         return
       case 'connected':
       case 'connect-failed': {
-        const id = this.#reach.end(effect.request)
+        const isConnected = effect.type === 'connected'
+        const id = this.#outbox.dialEnded(effect.request, isConnected, now)
         if (id === undefined) this.#effects.push(effect)
         else if (effect.type === 'connected') this.#ring.dialEnded(id, undefined, now)
         else this.#onUnreachable(id, effect.error.code, now)
@@ -271,6 +266,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       case 'peer-leave':
         this.#effects.push(effect)
         this.#talk.peerLeft(effect.peer.id)
+        this.#outbox.peerLeft(effect.peer.id)
         this.#ring.peerLeft(effect.peer, now)
         this.#old.peerLeft(effect.peer.id, now)
         return
@@ -282,11 +278,16 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #onPeerJoin(peer: Peer, now: Now): void {
     this.#holders.forgive(peer.id)
     this.#ring.peerJoined(peer, now)
-    for (const payload of this.#reach.takeWaiting(peer.id)) this.#whisper(peer.id, payload, now)
+    this.#outbox.peerJoined(peer.id, now)
     // py2p greets only those that dial it, so two storing nodes may never learn of each other.
-    this.#whisper(peer.id, metaPayload(this.isStoring), now)
-    if (this.#talksTo(peer)) this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
-    if (this.keys.size > 0) this.#handOver(noticesTo(peer.id, this.keys), now)
+    this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
+    if (this.#talksTo(peer)) {
+      this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
+      // One side asks.
+      if (peer.outgoing) this.#outbox.whisper(peer.id, keysPayload(false, this.keys.summary()), now)
+    } else if (this.keys.size > 0) {
+      this.#outbox.handOver(noticesTo(peer.id, this.keys.values()), now)
+    }
   }
 
   #onUnreachable(id: string, code: string, now: Now): void {
@@ -298,46 +299,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   #talksTo(peer: Peer): boolean {
     return this.#isTalking && peer.supports(replicaFeature)
-  }
-
-  #whisper(peer: string, payload: readonly Value[], now: Now): void {
-    const message = this.#compose(flags.whisper, payload, now)
-    this.#tellMesh({ type: 'pass', peer, message, priority: 'own' }, now)
-  }
-
-  /** To any member, which is dialled when it is no neighbour. False when it cannot be. */
-  #send(to: string, payload: readonly Value[], now: Now): boolean {
-    if (!this.peers.has(to)) return this.#dial(to, payload, now)
-    this.#whisper(to, payload, now)
-    return true
-  }
-
-  #dial(to: string, payload: readonly Value[] | undefined, now: Now): boolean {
-    const [address] = this.#ring.view.get(to)?.addresses ?? []
-    if (address === undefined) return false
-    const request = this.#reach.add(to, payload)
-    if (typeof request !== 'number') return request === 'waits'
-    const timeoutMs = dialTimeoutMs
-    this.#tellMesh({ type: 'connect', request, address, expectedId: to, timeoutMs }, now)
-    return true
-  }
-
-  #spread(payload: readonly Value[], now: Now): void {
-    const message = this.#compose(flags.broadcast, payload, now)
-    this.#tellMesh({ type: 'spread', message }, now)
-  }
-
-  #compose(type: WireMessage['type'], payload: readonly Value[], now: Now): WireMessage {
-    const time = Math.floor(now.utcSeconds)
-    return createMessage({ type, sender: this.wireId, time, payload })
-  }
-
-  #handOver(parcels: Iterable<Parcel>, now: Now): void {
-    this.#sendParcels(this.#handOvers.add(parcels, now.monoMs), now)
-  }
-
-  #sendParcels(parcels: readonly Parcel[], now: Now): void {
-    for (const { peer, payload } of parcels) this.#send(peer, payload, now)
   }
 
   /** True when the message was about the hash table. */
@@ -358,12 +319,24 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (subFlag === ringFlag) {
       const message = readRingMessage(payload)
       if (message === undefined) this.#invalidCount += 1
+      else if (message.type === 'keys') this.#onKeys(message, from, now)
       else this.#ring.handle(message, from, now)
       return
     }
     const message = readTableMessage(payload)
     if (message === undefined) this.#invalidCount += 1
-    else this.#talk.handle(message, from.id, now)
+    else {
+      this.#outbox.noteUse(from.id, now)
+      this.#talk.handle(message, from.id, now)
+    }
+  }
+
+  /** One sum that differs is answered with those of the buckets, and those with the keys they hold. */
+  #onKeys({ isAnswer, sums }: KeysMessage, from: Peer, now: Now): void {
+    if (!this.keys.differs(sums)) return
+    if (!isAnswer)
+      this.#outbox.whisper(from.id, keysPayload(sums.length > 1, this.keys.digest()), now)
+    if (sums.length > 1) this.#outbox.handOver(noticesTo(from.id, this.keys.differing(sums)), now)
   }
 
   #onMessage(message: ChordMessage, from: Peer, now: Now): void {
@@ -400,24 +373,24 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (!this.#ring.setStoring(true, now)) return
     this.#announceState(now)
     this.#isNewOnRing = true
-    this.#repairSoon(now)
+    this.#repairClock.hasten(now.monoMs)
   }
 
   #onMeta(peer: Peer, isStoring: boolean, now: Now): void {
     if (!this.#ring.hearOld(peer, isStoring, now)) return
-    this.#whisper(peer.id, metaPayload(this.isStoring), now)
+    this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
     if (!isStoring) {
       this.#old.peerStopped(peer.id, now)
       return
     }
     if (!this.isStoring) return
     this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
-    this.#handOver(this.#old.parcelsForNewcomer(peer.id), now)
+    this.#outbox.handOver(this.#old.parcelsForNewcomer(peer.id), now)
   }
 
   #announceState(now: Now): void {
     for (const peer of this.peers.values()) {
-      this.#whisper(peer.id, metaPayload(this.isStoring), now)
+      this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
       if (this.isStoring && this.storingNodes.has(peer.id))
         this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
     }
@@ -439,13 +412,13 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #settleLeaving(now: Now): void {
     const leaving = this.#leaving
     if (leaving === undefined) return
-    const isSent = !this.#talk.isOffering && this.#handOvers.nextDeadline() === Infinity
+    const isSent = !this.#talk.isOffering && !this.#outbox.isHandingOver
     if (!isSent && leaving.endMs > now.monoMs) return
     if (this.isStoring) {
       this.#ring.setStoring(false, now)
       this.#announceState(now)
-      this.#handOver(this.#old.parcelsForOwners(), now)
-      if (this.#handOvers.nextDeadline() !== Infinity && leaving.endMs > now.monoMs) return
+      this.#outbox.handOver(this.#old.parcelsForOwners(), now)
+      if (this.#outbox.isHandingOver && leaving.endMs > now.monoMs) return
     }
     this.#leaving = undefined
     this.#effects.push({ type: 'left', request: leaving.request })
@@ -454,32 +427,26 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #ringChanged({ id, state, isOld }: Member, now: Now): void {
     const isStoring = state === 'storing'
     if (id !== this.id) this.#effects.push({ type: 'ring', peer: id, isStoring })
-    if (!isStoring) this.#holders.forgive(id)
+    if (!isStoring) {
+      this.#holders.forgive(id)
+      this.#repair.noteDeparture()
+    }
     if (!this.isStoring) return
-    this.#repairSoon(now)
+    this.#repairClock.hasten(now.monoMs)
     if (isOld || this.storingNodes.size !== this.storingNodes.keeperCount) this.#old.tendSoon(now)
   }
 
   // ---- repair
 
-  #repairSoon(now: Now): void {
-    const { least, spread } = repairSoonMs
-    this.#repairDueMs = Math.min(
-      this.#repairDueMs,
-      now.monoMs + least + randomBelow(this.#random, spread),
-    )
-  }
-
   #onRepairDue(now: Now): void {
     if (!this.isStoring || !this.#isTalking) {
-      this.#repairDueMs = Infinity
+      this.#repairClock.stop()
       return
     }
-    const { least, spread } = repairEveryMs
-    this.#repairDueMs = now.monoMs + least + randomBelow(this.#random, spread)
-    this.#sendParcels(this.#repair.comparisons(this.#isNewOnRing), now)
+    this.#repairClock.restart(now.monoMs)
+    this.#outbox.sendParcels(this.#repair.comparisons(this.#isNewOnRing), now)
     this.#isNewOnRing = false
-    this.#talk.offer(this.#repair.offers(), now)
+    this.#talk.offer(this.#repair.offers(now.monoMs), now)
     this.#holders.sweep(now.monoMs)
   }
 
@@ -488,13 +455,13 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #write(input: Extract<ChordInput, { type: 'write' }>, now: Now): void {
     this.#own.write(input, now)
     if (input.value !== null) this.#noteOwnKey(input.key, now)
-    else if (this.keys.delete(input.key)) this.#spread(removalPayload(input.key), now)
+    else if (this.keys.delete(input.key)) this.#outbox.spread(removalPayload(input.key), now)
   }
 
   #noteOwnKey(key: Uint8Array, now: Now): void {
     if (this.keys.has(key)) return
     this.keys.add(key)
-    this.#spread(noticePayload(key), now)
+    this.#outbox.spread(noticePayload(key), now)
   }
 
   #restore({ restored = [], persists }: ChordMachineOptions): void {
@@ -514,16 +481,36 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         return mesh.peers
       },
       send: (peer, payload, now) => {
-        this.#whisper(peer, payload, now)
+        this.#outbox.whisper(peer, payload, now)
       },
       spread: (payload, now) => {
-        this.#spread(payload, now)
+        this.#outbox.spread(payload, now)
       },
       dial: (id, now) => {
-        if (!this.#dial(id, undefined, now)) this.#ring.dialEnded(id, 'P2P_NO_ADDRESS', now)
+        if (this.#outbox.dial(id, undefined, now)) return
+        const hasAddress = this.#ring.view.get(id)?.addresses[0] !== undefined
+        this.#ring.dialEnded(id, hasAddress ? 'P2P_TOO_MANY_DIALS' : 'P2P_NO_ADDRESS', now)
       },
       ringChanged: (member, now) => {
         this.#ringChanged(member, now)
+      },
+    }
+  }
+
+  #outboxLine(): ConstructorParameters<typeof Outbox>[0] {
+    const mesh = this.#mesh
+    const ring = this.#ring
+    return {
+      get peers() {
+        return mesh.peers
+      },
+      get wireId() {
+        return mesh.wireId
+      },
+      addressOf: (id) => ring.view.get(id)?.addresses[0],
+      needsLinkTo: (id) => ring.needsLinkTo(id),
+      tellMesh: (input, now) => {
+        this.#tellMesh(input, now)
       },
     }
   }
@@ -547,7 +534,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#talk.ask(to, about, build, now)
       },
       send: (to, payload, now) => {
-        this.#send(to, payload, now)
+        this.#outbox.send(to, payload, now)
       },
       emit: (effect) => {
         this.#effects.push(effect)
@@ -569,10 +556,10 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       nodes: ring.view.nodes,
       kindOf: (id) => this.peers.get(id)?.kind,
       isStoring: () => this.isStoring,
-      send: (to, payload, now) => this.#send(to, payload, now),
+      send: (to, payload, now) => this.#outbox.send(to, payload, now),
       replicate: (entry, now) => {
         for (const id of this.#holders.of(entry)) {
-          if (id !== this.id && !this.#isOld(id)) this.#send(id, putPayload([entry]), now)
+          if (id !== this.id && !this.#isOld(id)) this.#outbox.send(id, putPayload([entry]), now)
         }
       },
       own: () => this.#own,

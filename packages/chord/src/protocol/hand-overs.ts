@@ -5,7 +5,6 @@
  * Source: spec/chord.md §4.2, §4.3, §12.8.
  */
 import type { Value } from '@p2p/serializer'
-import type { KeyList } from './key-list.ts'
 import { noticePayload } from './messages.ts'
 
 export interface Parcel {
@@ -49,7 +48,7 @@ export class HandOvers {
   }
 }
 
-/** The whole key list, for a neighbour that is new. */
-export function* noticesTo(peer: string, keys: KeyList): Generator<Parcel> {
-  for (const key of keys.values()) yield { peer, payload: noticePayload(key) }
+/** Keys for the list of a neighbour. */
+export function* noticesTo(peer: string, keys: Iterable<Uint8Array>): Generator<Parcel> {
+  for (const key of keys) yield { peer, payload: noticePayload(key) }
 }

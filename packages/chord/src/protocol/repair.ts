@@ -5,9 +5,11 @@
  *   compare   with each of the r−1 holders behind, over the part of the ring that both hold: equal sums
  *             end it; small parts are listed, large ones split into sixteen
  *   offer     slots that are none of this node's any more go to the first holder they should have; they are
- *             dropped when it has them and this node is not even among the next three
+ *             dropped when it has them and this node is not even among the next three. What the first
+ *             holder has is not offered to it again
  *   refill    the owner of one of a key's five slots sees to the other four, a few keys at a time: a table
- *             that has lost all its holders gets the key again from the other tables
+ *             that has lost all its holders gets the key again from the other tables. Every ten minutes,
+ *             and at once when so many nodes are gone that all holders of a slot may be among them
  *
  * Everything is idempotent: a slot takes a write only when it is newer.
  *
@@ -16,13 +18,14 @@
  */
 import { slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
-import { clockwiseDistance, ringSize, toPosition } from './ring.ts'
+import { clockwiseDistance, covers, ringSize, toPosition } from './ring.ts'
 import type { Arc } from './ring.ts'
 import type { ArcSummary, SlotStore, StoredSlot } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 import { comparePayload, listPayload, putPayload, wantPayload } from './table-messages.ts'
 import type { SlotHead } from './table-messages.ts'
 import { compareVersions } from './version.ts'
+import type { Version } from './version.ts'
 import type { Parcel } from './hand-overs.ts'
 
 /** A slot that is offered to a node, and the slot here that it is a copy of. */
@@ -40,8 +43,12 @@ const maxListedSlots = 512
 const splitInto = 16n
 /** Holders beyond those that should have a slot which keep it all the same. */
 const spareHolders = 3
-/** Keys whose other tables are seen to at each repair. */
+/** Keys whose other tables are seen to at each repair … */
 const refilledKeys = 256
+/** … from one beginning of all keys to the next. */
+const refillEveryMs = 600_000
+/** This share of the ring gone since the last beginning brings the next: 3 in 10,000 slots then lost all five holders. */
+const refillAfterShare = 0.2
 /** Of one put message. */
 const maxPutEntries = 64
 const maxPutBytes = 262_144
@@ -52,6 +59,11 @@ export class Repair {
   readonly #nodes: StoringNodes
   readonly #replicas: number
   #refill: Iterator<StoredSlot> | undefined
+  #refillDueMs = -Infinity
+  /** Nodes that are no more since a refill began. */
+  #departures = 0
+  /** Slots kept as a spare, by name: who has been found to have them, and which write. */
+  #settled = new Map<string, { readonly to: string; readonly version: Version }>()
 
   constructor(options: {
     readonly id: string
@@ -83,17 +95,41 @@ export class Repair {
     return [...parcels, ...ahead]
   }
 
+  /** A node stores no more. */
+  noteDeparture(): void {
+    this.#departures += 1
+  }
+
   /** Slots for other nodes: those that are not held here any more, and the next keys to refill. */
-  offers(): readonly Offer[] {
-    const own = this.#nodes.arcOf(this.#id, this.#replicas)
-    const offered: OfferedSlot[] = []
-    if (own !== undefined && own.from !== own.to) {
-      for (const slot of this.#slots.inArc({ from: own.to, to: own.from })) {
-        offered.push({ ...slot, source: slot })
-      }
-    }
-    offered.push(...this.#nextRefill())
+  offers(monoMs: number): readonly Offer[] {
+    const offered = [...this.#surplus(), ...this.#nextRefill(monoMs)]
     return this.#byHolder(offered, (slot) => this.#firstKeepers(slot, 1))
+  }
+
+  /** What is not held here any more, except for spares that the first holder has. */
+  #surplus(): readonly OfferedSlot[] {
+    const own = this.#nodes.arcOf(this.#id, this.#replicas)
+    const before = this.#settled
+    this.#settled = new Map()
+    if (own === undefined || own.from === own.to) return []
+    const spare = this.#nodes.arcOf(this.#id, this.#replicas + spareHolders) ?? own
+    const offered: OfferedSlot[] = []
+    for (const slot of this.#slots.inArc({ from: own.to, to: own.from })) {
+      const name = nameOf(slot)
+      const settled = before.get(name)
+      const isKept = covers(spare, slot.position)
+      if (isKept && settled !== undefined && this.#isSettled(slot, settled))
+        this.#settled.set(name, settled)
+      else offered.push({ ...slot, source: slot })
+    }
+    return offered
+  }
+
+  #isSettled(
+    slot: StoredSlot,
+    { to, version }: { readonly to: string; readonly version: Version },
+  ): boolean {
+    return compareVersions(slot.version, version) === 0 && this.#firstKeepers(slot, 1).includes(to)
   }
 
   /** Everything that is stored here, for those that will hold it without this node. */
@@ -141,7 +177,13 @@ export class Repair {
     const names = new Set(wanted.map(nameOf))
     const sources = new Map(offered.map((slot) => [nameOf(slot), slot.source]))
     for (const slot of offered) {
-      if (!names.has(nameOf(slot)) && nameOf(slot) === nameOf(slot.source)) this.#release(slot)
+      const name = nameOf(slot)
+      if (name !== nameOf(slot.source)) continue
+      // What was wanted is on its way, and settled at the next offer.
+      if (!names.has(name)) {
+        this.#settled.set(name, { to: from, version: slot.version })
+        this.#release(slot)
+      }
     }
     const entries = wanted.flatMap((slot): StoredSlot[] => {
       const source = this.#slots.get(sources.get(nameOf(slot)) ?? slot)
@@ -177,11 +219,17 @@ export class Repair {
     return { wanted, newer, names }
   }
 
-  #nextRefill(): readonly OfferedSlot[] {
+  #nextRefill(monoMs: number): readonly OfferedSlot[] {
     const [next] = this.#nodes.ahead(this.#id, 1)
     const self = this.#nodes.get(this.#id)
     if (next === undefined || self === undefined) return []
-    this.#refill ??= [...this.#slots.inArc({ from: self.position, to: next.position })].values()
+    if (this.#refill === undefined) {
+      const many = Math.max(this.#replicas, this.#nodes.size * refillAfterShare)
+      if (monoMs < this.#refillDueMs && this.#departures < many) return []
+      this.#refillDueMs = monoMs + refillEveryMs
+      this.#departures = 0
+      this.#refill = [...this.#slots.inArc({ from: self.position, to: next.position })].values()
+    }
     const offered: OfferedSlot[] = []
     for (let count = 0; count < refilledKeys; count += 1) {
       const step = this.#refill.next()

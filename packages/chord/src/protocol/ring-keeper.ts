@@ -14,7 +14,7 @@ import type { Now, Peer, RandomBytes } from '@p2p/base'
 import type { Value } from '@p2p/serializer'
 import { randomBelow } from './random-below.ts'
 import { digestPayload, maxRecords, membersPayload, replicaFeature } from './ring-messages.ts'
-import type { RingMessage } from './ring-messages.ts'
+import type { KeysMessage, RingMessage } from './ring-messages.ts'
 import { RingView } from './ring-view.ts'
 import type { Member } from './ring-view.ts'
 
@@ -50,12 +50,20 @@ const aliveCodes: ReadonlySet<string> = new Set([
   'P2P_DUPLICATE_LINK',
   'P2P_CANCELLED',
 ])
-/** A node that has all the links it takes closes a new one at once; one that dies in that moment, too. */
-const unclearCode = 'P2P_CLOSED_IN_HANDSHAKE'
+/**
+ * How a dial ends that says nothing at all: a node that has all the links it takes closes a new one at
+ * once, as does one that dies in that moment; and we may have too many dials under way.
+ */
+const unclearCodes: ReadonlySet<string> = new Set(['P2P_CLOSED_IN_HANDSHAKE', 'P2P_TOO_MANY_DIALS'])
+/** Who cannot be dialled dials its neighbours itself, if it lives, within the time in which they keep links. */
+const noAddressCode = 'P2P_NO_ADDRESS'
+const awaitDialMs = 10_000
 
 interface Doubt {
   dueMs: number
-  failures: number
+  readonly failures: number
+  /** Whether the time was given to it to dial us. */
+  readonly isAwaited?: boolean
 }
 
 export class RingKeeper {
@@ -136,7 +144,7 @@ export class RingKeeper {
     return true
   }
 
-  handle(message: RingMessage, from: Peer, now: Now): void {
+  handle(message: Exclude<RingMessage, KeysMessage>, from: Peer, now: Now): void {
     if (message.type === 'members') {
       for (const member of message.members) this.#hear(member, now)
       return
@@ -161,14 +169,28 @@ export class RingKeeper {
       this.#doubts.delete(id)
       return
     }
-    const failures = (this.#doubts.get(id)?.failures ?? 0) + (errorCode === unclearCode ? 0 : 1)
+    const isAwaited = errorCode === noAddressCode
+    if (isAwaited && this.#addresses.length === 0) {
+      // Neither can dial the other; this is for those to find out who can be dialled.
+      this.#doubts.delete(id)
+      return
+    }
+    const doubt = this.#doubts.get(id)
+    const isUnclear = unclearCodes.has(errorCode) || (isAwaited && doubt?.isAwaited !== true)
+    const failures = (doubt?.failures ?? 0) + (isUnclear ? 0 : 1)
     if (failures < failuresBelieved) {
-      const dueMs = now.monoMs + secondLookMs + randomBelow(this.#random, doubtSpreadMs)
-      this.#doubts.set(id, { dueMs, failures })
+      const pauseMs = isAwaited ? awaitDialMs : secondLookMs
+      const dueMs = now.monoMs + pauseMs + randomBelow(this.#random, doubtSpreadMs)
+      this.#doubts.set(id, { dueMs, failures, isAwaited })
       return
     }
     this.#doubts.delete(id)
     this.#tell({ ...member, state: 'gone' }, now)
+  }
+
+  /** Whether a link to this node is one that the ring is kept by. */
+  needsLinkTo(id: string): boolean {
+    return this.isStoring && (this.#isNear(id) || this.view.get(id)?.isOld === true)
   }
 
   nextDeadline(): number {

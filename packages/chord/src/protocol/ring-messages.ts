@@ -3,6 +3,8 @@
  *
  *   members  broadcast or whisper  [0x7060, 0, [record…]]         what is news, or what was asked for
  *   digest   whisper               [0x7060, 1, isAnswer, sums]    "tell me where you know otherwise"
+ *   keys     whisper               [0x7060, 2, isAnswer, sums]    the same of the list of all keys: one sum
+ *                                                                 over all of it, or one for each bucket
  *
  *   record   [id, incarnation, state, isOld, [address…]]          state 0 storing, 1 left, 2 gone
  *
@@ -16,7 +18,7 @@ export const ringFlag = 0x7060
 /** Extension named in the hello. */
 export const replicaFeature = 'chord-replicas'
 
-const verbs = { members: 0, digest: 1 } as const
+const verbs = { members: 0, digest: 1, keys: 2 } as const
 const states: readonly MemberState[] = ['storing', 'left', 'gone']
 
 /** Records in one message. */
@@ -28,6 +30,13 @@ const maxSums = 64
 export type RingMessage =
   | { readonly type: 'members'; readonly members: readonly Member[] }
   | { readonly type: 'digest'; readonly isAnswer: boolean; readonly sums: readonly number[] }
+  | KeysMessage
+
+export interface KeysMessage {
+  readonly type: 'keys'
+  readonly isAnswer: boolean
+  readonly sums: readonly number[]
+}
 
 /** Undefined when it cannot be read. */
 export function readRingMessage(payload: readonly Value[]): RingMessage | undefined {
@@ -36,14 +45,23 @@ export function readRingMessage(payload: readonly Value[]): RingMessage | undefi
     case verbs.members:
       if (!Array.isArray(first)) return undefined
       return { type: 'members', members: first.slice(0, maxRecords).flatMap(readRecord) }
-    case verbs.digest: {
-      if (!Array.isArray(second)) return undefined
-      const sums = second.slice(0, maxSums).map((sum: Value) => wholeNumber(sum) ?? 0)
-      return { type: 'digest', isAnswer: first === true, sums }
-    }
+    case verbs.digest:
+      return readSums('digest', first, second)
+    case verbs.keys:
+      return readSums('keys', first, second)
     default:
       return undefined
   }
+}
+
+function readSums(
+  type: 'digest' | 'keys',
+  isAnswer: Value | undefined,
+  sums: Value | undefined,
+): RingMessage | undefined {
+  if (!Array.isArray(sums)) return undefined
+  const numbers = sums.slice(0, maxSums).map((sum: Value) => wholeNumber(sum) ?? 0)
+  return { type, isAnswer: isAnswer === true, sums: numbers }
 }
 
 function readRecord(record: Value): readonly Member[] {
@@ -74,4 +92,8 @@ export function membersPayload(members: readonly Member[]): readonly Value[] {
 
 export function digestPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {
   return [ringFlag, verbs.digest, isAnswer, [...sums]]
+}
+
+export function keysPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {
+  return [ringFlag, verbs.keys, isAnswer, [...sums]]
 }

@@ -51,6 +51,8 @@ export type MeshInput =
   /** Gives up a `connect` or `deliver`, which is then not answered. */
   | { readonly type: 'cancel'; readonly request: RequestId }
   | { readonly type: 'disconnect'; readonly peer: string; readonly reason: P2pError }
+  /** Ends a link that is not needed now; unlike after `disconnect`, the peer may be dialled again at any time. */
+  | { readonly type: 'let-go'; readonly peer: string; readonly reason: P2pError }
   /** A message to everyone. Answered with `sent` or `send-failed`. */
   | {
       readonly type: 'broadcast'

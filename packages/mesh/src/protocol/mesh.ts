@@ -160,6 +160,9 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
         this.#overlay.shun(input.peer)
         this.#tellPeers(input, now)
         break
+      case 'let-go':
+        this.#tellPeers({ ...input, type: 'disconnect' }, now)
+        break
       case 'deadline':
         this.#onDeadline(now)
         break
