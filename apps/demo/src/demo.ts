@@ -1,29 +1,30 @@
 /**
- * `npm run demo`: real nodes, a node of the original JavaScript program among them, talk to each other
- * over TCP on this machine.
+ * `npm run demo`: a network of real nodes on this machine, nodes of the original JavaScript program
+ * among them, and a page that shows it.
  *
- *   npm run demo                        keeps running and shows what happens; q or Ctrl-C ends it
- *   npm run demo -- --once              one conversation, then a table; status 1 if anything was lost
+ *   npm run demo                        the page; q or Ctrl-C ends everything
+ *   npm run demo -- --python            with py2p nodes as well (needs Python 3)
+ *   npm run demo -- --once              no page: one conversation, then a table; status 1 if anything was lost
  *   npm run demo -- --once --json       the same, with a line of JSON on stdout
- *   npm run demo -- --python            with a py2p node as well (needs Python 3)
  */
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { converse } from './demo/conversation.ts'
 import type { DemoNode } from './demo/demo-node.ts'
-import { keepTalking } from './demo/keep-talking.ts'
 import { Ledger } from './demo/ledger.ts'
 import { startNetwork } from './demo/network.ts'
+import { runLive } from './live/run-live.ts'
 
 interface DemoOptions {
   readonly once: boolean
   readonly json: boolean
   readonly python: boolean
+  readonly port: number
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
-/** Starts the network, lets it talk, reports, and closes everything whatever happened. */
-async function runDemo(options: DemoOptions): Promise<boolean> {
+/** Starts a small mesh, lets it talk, reports, and closes everything whatever happened. */
+async function runOnce(options: DemoOptions): Promise<boolean> {
   const begun = performance.now()
   const nodes: DemoNode[] = []
   const ledger = new Ledger()
@@ -44,7 +45,6 @@ async function runDemo(options: DemoOptions): Promise<boolean> {
   try {
     const network = await startNetwork(nodes, { python: options.python, onNode })
     await converse(network, ledger)
-    if (!options.once) await keepTalking(network, say)
   } catch (error) {
     failure = error instanceof Error ? error.message : String(error)
   } finally {
@@ -66,12 +66,31 @@ async function runDemo(options: DemoOptions): Promise<boolean> {
 }
 
 const program = new Command('demo')
-  .description('Starts a network of our nodes and an original js2p node, and shows who heard what')
-  .option('--once', 'one conversation, then end', false)
-  .option('--json', 'a line of JSON on stdout at the end', false)
-  .option('--python', 'with a py2p node (needs Python 3)', false)
+  .description('Starts a network of our nodes and original ones, and shows it on a page')
+  .option('--once', 'no page: one conversation, then end; status 1 if anything was lost', false)
+  .option('--json', 'a line of JSON on stdout: the result, or the address of the page', false)
+  .option('--python', 'with py2p nodes as well (needs Python 3)', false)
+  .option('--port <number>', 'port of the page; 0 for any', readPort, 0)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  npm run demo
+  npm run demo -- --port 8080 --python
+  npm run demo -- --once --json
+
+Status: 0 when all went well, 1 when something was lost or could not be started.`,
+  )
   .action(async (options: DemoOptions) => {
-    process.exitCode = (await runDemo(options)) ? 0 : 1
+    if (options.once) process.exitCode = (await runOnce(options)) ? 0 : 1
+    else await runLive(options, say)
   })
+
+function readPort(text: string): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw new InvalidArgumentError('a port is a number from 0 to 65535')
+  return port
+}
 
 await program.parseAsync()

@@ -1,20 +1,9 @@
 /** `p2p decode HEX`: shows what protocol 0.7 frames say. */
-import { FrameSplitter, decodeFrame, flags, toHex } from '@p2p/serializer'
+import { FrameSplitter, decodeFrame, toHex } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 import { describeFailure } from '../node/line-error.ts'
 import { valueToTagged } from '../node/tagged-value.ts'
-
-/** Sub-flags by number. Main flags share the numbers 0 to 2 with other sub-flags of the same use. */
-const subFlagNames = new Map<unknown, string>(
-  Object.entries(flags)
-    .filter(([name]) => name !== 'renegotiate')
-    .map(([name, number]) => [number, name]),
-)
-const mainFlagNames = new Map<number, string>([
-  [flags.broadcast, 'broadcast'],
-  [flags.renegotiate, 'renegotiate'],
-  [flags.whisper, 'whisper'],
-])
+import { mainFlagName, subFlagName } from '../view/describe-frame.ts'
 
 /**
  * One JSON line per frame in these hex digits (blanks are ignored), each with the message or with the
@@ -61,10 +50,10 @@ function describeMessage(message: WireMessage): object {
   const [subFlag, ...packets] = message.payload
   return {
     id: toHex(message.id),
-    type: mainFlagNames.get(message.type) ?? message.type,
+    type: mainFlagName(message),
     sender: valueToTagged(message.sender),
     time: message.time,
-    subFlag: subFlagNames.get(subFlag) ?? valueToTagged(subFlag ?? null),
+    subFlag: subFlagName(message) ?? valueToTagged(subFlag ?? null),
     packets: packets.map(valueToTagged),
     tail: toHex(message.tail),
   }
