@@ -60,7 +60,7 @@ function report(result: RunResult, options: SimOptions, wallSeconds: number): vo
 
 function repeatArguments(options: SimOptions, seed: number): string {
   const { type, minNodes, maxNodes, faults, faultMinutes, messages } = options
-  const { oldShare, hostileCount, broadcasts, dissemination } = options
+  const { oldShare, hostileCount, broadcasts, dissemination, storm } = options
   const start = `--type ${type} --seed ${seed} --nodes ${minNodes}-${maxNodes}`
   if (type === 'chord') {
     const { keys, sessionMinutes } = options
@@ -70,7 +70,9 @@ function repeatArguments(options: SimOptions, seed: number): string {
   return [
     start,
     `--faults ${faults.length === 0 ? 'none' : faults.join(',')} --minutes ${faultMinutes}`,
-    `--old ${oldShare} --hostile ${hostileCount} --broadcasts ${broadcasts} --dissemination ${dissemination} --transcript`,
+    `--old ${oldShare} --hostile ${hostileCount} --broadcasts ${broadcasts} --dissemination ${dissemination}`,
+    ...(storm === undefined ? [] : [`--storm ${storm.kind}:${storm.share}`]),
+    '--transcript',
   ].join(' ')
 }
 
