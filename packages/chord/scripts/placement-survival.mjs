@@ -3,26 +3,10 @@
 //   node scripts/placement-survival.mjs [nodes] [keys] [replicas] [share dead] [seed]
 import { argv } from 'node:process'
 import { pathToFileURL } from 'node:url'
+import { randomPosition, seededRandom } from './seeded-random.mjs'
 
 const tables = 5
 const majority = 3
-
-/** mulberry32: 32 random bits per call, all decided by the seed. */
-function seededRandom(seed) {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return (mixed ^ (mixed >>> 14)) >>> 0
-  }
-}
-
-function randomPosition(random) {
-  let hex = '0x'
-  for (let word = 0; word < 12; word += 1) hex += random().toString(16).padStart(8, '0')
-  return BigInt(hex)
-}
 
 /**
  * @returns counts of keys: `lost` have no live copy in any table; `withoutMajority` have live copies in

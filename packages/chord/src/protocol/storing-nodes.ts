@@ -75,6 +75,11 @@ export class StoringNodes {
     return this.#ordered.at(this.#countUpTo(position) - 1)
   }
 
+  /** The node nearest ahead of the position, not at it; undefined when no node is known. */
+  nextAfter(position: Position): StoringNode | undefined {
+    return this.#ordered[this.#countUpTo(position) % this.size]
+  }
+
   /**
    * The owner of the position and the nodes behind it that keep replicas, nearest first: the line of
    * succession. An old owner comes first and is not counted. Fewer than `count` when fewer are known;
