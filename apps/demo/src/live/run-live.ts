@@ -54,7 +54,7 @@ async function keepTalking(
   }
 }
 
-/** Aborts on q, on Ctrl-C, and when the input ends. Returns the function that stops watching. */
+/** Aborts on q and on Ctrl-C. Returns the function that stops watching. */
 function watchForEnd(end: AbortController): () => void {
   const abort = (): void => end.abort()
   process.once('SIGINT', abort)
@@ -72,12 +72,9 @@ function watchForEnd(end: AbortController): () => void {
   }
 }
 
+/** The end of stdin ends nothing: without a terminal, as under a service, there may be none from the beginning. */
 async function watchKeys(end: AbortController): Promise<void> {
   const { stdin } = process
-  void once(stdin, 'end', { signal: end.signal }).then(
-    () => end.abort(),
-    () => undefined,
-  )
   try {
     while (!end.signal.aborted) {
       const [keys] = (await once(stdin, 'data', { signal: end.signal })) as [Buffer]
