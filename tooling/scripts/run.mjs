@@ -1,9 +1,10 @@
 // The one entry of every root script (`npm run …`): needs only Node and npm. It brings pnpm at the
 // pinned version through npx, installs from the lock file when that changed, builds what the task
 // needs, and says what it is doing, because the first run takes a while.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -75,14 +76,15 @@ if (major < 20 || (major === 20 && minor < 19)) {
 // npm moves to the root of the project; a path among the arguments means where the caller stands.
 const callersFolder = process.env.INIT_CWD ?? process.cwd()
 const pinned = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager
-const pnpm = (pnpmArgs, stdout = 'inherit') => {
-  const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx'
-  return spawnSync(npx, ['--yes', pinned, ...pnpmArgs], {
+const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx'
+const isShellNeeded = (program) => program.endsWith('.cmd')
+/** Preparation; what it prints goes to stderr. */
+const pnpm = (pnpmArgs) =>
+  spawnSync(npx, ['--yes', pinned, ...pnpmArgs], {
     cwd: root,
-    stdio: ['inherit', stdout, 'inherit'],
-    shell: process.platform === 'win32',
+    stdio: ['inherit', 2, 'inherit'],
+    shell: isShellNeeded(npx),
   })
-}
 const stop = (result) => {
   if (result.error) {
     say(`could not start: ${result.error.message}`)
@@ -103,15 +105,44 @@ const lockHash = createHash('sha256')
 const stamp = join(root, 'node_modules', '.p2p-installed')
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
   say(`installing from the lock file with ${pinned} (first run: under a minute) …`)
-  stop(pnpm(['install', '--frozen-lockfile', '--prefer-offline', '--reporter=append-only'], 2))
+  stop(pnpm(['install', '--frozen-lockfile', '--prefer-offline', '--reporter=append-only']))
   mkdirSync(dirname(stamp), { recursive: true })
   writeFileSync(stamp, lockHash)
 }
 if (selected.build) {
   say('building …')
   const filters = selected.build.map((name) => `--filter=${name}`)
-  stop(pnpm(['exec', 'turbo', 'run', 'build', ...filters, '--output-logs=errors-only'], 2))
+  stop(pnpm(['exec', 'turbo', 'run', 'build', ...filters, '--output-logs=errors-only']))
 }
+/** How often to look whether npm is still there. */
+const lostParentMs = 500
+
+/** What the task is about: runs until it ends by itself, and is ended together with this process. */
+function runToEnd(program, programArgs, cwd) {
+  const child = spawn(program, programArgs, {
+    cwd,
+    stdio: 'inherit',
+    shell: isShellNeeded(program),
+  })
+  const forward = (signal) => child.kill(signal)
+  // A terminal sends Ctrl-C to both by itself; once more would be a second Ctrl-C.
+  const onInterrupt = process.stdin.isTTY ? () => undefined : forward
+  process.on('SIGINT', onInterrupt)
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, forward)
+  // npm that is told to end takes the shell between with it, and the shell tells nobody.
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid !== parent) child.kill('SIGTERM')
+  }, lostParentMs)
+  watch.unref()
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ error }))
+    child.once('exit', (status, signal) =>
+      resolve({ status: status ?? 128 + constants.signals[signal] }),
+    )
+  })
+}
+
 for (const command of selected.run) {
   const commandArgs =
     command.turbo && args.length > 0
@@ -119,7 +150,7 @@ for (const command of selected.run) {
       : [...command.args, ...(command.turbo ? [] : args)]
   stop(
     command.program === 'pnpm'
-      ? pnpm(commandArgs)
-      : spawnSync(command.program, commandArgs, { cwd: callersFolder, stdio: 'inherit' }),
+      ? await runToEnd(npx, ['--yes', pinned, ...commandArgs], root)
+      : await runToEnd(command.program, commandArgs, callersFolder),
   )
 }
