@@ -39,6 +39,10 @@ const tasks = {
   soak: { build: ['./packages/*'], run: [node('tooling/scripts/soak.mjs')] },
   coverage: { run: [node('tooling/scripts/coverage.mjs')] },
   mutation: { run: [node('tooling/scripts/mutation.mjs')] },
+  proofs: {
+    build: ['./packages/*', './apps/*', './tooling/*'],
+    run: [node('tooling/scripts/proofs.mjs')],
+  },
   bench: { build: ['@p2p/bench'], run: [node('tooling/bench/dist/main.js')] },
 }
 

@@ -7,8 +7,8 @@ const stillRunningMs = 30_000
 const stageEnd = /^[✓✗] /
 
 /**
- * @param stages list of { name, program, args, show? }; `show` picks the lines of the output that are
- *   worth showing although all went well
+ * @param stages list of { name, program, args, show?, cwd?, env? }; `show` picks the lines of the output
+ *   that are worth showing although all went well; `env` is added to the environment
  * @returns one { name, ok, seconds, output } per stage, in order
  */
 export async function runStages(stages, { cwd, env = process.env, say }) {
@@ -41,11 +41,15 @@ export function stageTable(results) {
   ]
 }
 
-function capture({ name, program, args }, { cwd, env, say }) {
+function capture({ name, program, args, ...own }, { cwd, env, say }) {
   return new Promise((resolve) => {
     const chunks = []
     const started = performance.now()
-    const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, args, {
+      cwd: own.cwd ?? cwd,
+      env: { ...env, ...own.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let unfinished = ''
     child.stdout.on('data', (chunk) => {
       chunks.push(chunk)

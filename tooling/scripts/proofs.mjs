@@ -1,0 +1,74 @@
+// `npm run proofs -- [--only TEXT] [--list]`: the long forms of what CI runs briefly, one after the other:
+// hundreds of seeds, thousands of nodes, hours of simulated churn. They take hours; --only picks those
+// whose name contains the text. Ends with a table; status 1 when one failed.
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { runStages, stageTable } from './stages.mjs'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+const seed = '20261122'
+
+const node = (name, file, ...args) => ({
+  name,
+  program: process.execPath,
+  args: [join(root, file), ...args],
+  show: (output) => output.trimEnd().split('\n').slice(-1),
+})
+const simulation = (name, options) =>
+  node(name, 'tooling/simulate/dist/main.js', ...options.split(' '), '--json')
+const storm = (kind, nodes, broadcasts = 8) =>
+  simulation(
+    `mesh storm ${kind}, ${nodes} nodes`,
+    `--type mesh --nodes ${nodes} --broadcasts ${broadcasts} --storm ${kind}`,
+  )
+
+const proofs = [
+  simulation(
+    'mesh under faults, 500 seeds',
+    '--type mesh --nodes 16-64 --seeds 500 --minutes 10 --faults all --workers 2',
+  ),
+  ...['crash:0.5', 'crash:0.7', 'churn:0.1', 'liars:0.4'].map((kind) => storm(kind, 10_000)),
+  {
+    ...storm('unrest', 100, 10_200),
+    name: 'mesh unrest, 1,000,000 deliveries',
+  },
+  {
+    name: 'dictionaries, 10,000 seeds per mode',
+    program: process.execPath,
+    args: [join(root, 'tooling/scripts/jest.mjs'), 'convergence'],
+    cwd: join(root, 'packages/sync'),
+    env: { SEEDS: '10000' },
+  },
+  node('writers killed 200 times', 'tooling/interop/dist/kill/main.js', '--runs', '200'),
+  node('a mixed network cut and healed', 'tooling/interop/dist/heal/main.js'),
+  node('16 live nodes of three languages', 'tooling/interop/dist/mixed/main.js'),
+  node('16 of 32 processes killed', 'tooling/interop/dist/crash/main.js'),
+  node('hole punching, 20 runs each', 'tooling/interop/dist/punch/main.js', '--runs', '20'),
+  simulation('p2py, 1,000 nodes', '--type p2py --nodes 1000'),
+  simulation(
+    'hash tables, 500 seeds',
+    '--type chord --nodes 8-20 --keys 30 --minutes 0 --seeds 500 --workers 2',
+  ),
+  node('placement, 10,000 nodes', 'packages/chord/scripts/placement-survival.mjs'),
+  node('load of 10,000 nodes', 'packages/chord/scripts/load-balance.mjs'),
+  node('routes of 100,000 nodes', 'packages/chord/scripts/routing.mjs'),
+  node('fuzz, 1,000,000 runs', 'tooling/fuzz/dist/main.js', '--runs', '1000000', '--seed', seed),
+  node('soak, 10 minutes', 'tooling/scripts/soak.mjs', '--minutes', '10'),
+]
+
+const { values } = parseArgs({
+  options: { only: { type: 'string', default: '' }, list: { type: 'boolean', default: false } },
+})
+const say = (text) => process.stdout.write(`${text}\n`)
+const selected = proofs.filter(({ name }) => name.includes(values.only))
+if (values.list) for (const { name } of selected) say(name)
+else if (selected.length === 0) {
+  say(`no proof is called "${values.only}"; --list names them`)
+  process.exitCode = 2
+} else {
+  const results = await runStages(selected, { cwd: root, say })
+  say('')
+  for (const line of stageTable(results)) say(line)
+  process.exitCode = results.every(({ ok }) => ok) ? 0 : 1
+}
