@@ -30,6 +30,11 @@ export class Driven {
     return this.line((line) => line['re'] === seq)
   }
 
+  /** Writes a line as it is. */
+  write(line: string): void {
+    this.#input.write(`${line}\n`)
+  }
+
   /** The first line that matches, past or future. */
   async line(matches: (line: Line) => boolean): Promise<Line> {
     for (;;) {

@@ -2,20 +2,42 @@
  * Walks the steps from an address to a usable peer and says which is the first that fails. Opens one
  * link of its own, sends one handshake, and closes again; no node is needed.
  */
-import { encodeBase58Integer, negotiate, offeredMethods } from '@p2p/serializer'
+import {
+  FrameSplitter,
+  concatBytes,
+  decodeFrame,
+  encodeBase58Integer,
+  negotiate,
+  offeredMethods,
+} from '@p2p/serializer'
 import { createDefaultTransports } from '#default-transports'
-import { parseAddress } from './protocol/address.ts'
+import { recogniseAnswer, recogniseOlderNetwork, tlsThereError } from './other-speech.ts'
+import { formatAddress, parseAddress } from './protocol/address.ts'
 import { Connection } from './protocol/connection.ts'
 import { P2pError, isP2pError } from './protocol/errors.ts'
 import { FrameCache } from './protocol/frame-cache.ts'
+import { isHandshake } from './protocol/handshake.ts'
 import type { Handshake } from './protocol/handshake.ts'
 import { nonceBytes } from './protocol/hello.ts'
 import { defaultLimits } from './protocol/limits.ts'
 import { OwnIdentities } from './protocol/own-identities.ts'
+import type { TransportName } from './protocol/link.ts'
 import { wrongNetworkError } from './protocol/peer-errors.ts'
 import type { Link, Transport } from './transport.ts'
 
-export type DoctorStepName = 'address' | 'link' | 'handshake' | 'network' | 'compression'
+export type DoctorStepName = 'address' | 'link' | 'handshake' | 'network' | 'compression' | 'clock'
+
+/** Broadcasts that seem older than this are dropped by everybody (spec/mesh.md, 5). */
+const maxClockSkewSeconds = 60
+/** More is not needed to tell what the other end is. */
+const maxKeptBytes = 65_536
+
+/** What the other end sent first. */
+interface FirstWords {
+  readonly handshake: Handshake
+  /** How far its clock is ahead of this one. */
+  readonly aheadSeconds: number
+}
 
 export interface DoctorStep {
   readonly name: DoctorStepName
@@ -76,9 +98,18 @@ export async function examine(
     })
     const own = new OwnIdentities({ id: randomId(), subnet }).of(link.transport)
     const open = link
-    const handshake = await step('handshake', () => shakeHands(open, own, timeoutMs))
-    await step('network', () => Promise.resolve(checkNetwork(handshake, own.networkId)))
-    await step('compression', () => Promise.resolve(describeCompression(handshake)))
+    const words = await step('handshake', async () => {
+      try {
+        return await shakeHands(open, own, timeoutMs)
+      } catch (error) {
+        throw (await findTls(address, { error, timeoutMs, transports })) ?? error
+      }
+    })
+    const { handshake, aheadSeconds } = words
+    const there = { subnet, transport: link.transport, expected: own.networkId }
+    await step('network', async () => checkNetwork(handshake, there))
+    await step('compression', async () => describeCompression(handshake))
+    await step('clock', async () => checkClock(aheadSeconds))
   } catch {
     // The step that failed has been noted.
   } finally {
@@ -103,11 +134,53 @@ async function findTransport(
   return [transport, `${scheme} is understood`]
 }
 
-function shakeHands(
+async function shakeHands(
   link: Link,
   own: ReturnType<OwnIdentities['of']>,
   timeoutMs: number,
-): Promise<readonly [Handshake, string]> {
+): Promise<readonly [FirstWords, string]> {
+  const chunks: Uint8Array[] = []
+  try {
+    const handshake = await receiveHandshake(link, own, { timeoutMs, chunks })
+    const aheadSeconds = handshakeTime(concatBytes(...chunks)) - Date.now() / 1_000
+    return [{ handshake, aheadSeconds }, `${handshake.kind} with id ${handshake.id}`]
+  } catch (error) {
+    const recognised = await recogniseAnswer(concatBytes(...chunks))
+    throw recognised ?? error
+  }
+}
+
+/** TLS servers hang up on whoever does not speak TLS, without a word: tries whether this is one. */
+async function findTls(
+  address: string,
+  {
+    error,
+    timeoutMs,
+    transports,
+  }: {
+    readonly error: unknown
+    readonly timeoutMs: number
+    readonly transports: readonly Transport[]
+  },
+): Promise<P2pError | undefined> {
+  const hungUp = isP2pError(error) && error.code === 'P2P_CLOSED_IN_HANDSHAKE'
+  const tls = transports.find(({ schemes }) => schemes.includes('tls'))
+  const parsed = parseAddress(address)
+  if (!hungUp || tls === undefined || parsed?.transport !== 'tcp') return undefined
+  try {
+    const link = await tls.dial(formatAddress({ ...parsed, transport: 'tls' }), { timeoutMs })
+    link.destroy()
+    return tlsThereError()
+  } catch {
+    return undefined
+  }
+}
+
+function receiveHandshake(
+  link: Link,
+  own: ReturnType<OwnIdentities['of']>,
+  { timeoutMs, chunks }: { readonly timeoutMs: number; readonly chunks: Uint8Array[] },
+): Promise<Handshake> {
   const now = { monoMs: 0, utcSeconds: Date.now() / 1_000 }
   const connection = new Connection({
     link: 0,
@@ -120,6 +193,7 @@ function shakeHands(
     frames: new FrameCache(),
     openedMs: 0,
   })
+  let keptBytes = 0
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       const text = 'the link is open, but the other end sends no handshake'
@@ -127,11 +201,11 @@ function shakeHands(
     }, timeoutMs)
     link.attach({
       onBytes: (bytes) => {
+        if (keptBytes < maxKeptBytes) chunks.push(bytes)
+        keptBytes += bytes.length
         for (const arrival of connection.receive(bytes, now)) {
           if (arrival.type === 'failed') reject(arrival.error)
-          if (arrival.type !== 'handshake') continue
-          const { handshake } = arrival
-          resolve([handshake, `${handshake.kind} with id ${handshake.id}`])
+          if (arrival.type === 'handshake') resolve(arrival.handshake)
         }
       },
       onDrain: () => undefined,
@@ -145,8 +219,22 @@ function shakeHands(
   })
 }
 
-function checkNetwork(handshake: Handshake, expected: string): readonly [void, string] {
-  if (handshake.networkId !== expected) throw wrongNetworkError(expected, handshake.networkId)
+/** UTC seconds at which the handshake among these frames was written. */
+function handshakeTime(bytes: Uint8Array): number {
+  for (const frame of new FrameSplitter().push(bytes)) {
+    const message = decodeFrame(frame)
+    if (isHandshake(message)) return message.time
+  }
+  return NaN
+}
+
+function checkNetwork(
+  { networkId }: Handshake,
+  there: { readonly subnet: string; readonly transport: TransportName; readonly expected: string },
+): readonly [void, string] {
+  if (networkId !== there.expected) {
+    throw recogniseOlderNetwork(networkId, there) ?? wrongNetworkError(there.expected, networkId)
+  }
   return [undefined, 'the same subnet, encryption and version']
 }
 
@@ -154,6 +242,17 @@ function describeCompression({ methods }: Handshake): readonly [void, string] {
   const method = negotiate(offeredMethods, methods)
   const agreed = method === undefined ? 'none in common: uncompressed' : `0x${method.toString(16)}`
   return [undefined, `offered ${JSON.stringify(methods)}, agreed ${agreed}`]
+}
+
+function checkClock(aheadSeconds: number): readonly [void, string] {
+  const seconds = Math.round(Math.abs(aheadSeconds))
+  const direction = aheadSeconds < 0 ? 'behind' : 'ahead of'
+  const text = `its clock is ${seconds} s ${direction} this one`
+  if (seconds > maxClockSkewSeconds) {
+    const effect = `messages that seem older than ${maxClockSkewSeconds} s are dropped`
+    throw new P2pError('P2P_CLOCK_SKEW', `${text}: ${effect}`, { facts: { aheadSeconds } })
+  }
+  return [undefined, seconds <= 1 ? 'the clocks agree' : text]
 }
 
 function randomId(): string {

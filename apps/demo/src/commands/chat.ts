@@ -9,37 +9,71 @@
  */
 import { createInterface } from 'node:readline'
 import { MeshNode } from '@p2p/mesh'
+import { chatMark } from '../view/world-event.ts'
+import { withProgress } from './progress.ts'
 
 export interface ChatOptions {
   readonly listen: readonly string[]
   readonly connect: readonly string[]
+  readonly json: boolean
 }
 
-/** First packet of every line. */
-const chatMark = 'chat'
+type ChatEvent =
+  | { readonly ev: 'open'; readonly id: string; readonly addresses: readonly string[] }
+  | { readonly ev: 'peer_join' | 'peer_leave'; readonly id: string }
+  | { readonly ev: 'line'; readonly sender: string; readonly text: string }
 
 export async function runChat(room: string, options: ChatOptions): Promise<void> {
-  const node = await MeshNode.open({
-    listen: options.listen.length > 0 ? options.listen : 'tcp://127.0.0.1:0',
-    connect: options.connect,
+  const { listen, connect, json } = options
+  const opening = MeshNode.open({
+    listen: listen.length > 0 ? listen : 'tcp://127.0.0.1:0',
+    connect,
   })
-  const show = (line: string): void => void process.stdout.write(`${line}\n`)
-  for (const address of node.addresses)
-    show(`* you are ${nickname(node.id)}; others join with: p2p chat ${room} --connect ${address}`)
-  node.on('peer:join', (peer) => show(`* linked to ${nickname(peer.id)}`))
-  node.on('peer:leave', ({ peer }) => show(`* lost ${nickname(peer.id)}`))
-  node.on('message', ({ sender, packets: [mark, where, line] }) => {
-    if (mark !== chatMark || where !== room || typeof line !== 'string') return
-    show(`${nickname(sender)}: ${printable(line)}`)
+  const node = await withProgress('joining', opening)
+  const show = (event: ChatEvent): void => {
+    const text = json ? JSON.stringify(event) : describe(event, room)
+    process.stdout.write(`${text}\n`)
+  }
+  show({ ev: 'open', id: node.id, addresses: node.addresses })
+  for (const id of node.peers.keys()) show({ ev: 'peer_join', id })
+  node.on('peer:join', ({ id }) => show({ ev: 'peer_join', id }))
+  node.on('peer:leave', ({ peer: { id } }) => show({ ev: 'peer_leave', id }))
+  node.on('message', ({ sender, packets: [mark, where, text] }) => {
+    if (mark !== chatMark || where !== room || typeof text !== 'string') return
+    show({ ev: 'line', sender, text })
   })
+  const lines = createInterface({ input: process.stdin })
+  const end = (): void => lines.close()
+  process.once('SIGINT', end)
+  process.once('SIGTERM', end)
   try {
-    for await (const line of createInterface({ input: process.stdin })) {
+    for await (const line of lines) {
       if (line === '/quit') break
       if (line !== '') node.broadcast(chatMark, room, line)
     }
   } finally {
+    process.off('SIGINT', end)
+    process.off('SIGTERM', end)
     await node.close()
     process.stdin.destroy()
+  }
+}
+
+function describe(event: ChatEvent, room: string): string {
+  switch (event.ev) {
+    case 'open':
+      return event.addresses
+        .map(
+          (address) =>
+            `* you are ${nickname(event.id)}; others join with: p2p chat ${room} --connect ${address}`,
+        )
+        .join('\n')
+    case 'peer_join':
+      return `* linked to ${nickname(event.id)}`
+    case 'peer_leave':
+      return `* lost ${nickname(event.id)}`
+    case 'line':
+      return `${nickname(event.sender)}: ${printable(event.text)}`
   }
 }
 

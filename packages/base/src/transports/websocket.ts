@@ -21,7 +21,7 @@ import { bindServer } from './bind-server.ts'
 import { PendingSockets } from './pending-sockets.ts'
 import { createSelfSignedCertificate } from './self-signed-certificate.ts'
 import type { KeyAndCertificate } from './self-signed-certificate.ts'
-import { dialError, linkError } from './socket-errors.ts'
+import { dialError, linkError, systemCode } from './socket-errors.ts'
 import { remoteAddress } from './socket-link.ts'
 
 /** One message; above one largest frame of the default limits. */
@@ -249,7 +249,10 @@ function webAddress(address: string): Address {
 }
 
 function webDialError(address: string, cause: Error): P2pError {
-  if (!cause.message.startsWith('Unexpected server response')) return dialError(address, cause)
+  // Another HTTP server, or something whose answer is no HTTP at all.
+  const isAnswer =
+    cause.message.startsWith('Unexpected server response') || systemCode(cause).startsWith('HPE_')
+  if (!isAnswer) return dialError(address, cause)
   const text = `${address} answered, but not as a WebSocket server`
   return new P2pError('P2P_NOT_WEBSOCKET', text, { cause })
 }
