@@ -295,6 +295,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     this.#take({ type: 'link-open', link: id, transport, remote, dial })
     link.attach({
       onBytes: (bytes) => {
+        queue.noteHeard(performance.now())
         if (open.reason === undefined) this.#take({ type: 'link-bytes', link: id, bytes })
       },
       onHeld: (byteCount) => {

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import type { Peer, PeerKind } from '@p2p/base'
 import { SeededRandom } from '@p2p/base/sim'
+import { utf8Encode } from '@p2p/serializer'
 import { PeerExchange } from '../src/protocol/peer-exchange.ts'
 
 const peer = (id: string, kind: PeerKind, host: string): Peer => ({
@@ -51,4 +52,19 @@ test('py2p and our own nodes hear of everybody', () => {
     const list = exchange.listFor(peer('x', kind, '203.0.113.1'), neighbours, [], at(0))
     expect(idsIn(list).sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
   }
+})
+
+test('py2p is told an id in the form that the peer uses itself, or it would keep two of one link', () => {
+  const random = new SeededRandom(1)
+  const exchange = new PeerExchange((count) => random.bytes(count))
+  const listed = [
+    { peer: peer('a', 'ours', '198.51.100.1'), remoteHost: undefined },
+    { peer: peer('b', 'py2p', '198.51.100.2'), remoteHost: undefined },
+    { peer: peer('c', 'js2p', '198.51.100.3'), remoteHost: undefined },
+  ]
+  const ids = (kind: PeerKind): unknown[] =>
+    idsIn(exchange.listFor(peer('x', kind, '203.0.113.1'), listed, [], at(0)))
+  expect(new Set(ids('py2p'))).toEqual(new Set(['a', utf8Encode('b'), 'c']))
+  expect(new Set(ids('ours'))).toEqual(new Set(['a', 'b', 'c']))
+  expect(typeof ids('js2p')[0]).toBe('string')
 })

@@ -20,7 +20,7 @@ export {
   createWriteMessage,
   readWrite,
 } from './protocol/messages.ts'
-export type { ReadWrite } from './protocol/messages.ts'
+export type { OwnerForm, ReadWrite } from './protocol/messages.ts'
 export { decodeRecords, encodeRecords } from './protocol/records.ts'
 export type { WriteRecord } from './protocol/records.ts'
 export {

@@ -21,32 +21,42 @@ export const maxPythonWriteBytes = 32_768
 
 const readBytes = 1_024
 const trapDistance = 1_020
-/** Write starts that are remembered. With more, every length would be forbidden at some offset. */
-const maxStarts = 128
+/** Write starts that are remembered. With many more, every length would be forbidden at some offset. */
+const maxStarts = 512
 
 interface WriteStart {
   readonly residue: number
-  readonly atMs: number
+  atMs: number
 }
 
-/** An old start cannot be where py2p's reads are aligned: it has caught up since. */
+/** An older start cannot be where py2p's reads are aligned: it has caught up since. */
 const startLifeMs = 5_000
+/** After hearing nothing for this long, all starts are as good as new. */
+const silenceMs = 2_000
 
 export class PythonFraming {
   /** Where the stream is, modulo the length of a read. */
   #offset: number
   readonly #starts: WriteStart[] = []
   /** How many remembered starts forbid a frame to end at this residue. */
-  readonly #forbiddenEnds = new Uint8Array(readBytes)
+  readonly #forbiddenEnds = new Uint16Array(readBytes)
+  /** When something came from the other end. */
+  #heardMs = -Infinity
 
   /** @param sentBytes how many bytes the stream carried before */
   constructor(sentBytes: number) {
     this.#offset = sentBytes % readBytes
   }
 
+  /** Something came from the other end. */
+  noteHeard(monoMs: number): void {
+    if (monoMs - this.#heardMs > silenceMs) for (const start of this.#starts) start.atMs = monoMs
+    this.#heardMs = monoMs
+  }
+
   /** The next frame will be the first of a write. */
   beginWrite(monoMs: number): void {
-    const isExpired = (start: WriteStart): boolean => monoMs - start.atMs > startLifeMs
+    const isExpired = ({ atMs }: WriteStart): boolean => this.#heardMs - atMs > startLifeMs
     while (
       this.#starts[0] !== undefined &&
       (this.#starts.length >= maxStarts || isExpired(this.#starts[0]))

@@ -74,6 +74,11 @@ export class SendQueue {
     this.#python ??= new PythonFraming(this.#takenBytes)
   }
 
+  /** Something came over the link: its other end is at work. */
+  noteHeard(monoMs: number): void {
+    this.#python?.noteHeard(monoMs)
+  }
+
   /** Takes one frame in. 'overflow' means that the link has to be cut; the frame is not queued. */
   push(bytes: Uint8Array, priority: SendPriority, monoMs: number): SendOutcome {
     if (this.queuedBytes === 0) this.#lastProgressMs = monoMs

@@ -226,6 +226,7 @@ export class LinkEnd implements Due {
         this.#readerFreeMs = schedule.nowMs + (content.length * 1_000) / rate
       }
       if (other.state === 'open') {
+        other.#queue.noteHeard(other.owner.monoMs())
         other.owner.receive({ type: 'link-bytes', link: other.link, bytes: content })
       }
       this.flush()

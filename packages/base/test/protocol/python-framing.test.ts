@@ -78,6 +78,35 @@ describe('PythonFraming', () => {
     )
   })
 
+  test('no stream trips the reader that comes back after a minute without a network', () => {
+    const lengths = fc.array(fc.integer({ min: 60, max: 1500 }), { minLength: 80, maxLength: 80 })
+    fc.assert(
+      fc.property(lengths, (all) => {
+        const framing = new PythonFraming(0)
+        framing.noteHeard(0)
+        const writes = all.map((frameBytes, second) => {
+          if (second === 60) framing.noteHeard(60_000)
+          framing.beginWrite(1_000 * Math.min(second, 60) + second)
+          return framing.frames(new Uint8Array(frameBytes)).map((frame) => frame.length)
+        })
+        const drained = all.map((_, second) => second <= 1)
+        expect(pythonSurvives(writes, drained)).toBe(true)
+      }),
+    )
+  })
+
+  test('forgets where writes began that the reader has caught up with', () => {
+    const framing = new PythonFraming(0)
+    const lengthsAt = (monoMs: number, frameBytes: number): readonly number[] => {
+      framing.noteHeard(monoMs)
+      framing.beginWrite(monoMs)
+      return framing.frames(new Uint8Array(frameBytes)).map((frame) => frame.length)
+    }
+    expect(lengthsAt(0, 500)).toEqual([500])
+    for (let monoMs = 1_000; monoMs <= 5_000; monoMs += 1_000) framing.noteHeard(monoMs)
+    expect(lengthsAt(5_001, 520)).toEqual([520])
+  })
+
   test('remembers a bounded number of write starts, so that there is always a way out', () => {
     const framing = new PythonFraming(0)
     for (let monoMs = 1; monoMs <= 5_000; monoMs += 1) {

@@ -10,6 +10,9 @@
  *   until it must have got through or failed.
  * - py2p that dials an entry which hangs up before its handshake floods its neighbours for ever: only
  *   peers that we dialled ourselves at that address, or whose connection came from that very host.
+ * - py2p keeps a link under the id it was told and under the one in the handshake. When one is text and
+ *   the other is bytes they are two, of which it forgets one when the link ends, and floods its
+ *   neighbours as above: it is told an id in the form that the peer itself uses.
  * - Each entry has exactly two elements and an array for an address; `[nil, nil]` is never listed.
  *
  * Source: spec/mesh.md, 3.6, 5.1, 5.2; spec/observed.md, 2 and 4.16.
@@ -22,6 +25,7 @@ import {
   formatAddress,
   type Now,
   type Peer,
+  type PeerKind,
   type RandomBytes,
   type TransportName,
 } from '@p2p/base'
@@ -44,6 +48,9 @@ export interface HeardPeer {
   /** Address URL. */
   readonly address: string
 }
+
+/** One to be listed; `kind` is known of neighbours. */
+type Candidate = HeardPeer & { readonly kind?: PeerKind }
 
 /** What is known about a neighbour beyond what it says of itself. */
 interface NeighbourOrigin {
@@ -83,12 +90,12 @@ export class PeerExchange {
     known: Iterable<HeardPeer>,
     now: Now,
   ): Value[] {
-    const heard: HeardPeer[] = []
+    const heard: Candidate[] = []
     for (const origin of neighbours) {
-      const { id, address } = origin.peer
+      const { id, address, kind } = origin.peer
       if (id === recipient.id || address === undefined) continue
       if (recipient.kind !== 'ours' && !isCertain(origin)) continue
-      heard.push({ id, address })
+      heard.push({ id, address, kind })
     }
     if (recipient.kind === 'ours') {
       const neighbourIds = new Set(heard.map(({ id }) => id))
@@ -173,7 +180,7 @@ function isCertain({ peer, remoteHost }: NeighbourOrigin): boolean {
 
 /** The first of these that the recipient could dial, each with its `[[host, port], id]`. */
 function listable(
-  heard: readonly HeardPeer[],
+  heard: readonly Candidate[],
   recipient: Peer,
 ): { readonly id: string; readonly entry: Value[] }[] {
   const recipientHost = parseAddress(recipient.address ?? '')?.host
@@ -182,12 +189,13 @@ function listable(
   // A peer that is told of only one must be told of the same one, wherever that stands.
   const maxCount = tellsOnlyOne(recipient) ? heard.length : maxListedPeers
   const listed: { readonly id: string; readonly entry: Value[] }[] = []
-  for (const { id, address: text } of heard) {
+  for (const { id, address: text, kind } of heard) {
     if (listed.length >= maxCount) break
     const address = parseAddress(text)
     if (address?.transport !== transport) continue
     if (isLoopbackHost(address.host) && !isLocal) continue
-    listed.push({ id, entry: [[...addressToPair(address)], id] })
+    const wireId = recipient.kind === 'py2p' && kind === 'py2p' ? utf8Encode(id) : id
+    listed.push({ id, entry: [[...addressToPair(address)], wireId] })
   }
   return listed
 }

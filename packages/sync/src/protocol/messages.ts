@@ -10,7 +10,8 @@
  *
  * Any other number of packets is a live store, as in the originals. Keys, owners and the sender go out
  * as bin: py2p does not know a key again that came as str, and closes the link when two owners of
- * different type wrote in one second. Both forms are read.
+ * different type wrote in one second. Both forms are read. What another node wrote names its owner in
+ * the form that this owner uses.
  *
  * Stores and deltas of ours carry a tail item that old programs do not see:
  *
@@ -26,6 +27,7 @@ import {
   encodeValue,
   flags,
   messageFromBody,
+  utf8Decode,
   wholeNumber,
 } from '@p2p/serializer'
 import type { Value, WireMessage } from '@p2p/serializer'
@@ -57,6 +59,8 @@ export interface ReadWrite {
   readonly key: ByteText
   readonly write: Write
   readonly origin: 'live' | 'copy'
+  /** In which form the owner's id came. */
+  readonly ownerForm: OwnerForm
 }
 
 /**
@@ -88,7 +92,11 @@ export function readWrite(message: WireMessage): ReadWrite | 'ignored' | 'invali
     value: kind === 'delete' ? noBytes : copyBytes(bytes),
     knew: version?.knew,
   }
-  return { key, write, origin: 'live' }
+  return { key, write, origin: 'live', ownerForm: formOf(message.sender) }
+}
+
+function formOf(id: Value | undefined): OwnerForm {
+  return typeof id === 'string' ? 'text' : 'bytes'
 }
 
 function readCopy(message: WireMessage, key: ByteText, value: Uint8Array): ReadWrite | 'invalid' {
@@ -104,7 +112,7 @@ function readCopy(message: WireMessage, key: ByteText, value: Uint8Array): ReadW
     value: copyBytes(value),
     knew: undefined,
   }
-  return { key, write, origin: 'copy' }
+  return { key, write, origin: 'copy', ownerForm: formOf(message.payload[3]) }
 }
 
 /** The bytes of the value in the body, which shares its memory with whatever came over the link. */
@@ -150,10 +158,16 @@ export function readBlock(message: WireMessage): readonly WriteRecord[] | undefi
   return isOwn ? records : undefined
 }
 
-/** An entry as old nodes keep it, for one that has just joined. */
+/** How an owner writes its own id. Ours and py2p write bytes, js2p writes text. */
+export type OwnerForm = 'text' | 'bytes'
+
+/**
+ * An entry as old nodes keep it, for one that has just joined. py2p keeps the owner in the form it came
+ * in, and takes the other one for another owner, so it has to be the form that the owner uses.
+ */
 export function createCopyMessage(
   key: ByteText,
-  entry: { readonly value: Uint8Array; readonly holder: Write },
+  entry: { readonly value: Uint8Array; readonly holder: Write; readonly ownerForm?: OwnerForm },
   from: { readonly id: ByteText; readonly time: number },
 ): WireMessage {
   const { owner, time } = entry.holder
@@ -163,7 +177,7 @@ export function createCopyMessage(
       encodeValue(flags.store),
       encodeValue(byteTextToBytes(key)),
       entry.value,
-      encodeValue(byteTextToBytes(owner)),
+      encodeValue(ownerOnWire(owner, entry.ownerForm)),
       encodeValue(time),
     ],
   )
@@ -171,19 +185,33 @@ export function createCopyMessage(
 
 /**
  * A change as its owner sent it, for one old neighbour that may have missed it. Only for changes that
- * really came from that owner: the protocol cannot tell this from a forgery (spec/sync.md §9).
+ * really came from that owner: the protocol cannot tell this from a forgery (spec/sync.md §9). A py2p
+ * that has the change already raises when the owner comes in another form than before.
  */
-export function createResentMessage(key: ByteText, write: Write): WireMessage {
+export function createResentMessage(
+  key: ByteText,
+  write: Write,
+  ownerForm?: OwnerForm,
+): WireMessage {
   const value = write.kind === 'delete' ? encodeValue(null) : write.value
   return composeMessage(
-    { type: flags.whisper, sender: byteTextToBytes(write.owner), time: write.time },
+    { type: flags.whisper, sender: ownerOnWire(write.owner, ownerForm), time: write.time },
     [encodeValue(flags.store), encodeValue(byteTextToBytes(key)), value],
   )
 }
 
+function ownerOnWire(owner: ByteText, form: OwnerForm = 'bytes'): string | Uint8Array {
+  const bytes = byteTextToBytes(owner)
+  return form === 'bytes' ? bytes : (utf8Decode(bytes) ?? bytes)
+}
+
 /** A message around bytes that are values already. */
 function composeMessage(
-  head: { readonly type: number; readonly sender: Uint8Array; readonly time: number },
+  head: {
+    readonly type: number
+    readonly sender: string | Uint8Array
+    readonly time: number
+  },
   packets: readonly Uint8Array[],
   tail: Uint8Array = noBytes,
 ): WireMessage {

@@ -7,6 +7,9 @@
  * - js2p throws on every nil and closes the link: deletes are never sent or passed on to it.
  * - py2p does the same for a delete of a key it does not have: it gets only deletes that took something
  *   away here, since what was here was there as well.
+ * - py2p also raises when it compares an owner it knows as text with the same as bytes, which it does for
+ *   a change that it has already. What an old node wrote is told in the form in which that node was
+ *   heard; of one that was not, only a copy is told, which py2p drops when it has the key.
  *
  * Source: spec/sync.md §3, §8.7, §8.8; spec/wire.md §8.
  */
@@ -22,15 +25,18 @@ import {
   createCopyMessage,
   readWrite,
 } from './messages.ts'
+import type { OwnerForm } from './messages.ts'
 import { mayTake } from './replay.ts'
 import type { Replica } from './replica.ts'
 import { compareWrites } from './write.ts'
+import type { Write } from './write.ts'
 
 const portionBytes = 64 * 1024
 const portionEveryMs = 20
 /** A neighbour that repeats its handshake more often gets its copies no more often than this. */
 const copiesEveryMs = 10_000
 const maxRememberedDeletes = 1_024
+const maxRememberedOwners = 1_024
 
 export interface Parcel {
   readonly peer: string
@@ -50,6 +56,8 @@ export class OldNeighbours {
   readonly #copiedAtMs = new Map<string, number>()
   /** Whether a delete, by message id, took something away here; asked again for each neighbour. */
   readonly #deletes = new Map<string, boolean>()
+  /** How old nodes write their ids, the one heard of first comes first. */
+  readonly #ownerForms = new Map<ByteText, OwnerForm>()
 
   constructor(replica: Replica, ownId: string) {
     this.#replica = replica
@@ -94,6 +102,34 @@ export class OldNeighbours {
     return next
   }
 
+  /** An old node was heard under an id in this form, or somebody who heard it says so. */
+  noteOwner(owner: ByteText, form: OwnerForm, isHearsay: boolean): void {
+    const known = this.#ownerForms.get(owner)
+    if (known === form || (isHearsay && known !== undefined)) return
+    this.#ownerForms.set(owner, form)
+    for (const oldest of this.#ownerForms.keys()) {
+      if (this.#ownerForms.size <= maxRememberedOwners) return
+      this.#ownerForms.delete(oldest)
+    }
+  }
+
+  /** In which form old nodes know the author of a write; undefined when that cannot be told. */
+  ownerForm(write: Write): OwnerForm | undefined {
+    // An old node does not say what it knew.
+    return write.knew === undefined ? this.#ownerForms.get(write.owner) : 'bytes'
+  }
+
+  /** The message with which an entry is told as its holder's. */
+  copyMessage(
+    key: ByteText,
+    entry: { readonly value: Uint8Array; readonly holder: Write },
+    now: Now,
+  ): WireMessage {
+    const from = { id: this.#ownId, time: Math.floor(now.utcSeconds) }
+    const ownerForm = this.ownerForm(entry.holder)
+    return createCopyMessage(key, { ...entry, ...(ownerForm && { ownerForm }) }, from)
+  }
+
   /** Whether a broadcast may go to this neighbour. */
   mayPass(message: WireMessage, peer: Peer): boolean {
     if (message.payload[0] === blockFlag) return peer.supports(blockFeature)
@@ -127,7 +163,6 @@ export class OldNeighbours {
   }
 
   #sendPortion(peer: string, portions: Portions, now: Now, parcels: Parcel[]): void {
-    const from = { id: this.#ownId, time: Math.floor(now.utcSeconds) }
     for (let bytes = 0; bytes < portionBytes;) {
       const next = portions.keys.next()
       if (next.done === true) {
@@ -136,7 +171,7 @@ export class OldNeighbours {
       }
       const { holder, value } = this.#replica.state(next.value)
       if (holder === undefined || value === undefined) continue
-      const message = createCopyMessage(next.value, { value, holder }, from)
+      const message = this.copyMessage(next.value, { value, holder }, now)
       bytes += message.body.length
       parcels.push({ peer, message })
     }

@@ -37,7 +37,6 @@ import {
   blockFlag,
   compareFeature,
   createBlockMessage,
-  createCopyMessage,
   createResentMessage,
   createWriteMessage,
   readBlock,
@@ -266,6 +265,9 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     if (read === 'invalid') this.#countRefusal('invalid')
     else {
       if (read.write.kind === 'delete') this.#old.noteDelete(message)
+      if (read.write.knew === undefined) {
+        this.#old.noteOwner(read.write.owner, read.ownerForm, read.origin === 'copy')
+      }
       this.#onWrite(read.key, read.write, read.origin, from, now)
     }
     return true
@@ -448,13 +450,14 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     const { holder, value, parts } = this.replica.state(key)
     if (holder === undefined || this.#old.peers.size === 0) return
     if (value === undefined && !wasThere) return
-    const isAsSent = parts.length === 1 && holder.kind !== 'delta'
-    const from = { id: this.#owner, time: Math.floor(now.utcSeconds) }
+    const ownerForm = this.#old.ownerForm(holder)
+    const isAsSent = parts.length === 1 && holder.kind !== 'delta' && ownerForm !== undefined
     for (const peer of this.#old.peers.values()) {
       if (value === undefined && peer.kind !== 'py2p') continue
+      if (value === undefined && !isAsSent) continue
       const message = isAsSent
-        ? createResentMessage(key, holder)
-        : createCopyMessage(key, { value: value ?? new Uint8Array(0), holder }, from)
+        ? createResentMessage(key, holder, ownerForm)
+        : this.#old.copyMessage(key, { value: value ?? noBytes, holder }, now)
       this.#sendParcels([{ peer: peer.id, message }], now)
     }
   }
@@ -466,7 +469,8 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     const isBehind = holder.time > theirs.time || holder.owner !== theirs.owner
     if (!isBehind || (value === undefined && peer.kind !== 'py2p')) return
     if (holder.owner === theirs.owner) {
-      this.#sendParcels([{ peer: peer.id, message: createResentMessage(key, holder) }], now)
+      const message = createResentMessage(key, holder, this.#old.ownerForm(holder))
+      this.#sendParcels([{ peer: peer.id, message }], now)
     } else if (this.#options.healsOldPeers === true && peer.kind === 'py2p') {
       this.#heal(key, theirs, peer, now)
     }
@@ -477,9 +481,10 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     const { holder, value } = this.replica.state(key)
     const time = Math.floor(now.utcSeconds)
     const erased: Write = { ...theirs, kind: 'delete', value: new Uint8Array(0), time }
-    const parcels = [{ peer: peer.id, message: createResentMessage(key, erased) }]
+    const ownerForm = this.#old.ownerForm(erased)
+    const parcels = [{ peer: peer.id, message: createResentMessage(key, erased, ownerForm) }]
     if (holder !== undefined && value !== undefined) {
-      const message = createCopyMessage(key, { value, holder }, { id: this.#owner, time })
+      const message = this.#old.copyMessage(key, { value, holder }, now)
       parcels.push({ peer: peer.id, message })
     }
     this.#sendParcels(parcels, now)

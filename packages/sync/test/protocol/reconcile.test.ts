@@ -92,6 +92,7 @@ test('equal replicas of 100,000 keys find out in two messages of less than 1 KiB
   const { messages, bytes } = compare(a, b)
   expect(messages).toBe(2)
   expect(bytes).toBeLessThanOrEqual(1_024)
+  if (process.env['SHOW'] !== undefined) process.stderr.write(`equal: ${bytes} bytes\n`)
 })
 
 test('100 differences in 100,000 keys are settled in 3 round trips and 128 KiB', () => {
