@@ -68,6 +68,18 @@ const isFile = (path, file) =>
     existsSync(join(folder, file.replace(/\bdist\/(.*)\.js$/, 'src/$1.ts'))),
   )
 
+/** Shell blocks that say `run`: each line has to end with status 0. */
+function runCommands(path, { language, words, code, line }, python) {
+  if (language !== 'sh' || !words.includes('run')) return
+  for (const text of code.split('\n').filter((one) => /^[a-z]/.test(one))) {
+    if (/\bpython3\b/.test(text) && python === undefined) continue
+    const [program, ...args] = text.replace(/\bpython3\b/, () => python).split(/\s+/)
+    const env = { ...process.env, PYTHONPATH: oldNames }
+    const result = spawnSync(program, args, { cwd: root, encoding: 'utf8', env })
+    if (result.status !== 0) problems.push(`${path}:${line}: ${text}\n${result.stderr}`.trimEnd())
+  }
+}
+
 async function pythonOrReason() {
   try {
     return { python: await ensurePython() }
@@ -131,9 +143,14 @@ for (const [path, text] of texts) {
 }
 const programs = texts.flatMap(([path, text]) => programsOf(path, text))
 const all = programs.flatMap((program) => [program, ...program.beside])
-const needsPython = all.some(({ language }) => language === 'python')
+const needsPython =
+  all.some(({ language }) => language === 'python') ||
+  texts.some(([, text]) => /^```sh run\n.*\bpython3\b/m.test(text))
 const { python, reason } = needsPython ? await pythonOrReason() : {}
 const foreign = all.some(({ language }) => language === 'js') ? await ensureForeign() : undefined
+for (const [path, text] of texts) {
+  for (const block of blocksOf(text)) runCommands(path, block, python)
+}
 const cache = join(home, 'node_modules', '.cache')
 mkdirSync(cache, { recursive: true })
 const folder = mkdtempSync(join(cache, 'p2p-examples-'))

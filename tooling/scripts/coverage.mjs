@@ -34,8 +34,8 @@ const sources = readdirSync(join(root, 'packages'))
   .filter((path) => path.endsWith('.ts') && !path.endsWith('/index.ts'))
   .filter((path) => parts.some(({ pattern }) => pattern.test(path)) && hasCode(path))
 
-/** One run of jest over the tests of all packages, which adds up what each of them reached. */
-function measure(folder) {
+/** The tests of one package, or of tools that run them together: what they reach in all of the sources. */
+function measure(folder, roots) {
   const require = createRequire(join(root, 'tooling', 'jest-config', 'package.json'))
   const jest = join(dirname(require.resolve('jest/package.json')), 'bin', 'jest.js')
   const config = join(folder, 'jest.config.mjs')
@@ -44,36 +44,57 @@ function measure(folder) {
     config,
     `import shared from ${JSON.stringify(shared)}
      export default { ...shared, rootDir: ${JSON.stringify(root)},
-       roots: ['<rootDir>/packages', '<rootDir>/tooling/conformance', '<rootDir>/tooling/simulate'],
+       roots: ${JSON.stringify(roots.map((path) => `<rootDir>/${path}`))},
        collectCoverage: true, collectCoverageFrom: ${JSON.stringify(sources)},
        coverageReporters: ['json'], coverageDirectory: ${JSON.stringify(folder)} }`,
   )
-  const args = ['--experimental-vm-modules', '--no-warnings', jest, '--config', config]
-  const more = ['--passWithNoTests', ...process.argv.slice(2).filter((arg) => arg !== '--json')]
-  const result = spawnSync(process.execPath, [...args, ...more], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-  })
+  const args = [
+    '--experimental-vm-modules',
+    '--no-warnings',
+    jest,
+    '--config',
+    config,
+    '--forceExit',
+  ]
+  const result = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] })
   if (result.status !== 0) process.exit(result.status ?? 1)
   return JSON.parse(readFileSync(join(folder, 'coverage-final.json'), 'utf8'))
 }
 
+/** Adds one measurement to the sum: per file, a branch is named by where it stands. */
+function add(files, measurement) {
+  for (const [path, { b: counts, branchMap }] of Object.entries(measurement)) {
+    const branches = files.get(path) ?? new Map()
+    files.set(path, branches)
+    for (const [id, [count]] of Object.entries(counts)) {
+      const { start, end } = branchMap[id].loc
+      const place = `${start.line}:${start.column}-${end.line}:${end.column}`
+      branches.set(place, (branches.get(place) ?? 0) + count)
+    }
+  }
+}
+
 /** Branches taken and all, and the lines where the others begin. */
-function branchesOf({ b: counts, branchMap }) {
-  const all = Object.entries(counts).map(([id, [count]]) => ({
-    count,
-    line: branchMap[id].loc.start.line,
-  }))
-  const missed = all.filter(({ count }) => count === 0).map(({ line }) => line)
-  return { total: all.length, taken: all.length - missed.length, missed }
+function branchesOf(branches) {
+  const missed = [...branches].filter(([, count]) => count === 0).map(([place]) => parseInt(place))
+  return { total: branches.size, taken: branches.size - missed.length, missed }
 }
 
 const percent = ({ taken, total }) => (100 * taken) / total
+const runs = [
+  ...readdirSync(join(root, 'packages')).map((name) => [`packages/${name}`]),
+  ['tooling/conformance', 'tooling/simulate'],
+]
 const folder = mkdtempSync(join(tmpdir(), 'p2p-coverage-'))
 try {
-  const measured = Object.entries(measure(folder)).map(([path, file]) => ({
+  const files = new Map()
+  for (const roots of runs) {
+    process.stderr.write(`[p2p] tests of ${roots.join(', ')} …\n`)
+    add(files, measure(folder, roots))
+  }
+  const measured = [...files].map(([path, branches]) => ({
     path: relative(root, path),
-    ...branchesOf(file),
+    ...branchesOf(branches),
   }))
   const sums = parts.map(({ name, pattern }) => {
     const files = measured.filter(({ path }) => pattern.test(path))

@@ -7,7 +7,7 @@
 //   console.log(map.get('colour')) // green        print(sock['colour'])  # green
 //
 // `…` in an expected line stands for anything. A program with such lines has passed as soon as it has printed
-// them all, and only them; one without has to end by itself. Ports from 4400 to 4499 become free ones, and
+// them all, and only them; one without has to end by itself, with status 0. Ports from 4400 to 4499 become free ones, and
 // addresses of other machines the loopback address.
 import { createServer } from 'node:net'
 import { transformSync } from 'esbuild'

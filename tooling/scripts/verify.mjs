@@ -49,6 +49,7 @@ const stages = [
   script('dead code', 'check-dead-code.mjs'),
   script('documents', 'check-documents.mjs'),
   script('features', 'check-features.mjs'),
+  script('picture', 'picture.mjs', '--check'),
 ]
 
 const say = (text) => process.stdout.write(`${text}\n`)
