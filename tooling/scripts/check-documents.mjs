@@ -9,7 +9,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
 /** Anchors that a Markdown file offers, made from its headings as forges make them. */
 function anchorsOf(markdown) {
-  const headings = [...withoutCode(markdown).matchAll(/^#{1,6} +(.*)$/gm)].map(([, text]) => text)
+  const prose = markdown.replaceAll(/^(```|~~~)[\s\S]*?^\1/gm, '')
+  const headings = [...prose.matchAll(/^#{1,6} +(.*)$/gm)].map(([, text]) => text)
   return new Set(
     headings.map((text) =>
       text
@@ -62,6 +63,7 @@ function checkTheChecks() {
   if (brokenLinks('a.md', '# Top\n[x](#down)', noFile).length === 0)
     missed.push('a missing heading')
   if (brokenLinks('a.md', '# The top!\n[x](#the-top)', noFile).length > 0) missed.push('a heading')
+  if (brokenLinks('a.md', '# The `code`\n[x](#the-code)', noFile).length > 0) missed.push('code')
   const names = new Set(['@p2p/mesh'])
   if (changesetProblems('c', "---\n'@p2p/moon': minor\n---\nx", names).length === 0) {
     missed.push('a changeset of an unknown package')
