@@ -1,7 +1,7 @@
 // Bundles the packages for browsers, minified, and compares their gzip size with two figures: the budget
 // of the design, which the table names when it is missed, and a ceiling a little above what was last
 // measured, over which the check fails. A ceiling only ever goes down.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -104,5 +104,24 @@ if (exportsItsNames('mesh')) {
     steps.push(`${name === 'serializer' ? name : names.join()} ${sizeKib.toFixed(1)}`)
   }
   process.stdout.write(`bundle of a mesh node, from the inside: ${steps.join(' < ')} KiB\n`)
+}
+
+/** All the JavaScript of the demo's page: our packages, the simulator, and what draws. */
+const pageBudgetKib = 120
+const pageAssets = join(root, 'apps', 'demo', 'page', 'dist', 'assets')
+if (existsSync(pageAssets)) {
+  const scriptsOfPage = readdirSync(pageAssets).filter((name) => name.endsWith('.js'))
+  const pageKib =
+    scriptsOfPage
+      .map((name) => gzipSync(readFileSync(join(pageAssets, name)), { level: 9 }).length)
+      .reduce((sum, bytes) => sum + bytes, 0) / kib
+  if (pageKib > pageBudgetKib || scriptsOfPage.length === 0) over += 1
+  process.stdout.write(
+    `page of the demo: ${pageKib.toFixed(1)} KiB of JavaScript, ` +
+      `${pageKib <= pageBudgetKib ? 'within' : 'OVER'} the budget of ${pageBudgetKib} KiB\n`,
+  )
+} else {
+  over += 1
+  process.stdout.write('page of the demo: NOT BUILT\n')
 }
 process.exitCode = over === 0 ? 0 : 1

@@ -49,11 +49,26 @@ const holePunching = {
   show: (output) => output.split('\n').filter(isSummary),
 }
 
+/** Built by `interop` before; the page skips itself, and says so, without a Chromium. */
+const demoScript = (name, file) => ({
+  name,
+  program: process.execPath,
+  args: [join(root, 'apps', 'demo', 'scripts', file)],
+  show: (output) => output.split('\n').filter((line) => isSummary(line) || /^FAILED/.test(line)),
+})
+
 const stages = [
   npm('test', 'test'),
   npm('verify', 'verify', '--', '--every-node'),
   npm('conformance', 'conformance'),
-  ...(isBuilt('interop') ? [npm('interop', 'interop'), holePunching] : []),
+  ...(isBuilt('interop')
+    ? [
+        npm('interop', 'interop'),
+        holePunching,
+        demoScript('page of the demo', 'check-page.mjs'),
+        demoScript('commands', 'check-commands.mjs'),
+      ]
+    : []),
   ...(isBuilt('simulate')
     ? [
         npm('simulation', 'sim', '--', ...largeSimulation),

@@ -1,9 +1,12 @@
 // Opens the page of the demo in a headless Chromium, as a person would, and checks what it shows:
 //
-//   node apps/demo/scripts/check-page.mjs [--python] [--nodes 60]
+//   node apps/demo/scripts/check-page.mjs [--python] [--full]
 //
 // Waits for what has to happen, never for a time. Screenshots go to reports/. Ends with a line that counts
 // checks; status 1 if one failed. Without a Chromium (set CHROMIUM to its path) it says so and skips.
+//
+// --full simulates 1,000 nodes, not 60, and judges the frame rate with 60 live nodes, which depends on
+// the machine: without it the rate is only told.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
@@ -15,22 +18,25 @@ import { chromium } from 'playwright-core'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 const reports = join(root, 'reports')
+const isFull = process.argv.includes('--full')
 const withPython = process.argv.includes('--python')
 const waitMs = 30_000
 const liveNodes = 60
-const simulatedNodes = 1_000
+const simulatedNodes = isFull ? 1_000 : 60
 /** Frames per second that the page has to keep; the average of so many seconds. */
 const minFrameRate = 30
-const measuredSeconds = 5
+const measuredSeconds = isFull ? 5 : 2
 
 const say = (line) => process.stdout.write(`${line}\n`)
 let passed = 0
 let failed = 0
 async function check(title, run) {
+  const begunMs = performance.now()
   try {
     const detail = await run()
     passed += 1
-    say(`ok    ${title}${detail ? `: ${detail}` : ''}`)
+    const seconds = ((performance.now() - begunMs) / 1_000).toFixed(1)
+    say(`ok    ${title}${detail ? `: ${detail}` : ''} (${seconds} s)`)
   } catch (error) {
     failed += 1
     say(`FAILED ${title}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`)
@@ -252,7 +258,7 @@ async function checkManyLive(page) {
     liveNodes,
   )
   const rate = await frameRate(page)
-  expect(rate >= minFrameRate, `${rate.toFixed(1)} frames/s with ${await total()} nodes`)
+  if (isFull) expect(rate >= minFrameRate, `${rate.toFixed(1)} frames/s: ${minFrameRate} wanted`)
   return `${rate.toFixed(1)} frames/s with ${await total()} nodes`
 }
 
@@ -268,10 +274,14 @@ async function checkSimulation(page) {
     simulatedNodes,
     2 * waitMs,
   )
-  await until(page, () =>
-    [...document.querySelectorAll('[data-testid="chat"] li')].some(
-      ({ dataset }) => Number(dataset.heard) >= 1_000,
-    ),
+  await until(
+    page,
+    (wanted) =>
+      [...document.querySelectorAll('[data-testid="chat"] li')].some(
+        ({ dataset }) => Number(dataset.heard) >= wanted,
+      ),
+    simulatedNodes,
+    2 * waitMs,
   )
   return `${simulatedNodes} nodes, all joined; a message reached each. ${(await frameRate(page)).toFixed(1)} frames/s`
 }

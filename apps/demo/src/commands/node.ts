@@ -1,4 +1,4 @@
-/** `p2p node KIND`: runs one node until its input ends. */
+/** `p2p node KIND`: runs one node until its input ends, or Ctrl-C. */
 import { serveLines } from '../node/json-lines.ts'
 import type { Kind } from '../node/kind-names.ts'
 import { describeFailure } from '../node/line-error.ts'
@@ -20,6 +20,8 @@ export interface NodeCommandOptions {
 export async function runNode(kind: Kind, options: NodeCommandOptions): Promise<void> {
   const write = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
   const session = new Session(kind, write)
+  const end = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => end.abort())
   if (options.listen.length + options.connect.length > 0) {
     const { subnet } = options
     try {
@@ -35,6 +37,6 @@ export async function runNode(kind: Kind, options: NodeCommandOptions): Promise<
       return
     }
   }
-  await serveLines(session, operationsOf(kind), process.stdin, write)
+  await serveLines(session, operationsOf(kind), process.stdin, write, end.signal)
   ensureExit()
 }

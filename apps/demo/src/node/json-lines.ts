@@ -15,14 +15,15 @@ import type { Session } from './session.ts'
 
 const commandLine = z.looseObject({ op: z.string(), seq: z.optional(z.number()) })
 
-/** Runs the operations until the input ends or `exit` comes. Commands run at the same time. */
+/** Runs the operations until the input ends, `exit` comes or the signal aborts. Commands run at the same time. */
 export async function serveLines(
   session: Session,
   operations: ReadonlyMap<string, Operation>,
   input: Readable,
   write: (line: object) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
-  const lines = createInterface({ input, crlfDelay: Infinity })
+  const lines = createInterface({ input, crlfDelay: Infinity, ...(signal && { signal }) })
   const running = new Set<Promise<void>>()
   for await (const line of lines) {
     if (line.trim() === '') continue

@@ -1,0 +1,87 @@
+// Runs `p2p` as people do: every example of every help text, wrong usage, Ctrl-C. Expects it to be built.
+// Ends with a line that counts checks; status 1 if one failed.
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const binary = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'p2p.js')
+const commands = ['', 'node', 'chat', 'doctor', 'decode']
+/** Commands whose examples may find something wrong: they look at addresses where nobody has to be. */
+const mayFind = /^p2p doctor/
+/** Tools that the workspace builds on demand, and tests for themselves. */
+const isTool = /^p2p (sim|bench)/
+
+const say = (line) => process.stdout.write(`${line}\n`)
+let passed = 0
+let failed = 0
+function report(title, problem) {
+  if (problem === undefined) passed += 1
+  else failed += 1
+  say(problem === undefined ? `ok    ${title}` : `FAILED ${title}: ${problem}`)
+}
+
+const p2p = (args, options = {}) =>
+  spawnSync(process.execPath, [binary, ...args], { encoding: 'utf8', timeout: 30_000, ...options })
+
+/** The lines below "Examples:" in a help text. */
+function examplesOf(help) {
+  const [, block = ''] = help.split('Examples:\n')
+  return block
+    .split(/\n\s*\n/)[0]
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+}
+
+function runExample(line) {
+  // Two of them at once must not meet on a port; what the example shows stays the same.
+  const shell = line
+    .replaceAll(':4444', ':0')
+    .replace(/(^|\| )p2p /, `$1"${process.execPath}" "${binary}" `)
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', shell], {
+    encoding: 'utf8',
+    timeout: 30_000,
+    input: '',
+  })
+  const allowed = mayFind.test(line) ? [0, 1] : [0]
+  if (!allowed.includes(status)) return `status ${status}: ${stderr.slice(-300)}`
+  if (!/--json|p2p decode/.test(line)) return undefined
+  const lines = stdout.trim().split('\n').filter(Boolean)
+  try {
+    for (const one of lines) JSON.parse(one)
+    return undefined
+  } catch {
+    return `not JSON: ${stdout.slice(0, 200)}`
+  }
+}
+
+async function interrupt(args) {
+  const child = spawn(process.execPath, [binary, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+  await once(createInterface({ input: child.stdout }), 'line')
+  child.kill('SIGINT')
+  const [status, signal] = await once(child, 'close')
+  return status === 0 ? undefined : `status ${status}, signal ${signal}`
+}
+
+let exampleCount = 0
+for (const command of commands) {
+  const help = p2p(command === '' ? ['--help'] : [command, '--help'])
+  report(`p2p ${command} --help`, help.status === 0 ? undefined : `status ${help.status}`)
+  for (const example of examplesOf(help.stdout)) {
+    if (isTool.test(example)) continue
+    exampleCount += 1
+    report(example, runExample(example))
+  }
+}
+report('help texts have examples', exampleCount >= commands.length ? undefined : `${exampleCount}`)
+for (const args of [['fly'], ['node', 'fly'], ['doctor'], ['doctor', 'x', '--timeout', 'no']]) {
+  const { status } = p2p(args)
+  report(`p2p ${args.join(' ')} is wrong usage`, status === 2 ? undefined : `status ${status}`)
+}
+const listening = ['--listen', 'tcp://127.0.0.1:0', '--json']
+report('Ctrl-C ends a node', await interrupt(['node', 'mesh', ...listening]))
+report('Ctrl-C ends a chat', await interrupt(['chat', 'tea', ...listening]))
+say(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
