@@ -35,7 +35,7 @@ function keeperWithMember(): RingKeeper {
     },
   })
   keeper.setAddresses(['tcp://127.0.0.1:4001'], now)
-  keeper.handle({ type: 'members', members: [member] }, messenger, now)
+  keeper.handle({ type: 'members', members: [member] }, messenger, false, now)
   return keeper
 }
 

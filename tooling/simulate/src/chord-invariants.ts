@@ -5,6 +5,9 @@ import type { Position, StoringNode } from '@p2p/chord'
 import { decodeValue, utf8Encode } from '@p2p/serializer'
 import type { ChordWorld, Member } from './chord-world.ts'
 
+/** Storing nodes up to which the ring is checked after every step that changes it. */
+const checkedAtEachStep = 64
+
 export function chordInvariants(world: ChordWorld): Invariant[] {
   return [viewsAreOrdered(world), oneOrderedRing(world), ringsAreWhole(world), ownersHold(world)]
 }
@@ -30,15 +33,18 @@ function viewsAreOrdered(world: ChordWorld): Invariant {
  * Zave's invariant on the living, in each part of the network that can talk: whoever follows the nearest
  * living node behind comes to one cycle, the same for all, which goes around once. A node that has
  * just joined may not be on the cycle yet, but it leads there. Asked whenever the ring or a view
- * has changed: otherwise the answer is the one before.
+ * has changed, because otherwise the answer is the one before; of many nodes once a simulated second.
  */
 function oneOrderedRing(world: ChordWorld): Invariant {
+  let nextMs = -Infinity
   return {
     name: 'one-ordered-ring',
     afterTurn: () => {
-      if (!world.isRingChanged) return undefined
+      const { nowMs } = world.sim
+      if (!world.isRingChanged || nowMs < nextMs) return undefined
       world.isRingChanged = false
       const { storing } = world
+      nextMs = storing.length > checkedAtEachStep ? nowMs + 1_000 : -Infinity
       for (const side of new Set(storing.map((member) => member.side))) {
         const wrong = ringError(storing.filter((member) => member.side === side))
         if (wrong !== undefined) return wrong
@@ -52,20 +58,23 @@ function ringError(members: readonly Member[]): string | undefined {
   const byId = new Map(members.map((member) => [member.machine.id, member]))
   const behind = new Map<string, string>()
   for (const { machine } of members) {
-    const { storingNodes, id } = machine
-    const nodes = storingNodes.behind(id, storingNodes.size)
-    behind.set(id, nodes.find((node) => byId.has(node.id))?.id ?? id)
+    behind.set(machine.id, nearestBehind(machine, byId))
   }
   const [first] = members
   if (first === undefined) return undefined
   const cycle = cycleFrom(first.machine.id, behind)
-  const onCycle = new Set(cycle)
+  /** Nodes from which the way leads to the cycle. */
+  const leads = new Set(cycle)
   for (const { machine } of members) {
     let at = machine.id
-    for (let steps = 0; steps <= members.length && !onCycle.has(at); steps += 1) {
+    const passed: string[] = []
+    for (let steps = 0; steps <= members.length && !leads.has(at); steps += 1) {
+      passed.push(at)
       at = behind.get(at) ?? at
     }
-    if (!onCycle.has(at)) {
+    const isLed = leads.has(at)
+    if (isLed) for (const id of passed) leads.add(id)
+    if (!isLed) {
       const known = machine.storingNodes.size
       return `two rings among ${members.length} nodes that can talk, one of ${cycle.length}; ${machine.id.slice(0, 6)} knows ${known} and has ${machine.peers.size} links`
     }
@@ -73,6 +82,18 @@ function ringError(members: readonly Member[]): string | undefined {
   return goesAroundOnce(cycle.flatMap((id) => byId.get(id) ?? []))
     ? undefined
     : 'a ring out of order'
+}
+
+/** The nearest living node behind this one that it knows; itself when it knows none. */
+function nearestBehind(
+  { storingNodes, id }: Member['machine'],
+  living: ReadonlyMap<string, Member>,
+): string {
+  for (let count = 8; ; count *= 8) {
+    const nodes = storingNodes.behind(id, count)
+    const found = nodes.find((node) => living.has(node.id))
+    if (found !== undefined || nodes.length < count) return found?.id ?? id
+  }
 }
 
 function cycleFrom(start: string, behind: ReadonlyMap<string, string>): readonly string[] {

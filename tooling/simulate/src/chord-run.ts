@@ -25,13 +25,18 @@ const crashedShare = 0.5
 /** Within this time the owners hold again what is needed to read without replicas. */
 const oneRepairMs = 60_000
 const partitionMs = 90_000
-const healMs = 180_000
+const healMs = 60_000
 /** In churn, a read of some key every so often, and a write of one. */
 const readEveryMs = 1_000
 const writeEveryMs = 10_000
 
 export function runChord(options: SimOptions, seed: number, transcriptLength: number): RunResult {
-  const world = new ChordWorld({ seed, transcriptLength })
+  const world = new ChordWorld({
+    seed,
+    transcriptLength,
+    repairMs: options.repairSeconds * 1_000,
+    heartbeatIntervalMs: options.heartbeatSeconds * 1_000,
+  })
   for (const invariant of chordInvariants(world)) world.sim.addInvariant(invariant)
   const course = new Course(world, options, seed)
   let broken: SimulationError | undefined
@@ -73,9 +78,10 @@ class Course {
     this.#writeAll(this.#keys, () => this.#anybody())
     this.#readAll(this.atRest)
     sim.checkAtRest()
-    this.#crashHalf()
-    if (this.#options.faultMinutes > 0) this.#churn()
-    this.#partition()
+    const { phases, faultMinutes } = this.#options
+    if (phases.includes('crash')) this.#crashHalf()
+    if (phases.includes('churn') && faultMinutes > 0) this.#churn()
+    if (phases.includes('partition')) this.#partition()
   }
 
   #joinAll(): void {
@@ -95,7 +101,7 @@ class Course {
   }
 
   #anybody(): Member {
-    return this.#random.pick(this.world.living)
+    return this.#random.pick(this.world.connected)
   }
 
   #writeAll(keys: readonly string[], writer: () => Member): void {
@@ -110,6 +116,10 @@ class Course {
   #readAll(counts: ReadCounts): void {
     for (const key of this.world.expected.keys()) this.world.read(this.#anybody(), key, counts)
     this.world.sim.runFor(drainMs)
+    this.#checkReads(counts)
+  }
+
+  #checkReads(counts: ReadCounts): void {
     if (counts.unreadable + counts.wrong > 0)
       this.world.sim.fail('acknowledged-keys-are-readable', JSON.stringify(counts))
   }
@@ -153,6 +163,7 @@ class Course {
     eachMs(writeEveryMs, () => this.world.write(this.#anybody(), this.#random.pick(this.#keys)))
     sim.runFor(untilMs - sim.nowMs)
     sim.runFor(oneRepairMs)
+    this.#checkReads(this.inChurn)
     sim.checkAtRest()
     this.#readAll(this.atRest)
   }

@@ -43,16 +43,32 @@ export class ChordWorld {
   acknowledgedWrites = 0
   /** True since the ring, or somebody's view of it, has changed. */
   isRingChanged = false
+  readonly #byNode = new Map<HostedNode, Member>()
   readonly #waiting = new Map<number, (effect: Emitted) => void>()
+  readonly #repairMs: number
+  readonly #heartbeatIntervalMs: number
   #requests = 0
   #values = 0
 
-  constructor(options: { readonly seed: number; readonly transcriptLength: number }) {
-    this.sim = new Simulator(options)
+  constructor(options: {
+    readonly seed: number
+    readonly transcriptLength: number
+    readonly repairMs: number
+    readonly heartbeatIntervalMs: number
+  }) {
+    const { seed, transcriptLength, repairMs, heartbeatIntervalMs } = options
+    this.sim = new Simulator({ seed, transcriptLength })
+    this.#repairMs = repairMs
+    this.#heartbeatIntervalMs = heartbeatIntervalMs
   }
 
   get living(): readonly Member[] {
     return this.members.filter(({ node }) => node.isUp)
+  }
+
+  /** Those that have reached the network: a node of the application is open only then. */
+  get connected(): readonly Member[] {
+    return this.living.filter(({ machine }) => machine.peers.size > 0)
   }
 
   get storing(): readonly Member[] {
@@ -60,7 +76,7 @@ export class ChordWorld {
   }
 
   memberOf(node: HostedNode): Member | undefined {
-    return this.members.find((member) => member.node === node)
+    return this.#byNode.get(node)
   }
 
   /** A node that knows two of those that are there. It stores from `join` on. */
@@ -73,7 +89,8 @@ export class ChordWorld {
         machine = new ChordMachine({
           id: encodeBase58Integer(boot.randomBytes(idBytes)),
           subnet: 'chord',
-          limits: resolveLimits(),
+          limits: resolveLimits({ heartbeatIntervalMs: this.#heartbeatIntervalMs }),
+          repairMs: this.#repairMs,
           randomBytes: boot.randomBytes,
           meshLimits: nodeLimits,
         })
@@ -85,6 +102,7 @@ export class ChordWorld {
     if (machine === undefined) throw new Error('the simulator made no machine')
     const member = { node, machine, side: 0 }
     this.members.push(member)
+    this.#byNode.set(node, member)
     for (const { node: other } of known) {
       const [address = ''] = other.addresses
       const request = this.#nextRequest()

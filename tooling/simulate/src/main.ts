@@ -63,8 +63,9 @@ function repeatArguments(options: SimOptions, seed: number): string {
   const { oldShare, hostileCount, broadcasts, dissemination, storm } = options
   const start = `--type ${type} --seed ${seed} --nodes ${minNodes}-${maxNodes}`
   if (type === 'chord') {
-    const { keys, sessionMinutes } = options
-    return `${start} --keys ${keys} --session ${sessionMinutes} --minutes ${faultMinutes} --transcript`
+    const { keys, sessionMinutes, phases, repairSeconds, heartbeatSeconds } = options
+    const course = `--keys ${keys} --session ${sessionMinutes} --minutes ${faultMinutes} --phases ${phases.join(',')}`
+    return `${start} ${course} --repair ${repairSeconds} --heartbeat ${heartbeatSeconds} --transcript`
   }
   if (type === 'p2py') return `${start} --messages ${messages} --transcript`
   return [

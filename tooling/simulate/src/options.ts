@@ -5,6 +5,10 @@ import type { FaultKind } from '@p2p/base/sim'
 import { stormKinds } from './mesh-storm.ts'
 import type { Storm } from './mesh-storm.ts'
 
+/** What a hash table network lives through, in this order. */
+const chordPhases = ['crash', 'churn', 'partition'] as const
+export type ChordPhase = (typeof chordPhases)[number]
+
 /** Networks that can be simulated. */
 const types = ['mesh', 'sync', 'chord', 'p2py'] as const
 
@@ -31,6 +35,12 @@ export interface SimOptions {
   readonly keys: number
   /** Mean time that a node stays, in simulated minutes (chord). */
   readonly sessionMinutes: number
+  /** What happens to the network (chord). */
+  readonly phases: readonly ChordPhase[]
+  /** Longest time between two comparisons of replicas (chord). */
+  readonly repairSeconds: number
+  /** Silence after which a link is asked for a sign of life (chord). */
+  readonly heartbeatSeconds: number
   /** Messages to UUIDs that each node sends in each phase (p2py). */
   readonly messages: number
   /** Runs one seed after another until this much real time has passed. */
@@ -59,6 +69,9 @@ export const usage: string = `npm run sim -- [options]
                          liars:0.4 pass nothing on, unrest jumps clocks and breaks links meanwhile
   --keys 200             chord: keys that are written and must survive
   --session 60           chord: mean minutes that a node stays, for --minutes of churn
+  --phases crash,churn,partition   chord: what the network lives through
+  --repair 60            chord: seconds at most between two comparisons of replicas
+  --heartbeat 10         chord: seconds of silence before a link is asked for a sign of life
   --messages 2           p2py: messages to UUIDs that each node sends in each phase
   --max-seconds          stop starting new seeds after so many real seconds
   --min-speed 0          fail below so many simulated seconds per second of processor time
@@ -70,7 +83,8 @@ A sync network writes in the calm, then everybody fights for the same keys under
 hostile peers are for meshes. Even seeds lease their keys, odd ones do not.
 
 A chord network joins, writes its keys, loses half of its nodes at once, lives through --minutes of
-churn, and through a partition; it takes --nodes, --seeds, --seed, --keys, --session, --minutes.
+churn, and through a partition; it takes --nodes, --seeds, --seed, --keys, --session, --minutes,
+--phases, --repair and --heartbeat.
 
 A p2py network joins, talks, loses nodes and gains others while it talks, and talks again; it takes
 --nodes, --seeds, --seed, --messages and the options that say how to run.
@@ -95,6 +109,9 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
       storm: { type: 'string', default: 'none' },
       keys: { type: 'string', default: '200' },
       session: { type: 'string', default: '60' },
+      phases: { type: 'string', default: chordPhases.join(',') },
+      repair: { type: 'string', default: '60' },
+      heartbeat: { type: 'string', default: '10' },
       messages: { type: 'string', default: '2' },
       'max-seconds': { type: 'string', default: 'Infinity' },
       'min-speed': { type: 'string', default: '0' },
@@ -123,6 +140,9 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     storm: readStorm(values.storm),
     keys: readNumber('keys', values.keys, { min: 1, max: 100_000 }),
     sessionMinutes: readNumber('session', values.session, { min: 0.1 }),
+    phases: readPhases(values.phases),
+    repairSeconds: readNumber('repair', values.repair, { min: 1 }),
+    heartbeatSeconds: readNumber('heartbeat', values.heartbeat, { min: 1 }),
     messages: readNumber('messages', values.messages, { min: 1, max: 1_000 }),
     maxWallSeconds: readNumber('max-seconds', values['max-seconds'], { min: 1 }),
     minSpeed: readNumber('min-speed', values['min-speed'], { min: 0 }),
@@ -200,6 +220,16 @@ function readStorm(text: string): Storm | undefined {
     )
   }
   return { kind, share: readNumber('storm', share, { min: 0, max: 0.95 }) }
+}
+
+function readPhases(text: string): readonly ChordPhase[] {
+  return text.split(',').map((name) => {
+    const phase = chordPhases.find((known) => known === name)
+    if (phase === undefined) {
+      throw new RangeError(`unknown phase "${name}"; known: ${chordPhases.join(', ')}`)
+    }
+    return phase
+  })
 }
 
 function readDissemination(text: string): 'tree' | 'flood' {

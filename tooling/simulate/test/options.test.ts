@@ -17,6 +17,9 @@ test('the defaults are one calm run of 100 nodes', () => {
     dissemination: 'tree',
     keys: 200,
     sessionMinutes: 60,
+    phases: ['crash', 'churn', 'partition'],
+    repairSeconds: 60,
+    heartbeatSeconds: 10,
     messages: 2,
     maxWallSeconds: Infinity,
     workerCount: 1,
@@ -47,6 +50,7 @@ test.each([
   ['--seeds', 'many', '--seeds'],
   ['--faults', 'crash,gremlins', 'gremlins'],
   ['--old', '1', '--old'],
+  ['--phases', 'crash,flood', 'known: crash, churn, partition'],
   ['--dissemination', 'pigeon', 'tree or flood'],
 ])('%s %s is refused, and the message says what is known', (name, value, hint) => {
   expect(() => parseOptions([name, value])).toThrow(hint)

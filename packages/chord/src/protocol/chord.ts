@@ -20,8 +20,10 @@ import type { Machine, Now, Peer, RequestId } from '@p2p/base'
 import { MeshMachine, defaultMeshPolicy } from '@p2p/mesh'
 import type { MeshEffect, MeshInput } from '@p2p/mesh'
 import { flags, wholeNumber } from '@p2p/serializer'
-import type { Value, WireMessage } from '@p2p/serializer'
+import type { WireMessage } from '@p2p/serializer'
 import type { ChordEffect, ChordInput, ChordMachineOptions } from './chord-contract.ts'
+import { EarlyRequests } from './early-requests.ts'
+import type { EarlyRequest } from './early-requests.ts'
 import { noticesTo } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
 import { Holders } from './holders.ts'
@@ -69,6 +71,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #talk: ReplicaTalk
   readonly #holders: Holders
   readonly #outbox: Outbox
+  readonly #early = new EarlyRequests()
   readonly #repairClock: RepairClock
   readonly #isTalking: boolean
   readonly #replicas: number
@@ -180,17 +183,16 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#leave(input, now)
         break
       case 'write':
-        this.#write(input, now)
+      case 'read':
+        if (!this.#early.holds(input, this.storingNodes.size, now.monoMs)) this.#request(input, now)
         break
       case 'write-delta':
         this.#noteOwnKey(input.key, now)
         for (const slot of slotsOf(input.key))
           this.#old.routeDelta(slot, input.fields, undefined, now)
         break
-      case 'read':
-        this.#own.read(input, now)
-        break
       case 'cancel':
+        this.#early.cancel(input.request)
         this.#own.cancel(input.request)
         this.#tellMesh(input, now)
         break
@@ -204,6 +206,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       default:
         this.#tellMesh(input, now)
     }
+    for (const early of this.#early.takeReady(this.storingNodes.size, now.monoMs))
+      this.#request(early, now)
     this.#talk.failUnanswered(now)
     this.#settleLeaving(now)
     const slots = this.slots.takeChanged()
@@ -217,6 +221,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       this.#ring.nextDeadline(),
       this.#old.nextDeadline(),
       this.#own.nextDeadline(),
+      this.#early.nextDeadline(),
       this.#talk.nextDeadline(),
       this.#outbox.nextDeadline(),
       this.#nextSweepMs,
@@ -278,6 +283,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #onPeerJoin(peer: Peer, now: Now): void {
     this.#holders.forgive(peer.id)
     this.#ring.peerJoined(peer, now)
+    this.#early.peerJoined(now.monoMs)
     this.#outbox.peerJoined(peer.id, now)
     // py2p greets only those that dial it, so two storing nodes may never learn of each other.
     this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
@@ -305,7 +311,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #onUnclaimed(message: WireMessage, from: Peer, now: Now): boolean {
     const subFlag = wholeNumber(message.payload[0])
     if (subFlag === ringFlag || (subFlag === tableFlag && message.type === flags.whisper)) {
-      if (this.#isTalking) this.#onOurs(subFlag, message.payload, from, now)
+      if (this.#isTalking) this.#onOurs(subFlag, message, from, now)
       return true
     }
     const read = readMessage(message)
@@ -315,12 +321,12 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     return true
   }
 
-  #onOurs(subFlag: number, payload: readonly Value[], from: Peer, now: Now): void {
+  #onOurs(subFlag: number, { type, payload }: WireMessage, from: Peer, now: Now): void {
     if (subFlag === ringFlag) {
       const message = readRingMessage(payload)
       if (message === undefined) this.#invalidCount += 1
       else if (message.type === 'keys') this.#onKeys(message, from, now)
-      else this.#ring.handle(message, from, now)
+      else this.#ring.handle(message, from, type === flags.whisper, now)
       return
     }
     const message = readTableMessage(payload)
@@ -450,7 +456,12 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#holders.sweep(now.monoMs)
   }
 
-  // ---- writes of this node
+  // ---- reads and writes of this node
+
+  #request(input: EarlyRequest, now: Now): void {
+    if (input.type === 'read') this.#own.read(input, now)
+    else this.#write(input, now)
+  }
 
   #write(input: Extract<ChordInput, { type: 'write' }>, now: Now): void {
     this.#own.write(input, now)
@@ -481,7 +492,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         return mesh.peers
       },
       send: (peer, payload, now) => {
-        this.#outbox.whisper(peer, payload, now)
+        this.#outbox.send(peer, payload, now)
       },
       spread: (payload, now) => {
         this.#outbox.spread(payload, now)

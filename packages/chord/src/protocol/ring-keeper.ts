@@ -39,11 +39,17 @@ const keepLinksEveryMs = 5_000
 /** A member that could not be dialled is not dialled again for a link within this time. */
 const redialPauseMs = 5_000
 const compareEveryMs = { least: 30_000, spread: 30_000 }
+/** The first comparison, at least and with as much again at most. */
+const firstCompareMs = 1_000
 /** Time from the end of a link to the dial that finds out why. */
 const doubtSpreadMs = 500
 /** A first failure may be a lost packet. */
 const secondLookMs = 1_000
 const failuresBelieved = 2
+/** Doubts at a time about members that are no neighbours; what else is heard of such ones is believed. */
+const maxDoubts = 64
+/** Nodes in the whole ring that look after one that is gone, in the time between two comparisons. */
+const soundings = 16
 /** How a dial ends that says nothing against the node: another link to it won, or we took it back. */
 const aliveCodes: ReadonlySet<string> = new Set([
   'P2P_CROSSED_LINKS',
@@ -64,6 +70,8 @@ interface Doubt {
   readonly failures: number
   /** Whether the time was given to it to dial us. */
   readonly isAwaited?: boolean
+  /** Who said that it is gone, and what: it is told, so that it can deny it. */
+  readonly rumour?: Member | undefined
 }
 
 export class RingKeeper {
@@ -80,6 +88,8 @@ export class RingKeeper {
   #newsDueMs = Infinity
   #linksDueMs = Infinity
   #compareDueMs = Infinity
+  /** When a new neighbour was last asked what it knows. */
+  #askedMs = -Infinity
 
   constructor(options: {
     readonly id: string
@@ -111,9 +121,16 @@ export class RingKeeper {
   }
 
   peerJoined(peer: Peer, now: Now): void {
+    const rumour = this.#doubts.get(peer.id)?.rumour
     this.#doubts.delete(peer.id)
     if (!this.#talksTo(peer)) return
-    if (this.#compareDueMs === Infinity) this.#compareDueMs = now.monoMs + this.#comparePause()
+    if (rumour !== undefined) this.#line.send(peer.id, membersPayload([rumour]), now)
+    if (this.#compareDueMs === Infinity)
+      this.#compareDueMs = now.monoMs + firstCompareMs + randomBelow(this.#random, firstCompareMs)
+    // One end asks; and who knows nobody yet need not be told of all by each of its first neighbours.
+    const isNew = this.view.nodes.size < 2
+    if (!peer.outgoing || (isNew && this.#askedMs > now.monoMs - firstCompareMs)) return
+    this.#askedMs = now.monoMs
     this.#line.send(peer.id, digestPayload(false, this.view.digest()), now)
   }
 
@@ -144,12 +161,18 @@ export class RingKeeper {
     return true
   }
 
-  handle(message: Exclude<RingMessage, KeysMessage>, from: Peer, now: Now): void {
+  /** `isPrivate`: said to this node alone, and not, as news, to all. */
+  handle(
+    message: Exclude<RingMessage, KeysMessage>,
+    from: Peer,
+    isPrivate: boolean,
+    now: Now,
+  ): void {
     if (message.type === 'members') {
-      for (const member of message.members) this.#hear(member, now)
+      for (const member of message.members) this.#hear(member, isPrivate, now)
       return
     }
-    const differing = this.view.differing(message.sums)
+    const differing = this.view.differing(message.sums, now.monoMs)
     for (let start = 0; start < differing.length; start += maxRecords) {
       const portion = differing.slice(start, start + maxRecords)
       this.#line.send(from.id, membersPayload(portion), now)
@@ -181,11 +204,13 @@ export class RingKeeper {
     if (failures < failuresBelieved) {
       const pauseMs = isAwaited ? awaitDialMs : secondLookMs
       const dueMs = now.monoMs + pauseMs + randomBelow(this.#random, doubtSpreadMs)
-      this.#doubts.set(id, { dueMs, failures, isAwaited })
+      this.#doubts.set(id, { dueMs, failures, isAwaited, rumour: doubt?.rumour })
       return
     }
     this.#doubts.delete(id)
-    this.#tell({ ...member, state: 'gone' }, now)
+    // What was said to this node alone is known where it was said.
+    if (doubt?.rumour !== undefined && !this.#isNear(id)) this.#merge(doubt.rumour, now)
+    else this.#tell({ ...member, state: 'gone' }, now)
   }
 
   /** Whether a link to this node is one that the ring is kept by. */
@@ -213,13 +238,13 @@ export class RingKeeper {
 
   // ---- news
 
-  #hear(member: Member, now: Now): void {
+  #hear(member: Member, isPrivate: boolean, now: Now): void {
     if (member.id === this.#id) {
       this.#hearOfSelf(member, now)
       return
     }
     const wasStoring = this.view.get(member.id)?.state === 'storing'
-    if (wasStoring && member.state === 'gone' && this.#mustBeSeen(member, now)) return
+    if (wasStoring && member.state === 'gone' && this.#mustBeSeen(member, isPrivate, now)) return
     if (!this.#merge(member, now)) return
     const peer = this.#line.peers.get(member.id)
     // Who has a link to an old node that is said to be gone knows better.
@@ -229,16 +254,24 @@ export class RingKeeper {
 
   /**
    * Whether the end of this node is not believed before this node has seen for itself: one to whom it has
-   * a link, or a neighbour on the ring, which is dialled now. After a partition each side says that the
-   * other is gone, and hearsay would tear apart the ring of those who have been together all the time.
+   * a link, or a neighbour on the ring, or one of whom it is told when two compare what they know; they
+   * are asked now. After a partition each side says that the other is gone, and hearsay would tear
+   * apart the ring of those who have been together all the time. Who lives and is told denies it to
+   * all, so that the first link across brings the two sides together.
    */
-  #mustBeSeen({ id, isOld, incarnation }: Member, now: Now): boolean {
+  #mustBeSeen(member: Member, isPrivate: boolean, now: Now): boolean {
+    const { id, isOld, incarnation } = member
     if (isOld || incarnation < (this.view.get(id)?.incarnation ?? 0)) return false
-    if (this.#line.peers.has(id)) return true
-    if (!this.isStoring || !this.#isNear(id)) return false
+    if (this.#line.peers.has(id)) {
+      this.#line.send(id, membersPayload([member]), now)
+      return true
+    }
+    if (!this.isStoring) return false
+    const isDoubted = isPrivate && this.#doubts.size < maxDoubts
+    if (!isDoubted && !this.#isNear(id)) return false
     if (!this.#doubts.has(id)) {
       const dueMs = now.monoMs + randomBelow(this.#random, doubtSpreadMs)
-      this.#doubts.set(id, { dueMs, failures: failuresBelieved - 1 })
+      this.#doubts.set(id, { dueMs, failures: failuresBelieved - 1, rumour: member })
     }
     return true
   }
@@ -303,10 +336,22 @@ export class RingKeeper {
   #compare(now: Now): void {
     this.#compareDueMs = now.monoMs + this.#comparePause()
     this.view.sweep(now.monoMs)
+    this.#sound(now)
     const partners = [...this.#line.peers.values()].filter((peer) => this.#talksTo(peer))
     const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
     if (partner === undefined) return
     this.#line.send(partner.id, digestPayload(false, this.view.digest()), now)
+  }
+
+  /**
+   * Dials one that is said to be gone, now and then: after a partition nobody else would look across.
+   * The whole ring does so some times a minute, whatever its size.
+   */
+  #sound(now: Now): void {
+    if (!this.isStoring || randomBelow(this.#random, this.view.nodes.size) > soundings) return
+    const gone = this.view.gone()
+    const chosen = gone[Math.floor(randomBelow(this.#random, gone.length))]
+    if (chosen !== undefined) this.#line.dial(chosen.id, now)
   }
 
   // ---- links

@@ -35,10 +35,12 @@ interface Kept extends Member {
   readonly heardMs: number
 }
 
-/** Records in all. A ring of 20,000 with the departures of ten minutes fits. */
+/** Records in all. A ring of 20,000 with the departures of an hour fits. */
 const maxMembers = 50_000
-/** How long the record of a node that is no more is kept. */
-const keepDepartedMs = 600_000
+/** How long the record of a node that is no more is kept: a partition that lasts longer is not healed by itself. */
+const keepDepartedMs = 3_600_000
+/** How long it is told to others, so that older news does not bring the node back. */
+const tellDepartedMs = 600_000
 const bucketCount = 64
 const sumModulus = 2 ** 48
 
@@ -78,9 +80,21 @@ export class RingView {
   }
 
   /** The records of the buckets in which the other view differs. */
-  differing(digest: readonly number[]): readonly Member[] {
+  differing(digest: readonly number[], nowMs: number): readonly Member[] {
     const differs = this.#sums.map((sum, bucket) => digest[bucket] !== sum)
-    return [...this.#members.values()].filter(({ id }) => differs[bucketOf(id)] === true)
+    if (!differs.includes(true)) return []
+    return [...this.#members.values()].filter(
+      ({ id, state, heardMs }) =>
+        (state === 'storing' || heardMs >= nowMs - tellDepartedMs) &&
+        differs[bucketOf(id)] === true,
+    )
+  }
+
+  /** Those that were found gone, and could be dialled once. */
+  gone(): readonly Member[] {
+    return [...this.#members.values()].filter(
+      ({ state, isOld, addresses }) => state === 'gone' && !isOld && addresses.length > 0,
+    )
   }
 
   /** Forgets those that are no more, and have not been for a while. */

@@ -168,3 +168,25 @@ test('a node that only knows a leeching node in between still reaches the owner'
   network.sim.runFor(5_000)
   expect(read()).toBe('v')
 })
+
+test('what is asked before the ring is known waits for it, and no longer than a second', () => {
+  const network = storingNetwork({ seed: 11 })
+  first(network).write('key', 'v')
+  network.sim.runFor(2_000)
+  const newcomer = network.add()
+  network.connect(newcomer, first(network))
+  expect(network.sim.runUntil(() => newcomer.machine.peers.size > 0, 2_000)).toBe(true)
+  expect(newcomer.machine.storingNodes.size).toBe(0)
+  const [read, write] = [newcomer.read('key'), newcomer.write('other', 1)]
+  network.sim.runFor(2_000)
+  expect([read(), write()]).toEqual(['v', 'written'])
+
+  const lonely = new ChordNetwork({ seed: 12 })
+  const [one] = [lonely.add(), lonely.add()]
+  const [, other] = lonely.nodes
+  if (other !== undefined) lonely.connect(one, other)
+  lonely.sim.runUntil(() => one.machine.peers.size > 0, 2_000)
+  const failed = one.write('key', 1)
+  lonely.sim.runFor(1_000)
+  expect(failed()).toBe('failed')
+})
