@@ -100,7 +100,12 @@ export type MeshInput =
   /** Asks every neighbour for its peers list. */
   | { readonly type: 'request-peers' }
   /** Sends one neighbour the peers list that suits its kind. */
-  | { readonly type: 'list-peers'; readonly peer: string }
+  | {
+      readonly type: 'list-peers'
+      readonly peer: string
+      /** Neighbours that are left out of it, by id. */
+      readonly without?: ReadonlySet<string>
+    }
 
 export type MeshEffect =
   | LinkEffect

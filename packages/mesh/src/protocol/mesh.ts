@@ -195,7 +195,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
         for (const peer of this.#open.values()) this.#whisperTo(peer, requestAllPayload(), now)
         break
       case 'list-peers':
-        this.#listPeers(input.peer, now)
+        this.#listPeers(input.peer, now, input.without)
         break
     }
     return this.#effects
@@ -488,13 +488,12 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     return form === 'bytes' ? utf8Encode(this.id) : this.id
   }
 
-  #listPeers(peerId: string, now: Now): void {
+  #listPeers(peerId: string, now: Now, without?: ReadonlySet<string>): void {
     const recipient = this.#open.get(peerId)
     if (recipient === undefined) return
-    const neighbours = [...this.#open.values()].map((peer) => ({
-      peer,
-      remoteHost: this.#remoteHosts.get(peer.link),
-    }))
+    const neighbours = [...this.#open.values()]
+      .filter(({ id }) => without?.has(id) !== true)
+      .map((peer) => ({ peer, remoteHost: this.#remoteHosts.get(peer.link) }))
     const list = this.#exchange.listFor(recipient, neighbours, this.#overlay.proven(), now)
     this.#whisperTo(recipient, list, now)
   }
