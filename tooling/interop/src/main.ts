@@ -105,30 +105,13 @@ function scenariosOf({ network, a, b, dialler }: Side): ReadonlyMap<string, Scen
   return scenarios
 }
 
-/**
- * Runs only when the network is asked for by name, and is counted as skipped otherwise: it fails in most
- * runs. In a hash table of three of ours and two py2p nodes the two do not hear that all others store, and
- * read nil for keys that others have; once one of ours did.
- */
-const openFault = { network: 'chord', b: 'py2p', scenario: 'several nodes' } as const
-
-async function runSide(
-  programs: Programs,
-  side: Side,
-  checks: Checks,
-  only: string | undefined,
-): Promise<void> {
+async function runSide(programs: Programs, side: Side, checks: Checks): Promise<void> {
   if (!programs.has(side.a as ProgramName) || !programs.has(side.b as ProgramName)) {
     const missing = [side.a, side.b].filter((name) => !programs.has(name as ProgramName))
     checks.skip(side, 'all', `${missing.join(' and ')} is not available here`)
     return
   }
   for (const [name, scenario] of scenariosOf(side)) {
-    const isOpen = side.network === openFault.network && side.b === openFault.b
-    if (isOpen && name === openFault.scenario && only !== side.network) {
-      checks.skip(side, name, 'py2p nodes read nil in it; run it with --only chord')
-      continue
-    }
     await checks.check(side, `${name}: all processes end`, async () => {
       await scenario(programs, side, checks)
       return 'by themselves, with status 0'
@@ -171,7 +154,7 @@ async function main(): Promise<void> {
   const sides = sidesOf(values.baseline, values.only)
   const work = async (): Promise<void> => {
     for (let side = sides.shift(); side !== undefined; side = sides.shift()) {
-      await runSide(programs, side, checks, values.only)
+      await runSide(programs, side, checks)
     }
   }
   await Promise.all(Array.from({ length: parallel }, work))

@@ -27,12 +27,16 @@ import type { EarlyRequest } from './early-requests.ts'
 import { noticesTo } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
 import { Holders } from './holders.ts'
+import { Introductions } from './introductions.ts'
+import type { Introduction } from './introductions.ts'
 import { KeyList } from './key-list.ts'
 import { metaPayload, noticePayload, readMessage, removalPayload } from './messages.ts'
 import type { ChordMessage } from './messages.ts'
 import { OldQuestions } from './old-questions.ts'
 import { Outbox } from './outbox.ts'
 import { OwnRequests } from './own-requests.ts'
+import { PeerBudget, costOf } from './peer-budget.ts'
+import type { Holdings } from './peer-budget.ts'
 import { placesOf } from './place.ts'
 import type { Place } from './place.ts'
 import { RepairClock } from './repair-clock.ts'
@@ -53,11 +57,6 @@ const defaultReplicas = 5
 const sweepEveryMs = 600_000
 const defaultRepairMs = 60_000
 
-interface Leaving {
-  readonly request: RequestId
-  readonly endMs: number
-}
-
 export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly id: string
   readonly slots: SlotStore
@@ -73,9 +72,11 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #outbox: Outbox
   readonly #early = new EarlyRequests()
   readonly #repairClock: RepairClock
+  readonly #introductions: Introductions
+  readonly #budget = new PeerBudget()
   readonly #isTalking: boolean
   readonly #replicas: number
-  #leaving: Leaving | undefined
+  #leaving: { readonly request: RequestId; readonly endMs: number } | undefined
   #invalidCount = 0
   #nextSweepMs = 0
   #isNewOnRing = false
@@ -102,6 +103,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#outbox = new Outbox(this.#outboxLine())
     const nodes = this.#ring.view.nodes
     this.#holders = new Holders({ nodes, replicas, isTalking: this.#isTalking })
+    this.#introductions = new Introductions(nodes)
     this.#repair = new Repair({ id, slots: this.slots, nodes, replicas })
     this.#old = new OldQuestions(this.#oldLine())
     this.#own = new OwnRequests(this.#requestLine())
@@ -169,7 +171,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       openWrites: this.#own.writeCount,
       dialling: this.#outbox.diallingCount,
       invalidMessages: this.#invalidCount + this.#old.invalidCount,
-      refusedStores: this.#old.refusedCount,
+      refusedStores: this.#old.refusedCount + this.#talk.refusedCount,
+      refusedComparisons: this.#budget.refused,
     }
   }
 
@@ -272,6 +275,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#effects.push(effect)
         this.#talk.peerLeft(effect.peer.id)
         this.#outbox.peerLeft(effect.peer.id)
+        this.#introductions.forget(effect.peer.id)
+        this.#budget.forget(effect.peer.id)
         this.#ring.peerLeft(effect.peer, now)
         this.#old.peerLeft(effect.peer.id, now)
         return
@@ -321,20 +326,38 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     return true
   }
 
+<<<<<<< HEAD
   #onOurs(subFlag: number, { type, payload }: WireMessage, from: Peer, now: Now): void {
     if (subFlag === ringFlag) {
       const message = readRingMessage(payload)
       if (message === undefined) this.#invalidCount += 1
       else if (message.type === 'keys') this.#onKeys(message, from, now)
       else this.#ring.handle(message, from, type === flags.whisper, now)
+=======
+  #onOurs(subFlag: number, payload: readonly Value[], from: Peer, now: Now): void {
+    const message = subFlag === ringFlag ? readRingMessage(payload) : readTableMessage(payload)
+    if (message === undefined) {
+      this.#invalidCount += 1
+>>>>>>> 09ba28c (Keep what old nodes wrote into their own part of the ring, make them known to each other, and bound what a neighbour may ask for)
       return
     }
-    const message = readTableMessage(payload)
-    if (message === undefined) this.#invalidCount += 1
-    else {
-      this.#outbox.noteUse(from.id, now)
-      this.#talk.handle(message, from.id, now)
+    if (!this.#budget.spend(from.id, costOf(message, this.#holdings()), now.monoMs)) return
+    switch (message.type) {
+      case 'keys':
+        this.#onKeys(message, from, now)
+        return
+      case 'members':
+      case 'digest':
+        this.#ring.handle(message, from, now)
+        return
+      default:
+        this.#outbox.noteUse(from.id, now)
+        this.#talk.handle(message, from.id, now)
     }
+  }
+
+  #holdings(): Holdings {
+    return { slots: this.slots.size, members: this.#ring.view.size, keys: this.keys.size }
   }
 
   /** One sum that differs is answered with those of the buckets, and those with the keys they hold. */
@@ -352,10 +375,11 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         if (!this.#talksTo(from)) this.#onMeta(from, message.isStoring, now)
         return
       case 'notice':
-        this.#onNotice(message.key)
+        this.#onNotice(message.key, now)
         return
       case 'removal':
         if (this.keys.delete(message.key)) {
+          this.#old.tending.noteRemoval(message.key, now)
           this.#effects.push({ type: 'key-removed', key: message.key })
         }
         return
@@ -367,9 +391,9 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     }
   }
 
-  #onNotice(key: Uint8Array): void {
-    this.#old.noteKey(key)
+  #onNotice(key: Uint8Array, now: Now): void {
     const isNew = !this.keys.has(key)
+    this.#old.noteKey(key, isNew, now)
     if (this.keys.add(key)) this.#effects.push({ type: 'key-added', key, isNew })
   }
 
@@ -383,22 +407,27 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   }
 
   #onMeta(peer: Peer, isStoring: boolean, now: Now): void {
-    if (!this.#ring.hearOld(peer, isStoring, now)) return
-    this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
+    const isNews = this.#ring.hearOld(peer, isStoring, now)
+    if (isNews) this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
     if (!isStoring) {
-      this.#old.peerStopped(peer.id, now)
+      this.#introductions.forget(peer.id)
+      if (isNews) this.#old.peerStopped(peer.id, now)
       return
     }
     if (!this.isStoring) return
-    this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
-    this.#outbox.handOver(this.#old.parcelsForNewcomer(peer.id), now)
+    this.#listPeers(this.#introductions.introduce(peer, isNews, this.peers), now)
+    if (isNews) this.#outbox.handOver(this.#old.tending.parcelsForNewcomer(peer.id), now)
+  }
+
+  #listPeers(introductions: readonly Introduction[], now: Now): void {
+    for (const to of introductions) this.#tellMesh({ type: 'list-peers', ...to }, now)
   }
 
   #announceState(now: Now): void {
     for (const peer of this.peers.values()) {
       this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
-      if (this.isStoring && this.storingNodes.has(peer.id))
-        this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
+      if (!this.isStoring || !this.storingNodes.has(peer.id)) continue
+      this.#listPeers(this.#introductions.introduce(peer, true, this.peers), now)
     }
   }
 
@@ -423,7 +452,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (this.isStoring) {
       this.#ring.setStoring(false, now)
       this.#announceState(now)
-      this.#outbox.handOver(this.#old.parcelsForOwners(), now)
+      this.#outbox.handOver(this.#old.tending.parcelsForOwners(), now)
       if (this.#outbox.isHandingOver && leaving.endMs > now.monoMs) return
     }
     this.#leaving = undefined
@@ -439,7 +468,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     }
     if (!this.isStoring) return
     this.#repairClock.hasten(now.monoMs)
-    if (isOld || this.storingNodes.size !== this.storingNodes.keeperCount) this.#old.tendSoon(now)
+    if (isOld || this.storingNodes.size !== this.storingNodes.keeperCount)
+      this.#old.tending.tendSoon(now)
   }
 
   // ---- repair
@@ -452,6 +482,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#repairClock.restart(now.monoMs)
     this.#outbox.sendParcels(this.#repair.comparisons(this.#isNewOnRing), now)
     this.#isNewOnRing = false
+    this.#listPeers(this.#introductions.again(this.peers), now)
     this.#talk.offer(this.#repair.offers(now.monoMs), now)
     this.#holders.sweep(now.monoMs)
   }
@@ -565,8 +596,10 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       slots: this.slots,
       clock: this.#clock,
       nodes: ring.view.nodes,
+      keys: this.keys,
       kindOf: (id) => this.peers.get(id)?.kind,
       isStoring: () => this.isStoring,
+      tends: () => this.isStoring && this.#isTalking,
       send: (to, payload, now) => this.#outbox.send(to, payload, now),
       replicate: (entry, now) => {
         for (const id of this.#holders.of(entry)) {

@@ -10,10 +10,16 @@ import { noticePayload } from './messages.ts'
 export interface Parcel {
   readonly peer: string
   readonly payload: readonly Value[]
+  /** Roughly, where it may be much. */
+  readonly bytes?: number
 }
 
 const portionMessages = 64
+/** A portion ends with the value that goes over this. */
+const portionBytes = 1_048_576
 const portionEveryMs = 20
+/** Lists of parcels that wait; further ones are left to the next comparison. */
+const maxWaiting = 16_384
 
 export class HandOvers {
   /** Lazy: a value that changes before its turn is sent as it is then. */
@@ -22,7 +28,7 @@ export class HandOvers {
 
   /** Takes on further parcels and returns what may go out at once. */
   add(parcels: Iterable<Parcel>, nowMs: number): readonly Parcel[] {
-    this.#parcels.push(parcels[Symbol.iterator]())
+    if (this.#parcels.length < maxWaiting) this.#parcels.push(parcels[Symbol.iterator]())
     return this.#dueMs === Infinity ? this.#portion(nowMs) : []
   }
 
@@ -36,12 +42,16 @@ export class HandOvers {
 
   #portion(nowMs: number): readonly Parcel[] {
     const portion: Parcel[] = []
-    while (portion.length < portionMessages) {
+    let bytes = 0
+    while (portion.length < portionMessages && bytes < portionBytes) {
       const [first] = this.#parcels
       if (first === undefined) break
       const next = first.next()
       if (next.done === true) this.#parcels.shift()
-      else portion.push(next.value)
+      else {
+        portion.push(next.value)
+        bytes += next.value.bytes ?? 0
+      }
     }
     this.#dueMs = this.#parcels.length === 0 ? Infinity : nowMs + portionEveryMs
     return portion

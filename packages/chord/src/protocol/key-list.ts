@@ -13,12 +13,16 @@ import { stampOf } from './stamp.ts'
 const bucketCount = 64
 const sumModulus = 2 ** 48
 
+/** Bytes of all keys, whose names take twice as much. */
+const maxKeyBytes = 67_108_864
+
 export class KeyList {
   readonly #maxKeys: number
   /** By hexadecimal text. */
   readonly #keys = new Map<string, Uint8Array>()
   readonly #sums = new Array<number>(bucketCount).fill(0)
   #sum = 0
+  #bytes = 0
 
   constructor(maxKeys: number) {
     this.#maxKeys = maxKeys
@@ -36,7 +40,8 @@ export class KeyList {
   add(key: Uint8Array): boolean {
     const name = toHex(key)
     if (this.#keys.has(name)) return true
-    if (this.#keys.size >= this.#maxKeys) return false
+    if (this.#keys.size >= this.#maxKeys || this.#bytes + key.length > maxKeyBytes) return false
+    this.#bytes += key.length
     // A copy: the key is part of a message whose bytes are not ours to keep.
     this.#keys.set(name, key.slice())
     this.#count(name, 1)
@@ -47,6 +52,7 @@ export class KeyList {
   delete(key: Uint8Array): boolean {
     const name = toHex(key)
     if (!this.#keys.delete(name)) return false
+    this.#bytes -= key.length
     this.#count(name, -1)
     return true
   }

@@ -2,9 +2,8 @@
  * The hash table in the messages of protocol 0.7: what old nodes ask and send, and what they are asked.
  *
  * What is asked of this node and is not its own it passes to the owner; what is its own it keeps, gives a
- * version, and copies to the other holders. Slots that an old node owns are kept by nodes of ours behind
- * it as well; the first of them *tends* them: it stores them at a new owner, and looks now and then
- * whether the owner has something newer, which old nodes may have written there.
+ * version, and copies to the other holders. What an old node owns is kept by nodes of ours as well
+ * (tending.ts).
  *
  * Where it is not py2p: it answers once, sends nothing back where it came from, survives messages over
  * which py2p closes the link, and does not believe a node that hands over what it did not own.
@@ -15,9 +14,9 @@ import type { Now, PeerKind } from '@p2p/base'
 import { decodeValue, encodeValue } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { fieldsOf, mergeFields } from './fields.ts'
-import type { Parcel } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
+import type { KeyList } from './key-list.ts'
 import { deltaPayload, retrievePayload, retrievedPayload, storePayload } from './messages.ts'
 import type { ChordMessage } from './messages.ts'
 import { OpenQuestions } from './open-questions.ts'
@@ -26,6 +25,8 @@ import type { OwnRequests } from './own-requests.ts'
 import { clockwiseDistance, nodePosition } from './ring.ts'
 import type { SlotStore, StoredSlot } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
+import { Tending } from './tending.ts'
+import type { NamedSlot } from './tending.ts'
 import type { VersionClock } from './version.ts'
 import { isSameValue } from './vote.ts'
 
@@ -35,8 +36,11 @@ export interface OldLine {
   readonly slots: SlotStore
   readonly clock: VersionClock
   readonly nodes: StoringNodes
+  readonly keys: KeyList
   kindOf(id: string): PeerKind | undefined
   isStoring(): boolean
+  /** Whether this node sees to what old nodes own. */
+  tends(): boolean
   /** False when the node cannot be reached. */
   send(to: string, payload: readonly Value[], now: Now): boolean
   /** Copies a slot to the other nodes of ours that should have it. */
@@ -44,34 +48,39 @@ export interface OldLine {
   own(): OwnRequests
 }
 
-const tendEveryMs = 30_000
-const tendSoonMs = 100
-/** Slots looked after at a time. */
-const tendedSlots = 256
-const tendPauseMs = 250
-/** A write this young may still be under way to its old owner, so what is there may be older. */
-const settledMs = 10_000
 /** How long a node that stopped storing may still be sending what it had. */
 const handingOverMs = 30_000
 /** Slots whose key has not been told yet. */
 const maxKeyless = 4_096
-const deletedMark = ' deleted'
 
 export class OldQuestions {
+  readonly tending: Tending
   readonly #line: OldLine
   readonly #questions = new OpenQuestions()
-  /** Which old owner was given a tended slot, by slot. */
-  readonly #given = new Map<string, string>()
   readonly #keyless = new Map<string, Slot>()
   /** Nodes that stopped storing, and until when they hand over. */
   readonly #leavers = new Map<string, number>()
-  #tended: Iterator<StoredSlot> | undefined
-  #tendDueMs = Infinity
   #invalidCount = 0
   #refusedCount = 0
 
   constructor(line: OldLine) {
     this.#line = line
+    this.tending = new Tending({
+      id: line.id,
+      slots: line.slots,
+      nodes: line.nodes,
+      keys: line.keys,
+      tends: () => line.tends(),
+      ask: (slot, to, now) => {
+        this.askOf(slot, to, { type: 'tend' }, now)
+      },
+      storeAt: (slot, value, to, now) => {
+        this.storeAt(slot, value, to, now)
+      },
+      keep: (slot, value, now) => {
+        this.#keep(slot, value, now)
+      },
+    })
   }
 
   get size(): number {
@@ -87,12 +96,12 @@ export class OldQuestions {
   }
 
   nextDeadline(): number {
-    return Math.min(this.#questions.nextDeadline(), this.#tendDueMs)
+    return Math.min(this.#questions.nextDeadline(), this.tending.nextDeadline())
   }
 
   handleDeadline(now: Now): void {
     for (const question of this.#questions.takeDue(now.monoMs)) this.#endQuestion(question, now)
-    if (this.#tendDueMs <= now.monoMs) this.#tend(now)
+    this.tending.handleDeadline(now)
   }
 
   handle(
@@ -139,8 +148,9 @@ export class OldQuestions {
     this.#leavers.set(peer, now.monoMs + handingOverMs)
   }
 
-  /** The name of slots that came without one. */
-  noteKey(key: Uint8Array): void {
+  /** A key is said to be in the network: the name of slots that came without one, and maybe of others to be kept. */
+  noteKey(key: Uint8Array, isNew: boolean, now: Now): void {
+    if (isNew) this.tending.noteKey(key, now)
     if (this.#keyless.size === 0) return
     for (const slot of slotsOf(key)) {
       if (this.#keyless.delete(nameOf(slot))) this.#line.slots.nameKey(slot, key)
@@ -179,14 +189,14 @@ export class OldQuestions {
     else this.#keep(slot, encodeValue(mergeFields(base, fields)), now)
   }
 
-  #keep(slot: Slot, value: Uint8Array | undefined, now: Now): void {
+  #keep(slot: NamedSlot, value: Uint8Array | undefined, now: Now): void {
     const { slots, clock } = this.#line
     const held = slots.get(slot)
     if (value === undefined && held?.value === undefined) return
     // What is the same already keeps its version: a node that hands over is no writer.
     if (value !== undefined && held?.value !== undefined && isSameValue(held.value, value)) return
     const version = clock.next(now.utcSeconds)
-    if (slots.put(slot, { value, version }) === 'full') {
+    if (slots.put(slot, { value, version, key: slot.key }) === 'full') {
       this.#refusedCount += 1
       return
     }
@@ -295,93 +305,8 @@ export class OldQuestions {
         this.#line.own().confirm(waiter.request, slot, from)
         return
       case 'tend':
-        this.#onTended(slot, value, from, now)
+        this.tending.handleAnswer(slot, value, from, now)
     }
-  }
-
-  // ---- slots of old owners
-
-  /** The ring has changed: slots may have a new old owner. */
-  tendSoon(now: Now): void {
-    this.#tended = undefined
-    this.#tendDueMs = Math.min(this.#tendDueMs, now.monoMs + tendSoonMs)
-  }
-
-  #tend(now: Now): void {
-    const { id, nodes, slots } = this.#line
-    const arc = this.#line.isStoring() ? nodes.tendedArcOf(id) : undefined
-    if (arc === undefined) {
-      this.#given.clear()
-      this.#tendDueMs = Infinity
-      return
-    }
-    this.#tended ??= [...slots.inArc(arc)].values()
-    for (let count = 0; count < tendedSlots; count += 1) {
-      const step = this.#tended.next()
-      if (step.done === true) {
-        this.#tended = undefined
-        this.#tendDueMs = now.monoMs + tendEveryMs
-        return
-      }
-      this.#tendSlot(step.value, now)
-    }
-    this.#tendDueMs = now.monoMs + tendPauseMs
-  }
-
-  #tendSlot(slot: StoredSlot, now: Now): void {
-    const owner = this.#line.nodes.ownerOf(slot.position)?.id
-    if (owner === undefined || owner === this.#line.id) return
-    const name = nameOf(slot)
-    const isGiven = this.#given.get(name)?.startsWith(owner) === true
-    if (isGiven || slot.value === undefined) this.askOf(slot, owner, { type: 'tend' }, now)
-    else {
-      this.#given.set(name, owner)
-      this.storeAt(slot, slot.value, owner, now)
-    }
-  }
-
-  /** What an old owner has. */
-  #onTended(slot: Slot, value: Uint8Array | undefined, owner: string, now: Now): void {
-    const held = this.#line.slots.get(slot)
-    if (held === undefined || held.version.time > now.utcSeconds * 1_000 - settledMs) return
-    const name = nameOf(slot)
-    if (value === undefined) {
-      if (held.value !== undefined) this.storeAt(slot, held.value, owner, now)
-      return
-    }
-    if (held.value === undefined && this.#given.get(name) !== owner + deletedMark) {
-      this.#given.set(name, owner + deletedMark)
-      this.storeAt(slot, undefined, owner, now)
-      return
-    }
-    this.#keep(slot, value, now)
-  }
-
-  /** Slots that a newcomer of the old kind owns from now on; the first keeper behind it sends them. */
-  parcelsForNewcomer(peer: string): readonly Parcel[] {
-    const { id, nodes, slots } = this.#line
-    const [from, to] = [nodePosition(peer), nodePosition(id)]
-    if (from === undefined || to === undefined) return []
-    const mine = [...slots.valuesBetween({ from, to })].filter((slot) => {
-      const [keeper] = nodes.holdersOf(slot.position, 1).filter(({ isOld }) => !isOld)
-      return keeper === undefined || keeper.id === id
-    })
-    return this.#storesFor(mine)
-  }
-
-  /** Everything, when no node of ours is left to keep it: for the old owners. */
-  parcelsForOwners(): readonly Parcel[] {
-    const { nodes, slots } = this.#line
-    return nodes.keeperCount > 0 ? [] : this.#storesFor([...slots.values()])
-  }
-
-  #storesFor(slots: readonly (StoredSlot & { readonly value: Uint8Array })[]): readonly Parcel[] {
-    return slots.flatMap((slot) => {
-      const owner = this.#ownerOf(slot)
-      if (owner === undefined) return []
-      this.#given.set(nameOf(slot), owner)
-      return [{ peer: owner, payload: storePayload(slot, decodeValue(slot.value)) }]
-    })
   }
 }
 

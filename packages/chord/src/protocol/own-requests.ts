@@ -177,8 +177,9 @@ export class OwnRequests {
     if (about.type !== 'read') return
     for (const [index, slot] of about.slots.entries()) {
       const answer = found[index] ?? { value: undefined }
-      if ('version' in answer && !this.#line.clock.see(answer.version, now.utcSeconds)) continue
-      this.answerRead(about.request, slot, from, answer, now)
+      if (!('version' in answer) || this.#line.clock.see(answer.version, now.utcSeconds))
+        this.answerRead(about.request, slot, from, answer, now)
+      else this.failRead(about.request, slot, from, now)
     }
   }
 

@@ -288,16 +288,16 @@ export class Repair {
     let portion: StoredSlot[] = []
     let bytes = 0
     for (const entry of entries) {
-      const size = entry.value?.length ?? 0
+      const size = (entry.value?.length ?? 0) + (entry.key?.length ?? 0)
       if (portion.length > 0 && (portion.length >= maxPutEntries || bytes + size > maxPutBytes)) {
-        parcels.push({ peer, payload: putPayload(portion) })
+        parcels.push({ peer, payload: putPayload(portion), bytes })
         portion = []
         bytes = 0
       }
       portion.push(entry)
       bytes += size
     }
-    if (portion.length > 0) parcels.push({ peer, payload: putPayload(portion) })
+    if (portion.length > 0) parcels.push({ peer, payload: putPayload(portion), bytes })
     return parcels
   }
 }

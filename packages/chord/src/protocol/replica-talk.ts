@@ -11,7 +11,7 @@ import type { Parcel } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
 import type { OwnRequests } from './own-requests.ts'
 import type { Offer, Repair } from './repair.ts'
-import type { SlotStore } from './slot-store.ts'
+import type { SlotStore, StoredSlot } from './slot-store.ts'
 import { foundPayload, offerPayload, storedPayload } from './table-messages.ts'
 import type { TableMessage } from './table-messages.ts'
 import { TableRequests } from './table-requests.ts'
@@ -38,6 +38,7 @@ export class ReplicaTalk {
   readonly #requests = new TableRequests()
   /** Not answered, and not yet given to the next holder. */
   #unanswered: OpenRequest[] = []
+  #refusedCount = 0
 
   constructor(parts: {
     readonly slots: SlotStore
@@ -51,6 +52,11 @@ export class ReplicaTalk {
     this.#repair = parts.repair
     this.#own = parts.own
     this.#line = parts.line
+  }
+
+  /** Slots that found no room. */
+  get refusedCount(): number {
+    return this.#refusedCount
   }
 
   get requestCount(): number {
@@ -143,10 +149,15 @@ export class ReplicaTalk {
     const mayTake = this.#line.isStoring() && this.#clock.see(version, now.utcSeconds)
     const taken = tables.filter((table) => {
       const slot = slots[table]
-      if (!mayTake || slot === undefined) return false
-      return this.#slots.put(slot, { value, version, key }) !== 'full'
+      return mayTake && slot !== undefined && this.#take({ ...slot, value, version, key })
     })
     this.#line.send(from, storedPayload(request, taken), now)
+  }
+
+  #take(entry: StoredSlot): boolean {
+    const isFull = this.#slots.put(entry, entry) === 'full'
+    if (isFull) this.#refusedCount += 1
+    return !isFull
   }
 
   #onRead(message: Extract<TableMessage, { type: 'read' }>, from: string, now: Now): void {
@@ -166,7 +177,7 @@ export class ReplicaTalk {
     switch (message.type) {
       case 'put':
         for (const entry of message.entries) {
-          if (this.#clock.see(entry.version, now.utcSeconds)) this.#slots.put(entry, entry)
+          if (this.#clock.see(entry.version, now.utcSeconds)) this.#take(entry)
         }
         return
       case 'offer':

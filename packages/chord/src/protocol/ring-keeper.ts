@@ -33,6 +33,11 @@ export interface RingLine {
 const linkedEachSide = 4
 /** Old nodes to which a storing node keeps links: nobody else tells them anything. */
 const maxLinkedOld = 16
+/**
+ * How far ahead of our clock a record may be made. A node that is said to be gone answers with a greater
+ * incarnation; with no bound somebody could say so with the greatest number there is.
+ */
+const maxAheadMs = 3_600_000
 /** News that come within this time go out together. */
 const gatherMs = 50
 const keepLinksEveryMs = 5_000
@@ -169,7 +174,13 @@ export class RingKeeper {
     now: Now,
   ): void {
     if (message.type === 'members') {
+<<<<<<< HEAD
       for (const member of message.members) this.#hear(member, isPrivate, now)
+=======
+      const latest = millisecondsOf(now) + maxAheadMs
+      for (const member of message.members)
+        if (member.incarnation <= latest) this.#hear(member, now)
+>>>>>>> 09ba28c (Keep what old nodes wrote into their own part of the ring, make them known to each other, and bound what a neighbour may ask for)
       return
     }
     const differing = this.view.differing(message.sums, now.monoMs)

@@ -21,7 +21,7 @@ import type { Version } from './version.ts'
 export interface SlotStoreLimits {
   /** Slots, tombstones among them. Default 500,000: what 100,000 keys need on one node alone. */
   readonly maxSlots: number
-  /** Bytes of all values. Default 256 MiB. */
+  /** Bytes of all values and of the keys that are kept with them. Default 256 MiB. */
   readonly maxValueBytes: number
   /** How long a delete is remembered, seconds. Default a day, longer than any usual absence. */
   readonly tombstoneSeconds: number
@@ -34,7 +34,7 @@ export const defaultSlotStoreLimits: SlotStoreLimits = {
 }
 
 export interface StoredSlot extends Slot {
-  /** msgpack; undefined for a tombstone. Borrowed from the message it came in. */
+  /** msgpack; undefined for a tombstone. What is put is borrowed; what is stored is this node's own. */
   readonly value: Uint8Array | undefined
   readonly version: Version
   /** The key whose slot it is, where that was told: from it the other four slots follow. */
@@ -70,6 +70,8 @@ export class SlotStore {
   /** Slots that changed since they were last taken; undefined when nobody wants to know. */
   #changed: Map<string, Slot> | undefined
   #valueBytes = 0
+  /** The value and the key copied last: the slots of one write share theirs. */
+  #copies: readonly { readonly source: Uint8Array; readonly copy: Uint8Array }[] = []
 
   constructor(limits: Partial<SlotStoreLimits> = {}) {
     this.#limits = { ...defaultSlotStoreLimits, ...limits }
@@ -98,16 +100,17 @@ export class SlotStore {
     const name = nameOf(slot.table, slot.slotText)
     const before = this.#slots.get(name)
     if (before !== undefined && compareVersions(write.version, before.version) <= 0) return 'stale'
-    const added = (write.value?.length ?? 0) - (before?.value?.length ?? 0)
+    const { table, slotText, position } = slot
+    const { version } = write
+    const [value, key] = [this.#owned(write.value), this.#owned(write.key ?? before?.key)]
+    const stored: StoredSlot = { table, slotText, position, value, version, key }
+    const added = sizeOf(stored) - sizeOf(before)
     if (added > 0 && this.#valueBytes + added > this.#limits.maxValueBytes) return 'full'
     if (before === undefined && !this.#makeRoom()) return 'full'
     this.#valueBytes += added
     // Taken out first, so that both collections stay in the order of the writes.
     this.#slots.delete(name)
     this.#tombstones.delete(name)
-    const { table, slotText, position } = slot
-    const { value, version, key = before?.key } = write
-    const stored: StoredSlot = { table, slotText, position, value, version, key }
     this.#slots.set(name, stored)
     this.#bucketOf(position).set(name, stored)
     this.#stamps.set(name, stampOf(`${name} ${version.time} ${version.writer}`))
@@ -122,6 +125,7 @@ export class SlotStore {
     const held = this.#slots.get(name)
     if (held === undefined || held.key !== undefined) return
     const named = { ...held, key: key.slice() }
+    this.#valueBytes += key.length
     this.#slots.set(name, named)
     this.#bucketOf(slot.position).set(name, named)
     this.#changed?.set(name, slot)
@@ -129,17 +133,26 @@ export class SlotStore {
 
   /** Drops a slot without a trace: somebody else keeps it now. */
   forget(slot: Slot): void {
-    const name = nameOf(slot.table, slot.slotText)
-    this.#valueBytes -= this.#slots.get(name)?.value?.length ?? 0
-    this.#remove(name, slot)
+    this.#remove(nameOf(slot.table, slot.slotText), slot)
   }
 
   #remove(name: string, slot: Slot): void {
+    this.#valueBytes -= sizeOf(this.#slots.get(name))
     this.#slots.delete(name)
     this.#tombstones.delete(name)
     this.#stamps.delete(name)
     this.#bucketOf(slot.position).delete(name)
     this.#changed?.set(name, slot)
+  }
+
+  /** The bytes in a buffer of their own when that is much larger: a small value must not keep a whole message. */
+  #owned(bytes: Uint8Array | undefined): Uint8Array | undefined {
+    if (bytes === undefined || bytes.length * 2 >= bytes.buffer.byteLength) return bytes
+    const known = this.#copies.find(({ source }) => source === bytes)
+    if (known !== undefined) return known.copy
+    const copy = bytes.slice()
+    this.#copies = [...this.#copies.slice(-1), { source: bytes, copy }]
+    return copy
   }
 
   /** From now on, changes are noted for `takeChanged`. */
@@ -236,6 +249,10 @@ export class SlotStore {
  */
 export function isInArc(position: Position, { from, to }: Arc): boolean {
   return clockwiseDistance({ from, to: position }) < clockwiseDistance({ from: to, to: position })
+}
+
+function sizeOf(slot: StoredSlot | undefined): number {
+  return (slot?.value?.length ?? 0) + (slot?.key?.length ?? 0)
 }
 
 /** No table name holds a space. */

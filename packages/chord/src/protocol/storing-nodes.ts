@@ -120,6 +120,20 @@ export class StoringNodes {
     return this.#ordered.filter(({ isOld }) => isOld).slice(0, count)
   }
 
+  /** The old nodes between this node and the next keeper: ahead of it for 1, behind it for -1; nearest first. */
+  oldBeside(id: string, step: 1 | -1): readonly StoringNode[] {
+    const node = this.#byId.get(id)
+    if (node === undefined || this.#oldCount === 0) return []
+    const index = this.#ordered.indexOf(node, this.#firstAt(node.position))
+    const found: StoringNode[] = []
+    for (let walked = 1; walked < this.size; walked += 1) {
+      const next = this.#ordered[(index + walked * step + this.size * 2) % this.size]
+      if (next?.isOld !== true) break
+      found.push(next)
+    }
+    return found
+  }
+
   /**
    * The slots of old owners for which this keeper is the first one behind them: from the old node ahead
    * of it to the next keeper. Undefined when no old node follows.

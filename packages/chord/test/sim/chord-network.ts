@@ -77,7 +77,8 @@ export class ChordNetwork {
     this.sim = new Simulator({ transcriptLength: 0, ...options })
   }
 
-  add(): ChordSimNode {
+  /** A node; `machine` goes over the options of the network. */
+  add(machine: Partial<ChordMachineOptions> = {}): ChordSimNode {
     const node = new ChordSimNode()
     node.sim = this.sim.addNode<Command, Emitted>({
       create: (boot) => {
@@ -87,6 +88,7 @@ export class ChordNetwork {
           limits: resolveLimits(),
           randomBytes: boot.randomBytes,
           ...this.#machine,
+          ...machine,
         })
         return node.machine
       },

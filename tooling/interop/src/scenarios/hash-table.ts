@@ -103,7 +103,7 @@ export async function runMixedTable(programs: Programs, side: Side, checks: Chec
     if (!joined || !first || !second || !third || !fourth) return
     const ours = [first, second, third]
     await checks.check(side, `${feature}: all know each other`, async () => {
-      for (const node of ours)
+      for (const node of nodes)
         for (const peer of nodes) if (peer !== node) await storing(node, peer)
       return ''
     })
