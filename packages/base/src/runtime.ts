@@ -80,6 +80,8 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
   #isEndingTurn = false
   #isClosing = false
   #nextLinkId = 1
+  /** Monotonic time of the input that is being handled. */
+  #stepMs = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerMs = Infinity
   #closed: Promise<void> | undefined
@@ -156,7 +158,9 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
   /** What a command given from outside a turn makes our code throw is for its giver. */
   #step(input: LinkInput | Command, mayThrow: boolean): void {
     try {
-      for (const effect of this.#options.machine.handle(input, this.now())) this.#carryOut(effect)
+      const now = this.now()
+      this.#stepMs = now.monoMs
+      for (const effect of this.#options.machine.handle(input, now)) this.#carryOut(effect)
     } catch (error) {
       if (mayThrow) throw error
       this.#options.onFailure(error)
@@ -193,7 +197,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     if (open.reason !== undefined) return
     const { queue, id } = open
     if (effect.toPython === true) queue.useFramingForPython()
-    const outcome = queue.push(effect.bytes, effect.priority, performance.now())
+    const outcome = queue.push(effect.bytes, effect.priority, this.#stepMs)
     if (outcome === 'overflow') {
       const text = 'the peer does not read, and its queue is full of messages that may not be lost'
       this.#cut(open, new P2pError('P2P_LINK_OVERFLOW', text))

@@ -103,6 +103,9 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   readonly #topics = new Map<string, Set<Topic<unknown>>>()
   readonly #requests = new RemoteRequests()
   readonly #maxFrameBytes: number
+  /** One for all messages: each of them can answer. */
+  readonly #reply = (to: string, packets: readonly Value[]): Promise<void> =>
+    this.deliver(to, packets)
   #responder: Responder | undefined
 
   /**
@@ -430,10 +433,8 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   #onMessage(effect: Extract<MeshEmitted, { type: 'message' | 'unclaimed' }>): void {
     const { message: wire, from } = effect
     const isPrivate = wire.type === flags.whisper
-    const message = new ReceivedMessage({ wire, from, isPrivate }, (to, packets) =>
-      this.deliver(to, packets),
-    )
-    if (this.#isKept(message)) return
+    const message = new ReceivedMessage({ wire, from, isPrivate }, this.#reply)
+    if (this.#handlers.size > 0 && this.#isKept(message)) return
     if (effect.type === 'message') {
       this.#queue.push(message)
       this.#shell.events.emit('message', message)

@@ -43,7 +43,7 @@ export class MessageQueue<Message extends Sized> {
       this.take()
       this.#dropped += 1
     }
-    this.wakeReader()
+    if (this.#readers.size > 0) this.wakeReader()
   }
 
   /** Takes the oldest message; undefined when there is none. */

@@ -89,10 +89,10 @@ test('a full batch of announcements does not wait', () => {
   tree.spread(message(1), named('a'), at(0))
   tree.noteDuplicate(message(1), named('b'), at(0))
   const sent: Copy[] = []
-  for (let number = 2; number < 66; number += 1) {
+  for (let number = 2; number < 2 + 1_024; number += 1) {
     sent.push(...tree.spread(message(number), named('a'), at(1)))
   }
-  expect(words(sent)).toEqual(['b: has 64'])
+  expect(words(sent)).toEqual(['b: has 1024'])
 })
 
 test('a neighbour that prunes us gets announcements, and whole messages again once it asks', () => {

@@ -32,7 +32,8 @@ test('a message that came is not asked for', () => {
   const [a, b] = [treeNeighbour('a'), treeNeighbour('b')]
   missing.announce(key(1), a, 0)
   const taken = missing.take(key(1), b, 100)
-  expect([...taken.announcers]).toEqual([a])
+  expect(taken.announcers?.has(a)).toBe(true)
+  expect(taken.announcers?.size).toBe(1)
   expect(taken.wasAskedFor).toBe(false)
   expect(asked(missing, 10_000)).toEqual([])
 })
@@ -118,5 +119,5 @@ test('of many announcers of one message only the first are written down', () => 
   for (let number = 0; number < 40; number += 1) {
     missing.announce(key(1), treeNeighbour(`n${number}`), 0)
   }
-  expect([...missing.take(key(1), undefined, 1).announcers]).toHaveLength(32)
+  expect(missing.take(key(1), undefined, 1).announcers?.size).toBe(32)
 })

@@ -14,7 +14,7 @@ function entry(number: number, seenMs: number, bytes = 0): RecentMessage<object,
     key,
     frame: encodeFrame(message),
     seenMs,
-    holders: new SmallSet([neighbour]),
+    holders: new SmallSet(neighbour),
     first: undefined,
     tree: 't',
   }

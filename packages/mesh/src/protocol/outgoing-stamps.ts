@@ -23,8 +23,8 @@ export interface OutgoingBroadcast {
 
 /** Payloads of one second that are remembered; a message beyond gets a number without need, which is harmless. */
 const maxPerSecond = 65_536
-/** Of a long payload only this much at either end goes into its fingerprint. */
-const fingerprintBytes = 4_096
+/** Of a long payload this many bytes go into its fingerprint: those at its ends, and some between. */
+const fingerprintBytes = { ends: 64, between: 64 }
 
 export class OutgoingStamps {
   /** Counts only messages that needed a number; it never repeats within a node's life. */
@@ -63,11 +63,16 @@ export class OutgoingStamps {
 /** A number that equal payloads share, whatever their stamp; others seldom do, which costs them a tail. */
 function fingerprint(body: Uint8Array): number {
   const start = payloadOffset(body) ?? 0
-  const headEnd = Math.min(start + fingerprintBytes, body.length)
+  const { ends, between } = fingerprintBytes
+  const headEnd = Math.min(start + ends, body.length)
+  const tailStart = Math.max(headEnd, body.length - ends)
+  const step = Math.max(1, Math.floor((tailStart - headEnd) / between))
   // FNV-1a, with the length so that a cut in the middle shows.
   let hash = (0x811c9dc5 ^ body.length) >>> 0
   for (let at = start; at < headEnd; at += 1) hash = Math.imul(hash ^ (body[at] ?? 0), 0x01000193)
-  const tailStart = Math.max(headEnd, body.length - fingerprintBytes)
+  for (let at = headEnd; at < tailStart; at += step) {
+    hash = Math.imul(hash ^ (body[at] ?? 0), 0x01000193)
+  }
   for (let at = tailStart; at < body.length; at += 1) {
     hash = Math.imul(hash ^ (body[at] ?? 0), 0x01000193)
   }

@@ -69,8 +69,10 @@ export class SeenCache {
   }
 
   has(key: MessageKey): boolean {
-    const high = highWord(key)
-    const low = lowWord(key)
+    return this.#holds(highWord(key), lowWord(key))
+  }
+
+  #holds(high: number, low: number): boolean {
     return this.#younger.ids.has(high, low) || this.#older.ids.has(high, low)
   }
 
@@ -78,17 +80,15 @@ export class SeenCache {
   check(key: MessageKey, timeSeconds: number, now: Now): Verdict {
     if (timeSeconds <= now.utcSeconds - maxAgeSeconds) return 'expired'
     if (timeSeconds > now.utcSeconds + maxAheadSeconds) return 'early'
-    if (this.has(key)) return 'seen'
+    const high = highWord(key)
+    const low = lowWord(key)
+    if (this.#holds(high, low)) return 'seen'
     // A floor ahead of our clock comes from a clock that was wrong before; it would refuse everything.
     if (timeSeconds <= this.#floorSeconds && this.#floorSeconds <= now.utcSeconds) return 'expired'
-    this.#remember(key, timeSeconds, now)
-    return 'new'
-  }
-
-  #remember(key: MessageKey, timeSeconds: number, now: Now): void {
     this.#rotate(now)
-    this.#younger.ids.add(highWord(key), lowWord(key))
+    this.#younger.ids.add(high, low)
     this.#younger.latestSeconds = Math.max(this.#younger.latestSeconds, timeSeconds)
+    return 'new'
   }
 
   #rotate(now: Now): void {
@@ -133,8 +133,8 @@ class IdTable {
     return this.#words[2 * slot] !== 0 || this.#words[2 * slot + 1] !== 0
   }
 
+  /** Takes in a number that is not there. */
   add(high: number, low: number): void {
-    if (this.has(high, low)) return
     if (2 * (this.size + 1) > this.#mask + 1) this.#grow()
     this.#put(high, low)
     this.size += 1

@@ -5,8 +5,8 @@
 export class SmallSet<Item extends object> {
   readonly #items: Item[]
 
-  constructor(items: Iterable<Item> = []) {
-    this.#items = [...items]
+  constructor(...items: Item[]) {
+    this.#items = items
   }
 
   get size(): number {
@@ -24,9 +24,5 @@ export class SmallSet<Item extends object> {
   delete(item: Item): void {
     const at = this.#items.indexOf(item)
     if (at >= 0) this.#items.splice(at, 1)
-  }
-
-  [Symbol.iterator](): Iterator<Item> {
-    return this.#items.values()
   }
 }

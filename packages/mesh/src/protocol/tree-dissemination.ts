@@ -49,8 +49,8 @@ import {
  * other one, which leaves it the time to cross the link.
  */
 const announceAfterMs = { dialler: 40, dialled: 140 }
-/** A batch of this many leaves at once. */
-const maxAnnouncementBatch = 64
+/** A batch of this many leaves at once: more than come in that time, or both ends announce everything. */
+const maxAnnouncementBatch = 1_024
 /** What a new neighbour is asked for at most: older broadcasts are not taken any more. */
 const maxCatchUpMs = 60_000
 
@@ -85,6 +85,9 @@ export interface TreeNeighbour {
   /** Grafts it did not answer, minus those it did. */
   penalty: number
 }
+
+const noCopies: readonly Copy[] = []
+const noIds: readonly string[] = []
 
 type Recent = RecentMessage<TreeNeighbour, Tree<TreeNeighbour>>
 
@@ -154,7 +157,9 @@ export class TreeDissemination implements Dissemination {
   /** Once both hellos are in: asks for what was missed. */
   noteFeatures(peer: Peer, now: Now): readonly Copy[] {
     const neighbour = this.#neighbours.get(peer.id)
-    if (neighbour === undefined || neighbour.hasCaughtUp || !isTreeNode(neighbour)) return []
+    // Asked with every message.
+    if (neighbour === undefined || neighbour.hasCaughtUp) return noCopies
+    if (!isTreeNode(neighbour)) return noCopies
     neighbour.hasCaughtUp = true
     const connectedMs = now.monoMs - (this.#connectedSinceMs ?? now.monoMs)
     const sinceSeconds = Math.ceil(Math.min(connectedMs, maxCatchUpMs) / 1_000)
@@ -165,7 +170,7 @@ export class TreeDissemination implements Dissemination {
     message: WireMessage,
     from: Peer | undefined,
     now: Now,
-    heldBy: Iterable<string> = [],
+    heldBy?: Iterable<string>,
   ): readonly Copy[] {
     const key = messageKey(message.id)
     const sender = idText(message.sender) ?? ''
@@ -176,7 +181,7 @@ export class TreeDissemination implements Dissemination {
       key,
       frame: encodeFrame(message),
       seenMs: now.monoMs,
-      holders: new SmallSet(announcers),
+      holders: announcers ?? new SmallSet(),
       first,
       tree,
     }
@@ -184,7 +189,7 @@ export class TreeDissemination implements Dissemination {
       entry.holders.add(first)
       noteFirstCopy(tree, first, { wasAskedFor, monoMs: now.monoMs })
     }
-    for (const id of heldBy) {
+    for (const id of heldBy ?? noIds) {
       const holder = this.#neighbours.get(id)
       if (holder !== undefined) entry.holders.add(holder)
     }

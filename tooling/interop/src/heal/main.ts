@@ -35,6 +35,11 @@ const settleWithinSeconds = 120
 const formWithinMs = 30_000
 /** After all of ours agree: time in which a link that is about to fall does. */
 const quietMs = 15_000
+/**
+ * How long an original may take to answer: js2p looks through a minute's messages for each one it sends,
+ * and sends everything it has to whoever joins.
+ */
+const patienceMs = 90_000
 /** How our end names a link that the other end, or the network, has ended. */
 const endedByOther = /^P2P_(LINK_(CLOSED|RESET|LOST|FAILED|STALLED)|PEER_SILENT)/
 /**
@@ -185,7 +190,7 @@ class Healing {
         ({ original, reason }) => original === node.id && endedByOther.test(reason),
       )
       const counts = endedOne ? raised.byUs : raised.elsewhere
-      for (const line of linesOf(await node.request('status'), node.name)) {
+      for (const line of linesOf(await node.request('status', {}, patienceMs), node.name)) {
         counts.set(line, (counts.get(line) ?? 0) + 1)
       }
     }
@@ -222,7 +227,7 @@ function linesOf(answer: unknown, name: string): readonly string[] {
 }
 
 async function itemsOf(node: NodeProcess): Promise<Map<string, string>> {
-  const { items } = itemsAnswer.parse(await node.request('items'))
+  const { items } = itemsAnswer.parse(await node.request('items', {}, patienceMs))
   return new Map(
     items.map(([key, value]) => [tagToText(key as Tagged) ?? '', JSON.stringify(value)]),
   )
