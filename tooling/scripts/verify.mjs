@@ -50,6 +50,7 @@ const stages = [
   script('documents', 'check-documents.mjs'),
   script('features', 'check-features.mjs'),
   script('picture', 'picture.mjs', '--check'),
+  script('names', 'check-names.mjs'),
 ]
 
 const say = (text) => process.stdout.write(`${text}\n`)

@@ -125,6 +125,7 @@ test('frames cut or changed anywhere are refused', () => {
     changed[at] = (changed[at] ?? 0) ^ 1
     const expected = at < 4 ? /^P2P_FRAME_(LENGTH|TOO_LARGE)$/ : /^P2P_CHECKSUM_MISMATCH$/
     expect(codeOf(() => decodeFrame(changed))).toMatch(expected)
+    expect(codeOf(() => openFrame(changed))).toMatch(expected)
   }
 })
 
