@@ -196,7 +196,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
   #queue(open: OpenLink, effect: Extract<LinkEffect, { type: 'send' }>): void {
     if (open.reason !== undefined) return
     const { queue, id } = open
-    if (effect.toPython === true) queue.useFramingForPython()
+    if (effect.toPython === true) queue.useFramingForPython(this.#stepMs)
     const outcome = queue.push(effect.bytes, effect.priority, this.#stepMs)
     if (outcome === 'overflow') {
       const text = 'the peer does not read, and its queue is full of messages that may not be lost'

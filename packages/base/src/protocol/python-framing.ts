@@ -36,15 +36,16 @@ const silenceMs = 2_000
 
 export class PythonFraming {
   /** Where the stream is, modulo the length of a read. */
-  #offset: number
+  #offset = 0
   readonly #starts: WriteStart[] = []
   /** How many remembered starts forbid a frame to end at this residue. */
   readonly #forbiddenEnds = new Uint16Array(readBytes)
   /** When something came from the other end. */
   #heardMs = -Infinity
 
-  /** @param sentBytes how many bytes the stream carried before */
-  constructor(sentBytes: number) {
+  /** @param sentBytes how many bytes the stream carried before: the handshake, in one write */
+  constructor(sentBytes: number, monoMs: number) {
+    this.beginWrite(monoMs)
     this.#offset = sentBytes % readBytes
   }
 

@@ -70,8 +70,8 @@ export class SendQueue {
   }
 
   /** What is sent from now on is read by py2p. */
-  useFramingForPython(): void {
-    this.#python ??= new PythonFraming(this.#takenBytes)
+  useFramingForPython(monoMs: number): void {
+    this.#python ??= new PythonFraming(this.#takenBytes, monoMs)
   }
 
   /** Something came over the link: its other end is at work. */

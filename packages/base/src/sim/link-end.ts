@@ -111,7 +111,7 @@ export class LinkEnd implements Due {
   /** Queues one frame; a queue that is too full cuts the link. */
   send({ bytes, priority, toPython }: Extract<LinkEffect, { type: 'send' }>): void {
     if (this.state !== 'open') return
-    if (toPython === true) this.#queue.useFramingForPython()
+    if (toPython === true) this.#queue.useFramingForPython(this.owner.monoMs())
     if (this.#queue.push(bytes, priority, this.owner.monoMs()) === 'overflow') {
       this.#cut(new P2pError('P2P_SEND_QUEUE_FULL', 'the other end reads too slowly'))
     }

@@ -5,7 +5,7 @@ import { PythonFraming } from '../../src/protocol/python-framing.ts'
 
 /** Sends frames of these lengths, one list per write; gives the frames of each write with fillers. */
 function frameWrites(writes: readonly (readonly number[])[]): number[][] {
-  const framing = new PythonFraming(0)
+  const framing = new PythonFraming(0, 0)
   return writes.map((frames, index) => {
     framing.beginWrite(index + 1)
     return frames.flatMap((frameBytes) =>
@@ -58,7 +58,7 @@ describe('PythonFraming', () => {
   })
 
   test('a filler is a frame that can be read, of exactly the length that is needed', () => {
-    const framing = new PythonFraming(0)
+    const framing = new PythonFraming(0, 0)
     framing.beginWrite(1)
     const [filler, frame] = framing.frames(new Uint8Array(1020))
     expect(frame?.length).toBe(1020)
@@ -82,7 +82,7 @@ describe('PythonFraming', () => {
     const lengths = fc.array(fc.integer({ min: 60, max: 1500 }), { minLength: 80, maxLength: 80 })
     fc.assert(
       fc.property(lengths, (all) => {
-        const framing = new PythonFraming(0)
+        const framing = new PythonFraming(0, 0)
         framing.noteHeard(0)
         const writes = all.map((frameBytes, second) => {
           if (second === 60) framing.noteHeard(60_000)
@@ -95,8 +95,17 @@ describe('PythonFraming', () => {
     )
   })
 
+  test('a reader that had not read the handshake yet is not tripped by what follows it', () => {
+    const handshakeBytes = 248
+    const framing = new PythonFraming(handshakeBytes, 0)
+    framing.beginWrite(1)
+    const lengths = framing.frames(new Uint8Array(1020 - handshakeBytes)).map((one) => one.length)
+    expect(pythonSurvives([[handshakeBytes], [...lengths, 100]], [true, false])).toBe(true)
+    expect(lengths.length).toBe(2)
+  })
+
   test('forgets where writes began that the reader has caught up with', () => {
-    const framing = new PythonFraming(0)
+    const framing = new PythonFraming(0, 0)
     const lengthsAt = (monoMs: number, frameBytes: number): readonly number[] => {
       framing.noteHeard(monoMs)
       framing.beginWrite(monoMs)
@@ -108,7 +117,7 @@ describe('PythonFraming', () => {
   })
 
   test('remembers a bounded number of write starts, so that there is always a way out', () => {
-    const framing = new PythonFraming(0)
+    const framing = new PythonFraming(0, 0)
     for (let monoMs = 1; monoMs <= 5_000; monoMs += 1) {
       framing.beginWrite(monoMs)
       const lengths = framing.frames(new Uint8Array(61)).map((frame) => frame.length)

@@ -86,7 +86,7 @@ describe('SendQueue', () => {
     const queue = new SendQueue({ ...limits, maxQueuedBytes: 10_000 })
     queue.push(frame(1, 1020), 'own', 0)
     expect(queue.take(0)?.length).toBe(1020)
-    queue.useFramingForPython()
+    queue.useFramingForPython(0)
     queue.push(frame(2, 1020), 'own', 0)
     queue.push(frame(3, 50), 'own', 0)
     const bytes = queue.take(0) ?? new Uint8Array(0)
