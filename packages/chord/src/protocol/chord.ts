@@ -326,19 +326,10 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     return true
   }
 
-<<<<<<< HEAD
   #onOurs(subFlag: number, { type, payload }: WireMessage, from: Peer, now: Now): void {
-    if (subFlag === ringFlag) {
-      const message = readRingMessage(payload)
-      if (message === undefined) this.#invalidCount += 1
-      else if (message.type === 'keys') this.#onKeys(message, from, now)
-      else this.#ring.handle(message, from, type === flags.whisper, now)
-=======
-  #onOurs(subFlag: number, payload: readonly Value[], from: Peer, now: Now): void {
     const message = subFlag === ringFlag ? readRingMessage(payload) : readTableMessage(payload)
     if (message === undefined) {
       this.#invalidCount += 1
->>>>>>> 09ba28c (Keep what old nodes wrote into their own part of the ring, make them known to each other, and bound what a neighbour may ask for)
       return
     }
     if (!this.#budget.spend(from.id, costOf(message, this.#holdings()), now.monoMs)) return
@@ -348,7 +339,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         return
       case 'members':
       case 'digest':
-        this.#ring.handle(message, from, now)
+        this.#ring.handle(message, from, type === flags.whisper, now)
         return
       default:
         this.#outbox.noteUse(from.id, now)

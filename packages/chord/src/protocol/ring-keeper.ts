@@ -174,13 +174,9 @@ export class RingKeeper {
     now: Now,
   ): void {
     if (message.type === 'members') {
-<<<<<<< HEAD
-      for (const member of message.members) this.#hear(member, isPrivate, now)
-=======
       const latest = millisecondsOf(now) + maxAheadMs
       for (const member of message.members)
-        if (member.incarnation <= latest) this.#hear(member, now)
->>>>>>> 09ba28c (Keep what old nodes wrote into their own part of the ring, make them known to each other, and bound what a neighbour may ask for)
+        if (member.incarnation <= latest) this.#hear(member, isPrivate, now)
       return
     }
     const differing = this.view.differing(message.sums, now.monoMs)
