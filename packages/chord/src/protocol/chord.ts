@@ -35,8 +35,7 @@ import type { ChordMessage } from './messages.ts'
 import { OldQuestions } from './old-questions.ts'
 import { Outbox } from './outbox.ts'
 import { OwnRequests } from './own-requests.ts'
-import { PeerBudget, costOf } from './peer-budget.ts'
-import type { Holdings } from './peer-budget.ts'
+import { PeerBudget } from './peer-budget.ts'
 import { placesOf } from './place.ts'
 import type { Place } from './place.ts'
 import { RepairClock } from './repair-clock.ts'
@@ -73,7 +72,11 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #early = new EarlyRequests()
   readonly #repairClock: RepairClock
   readonly #introductions: Introductions
-  readonly #budget = new PeerBudget()
+  readonly #budget = new PeerBudget(() => ({
+    slots: this.slots.size,
+    members: this.#ring.view.size,
+    keys: this.keys.size,
+  }))
   readonly #isTalking: boolean
   readonly #replicas: number
   #leaving: { readonly request: RequestId; readonly endMs: number } | undefined
@@ -332,23 +335,17 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       this.#invalidCount += 1
       return
     }
-    if (!this.#budget.spend(from.id, costOf(message, this.#holdings()), now.monoMs)) return
+    if (!this.#budget.pays(from.id, message, now.monoMs)) return
     switch (message.type) {
       case 'keys':
-        this.#onKeys(message, from, now)
-        return
+        return this.#onKeys(message, from, now)
       case 'members':
       case 'digest':
-        this.#ring.handle(message, from, type === flags.whisper, now)
-        return
+        return this.#ring.handle(message, from, type === flags.whisper, now)
       default:
         this.#outbox.noteUse(from.id, now)
-        this.#talk.handle(message, from.id, now)
+        return this.#talk.handle(message, from.id, now)
     }
-  }
-
-  #holdings(): Holdings {
-    return { slots: this.slots.size, members: this.#ring.view.size, keys: this.keys.size }
   }
 
   /** One sum that differs is answered with those of the buckets, and those with the keys they hold. */

@@ -31,7 +31,12 @@ export interface Holdings {
 
 export class PeerBudget {
   readonly #accounts = new Map<string, Account>()
+  readonly #holdings: () => Holdings
   #refused = 0
+
+  constructor(holdings: () => Holdings) {
+    this.#holdings = holdings
+  }
 
   /** Messages that were not answered. */
   get refused(): number {
@@ -39,7 +44,8 @@ export class PeerBudget {
   }
 
   /** False when the neighbour has asked for too much. */
-  spend(peer: string, cost: number, nowMs: number): boolean {
+  pays(peer: string, message: TableMessage | RingMessage, nowMs: number): boolean {
+    const cost = costOf(message, this.#holdings())
     if (cost === 0) return true
     const account = this.#accounts.get(peer) ?? { left: fullAccount, atMs: nowMs }
     const earned = ((nowMs - account.atMs) * perSecond) / 1_000
@@ -61,7 +67,7 @@ export class PeerBudget {
 }
 
 /** 0 for what costs no more than its bytes. */
-export function costOf(message: TableMessage | RingMessage, holdings: Holdings): number {
+function costOf(message: TableMessage | RingMessage, holdings: Holdings): number {
   switch (message.type) {
     case 'digest':
       return digestCost + holdings.members / sentItems
