@@ -23,6 +23,7 @@ type Tie = SimulationLinkDatum<Spot>
 const travelMs = 500
 /** With reduced motion a link lights up instead. */
 const glowMs = 400
+/** From here on nodes are small and have no names. */
 const smallFrom = 120
 const maxNamed = 80
 const stillTicks = 150
@@ -70,25 +71,27 @@ export class TopologyDrawing {
     for (const { a, b, state } of this.#world.links.values())
       if (state === 'open' && this.#spots.has(a) && this.#spots.has(b))
         ties.push({ source: a, target: b })
-    const isMany = spots.length > smallFrom
+    // The more there are, the closer they stand.
+    const between = (least: number, most: number, each: number): number =>
+      Math.max(least, Math.min(most, each / spots.length))
     this.#forces
       .nodes(spots)
       .force(
         'link',
         forceLink<Spot, Tie>(ties)
           .id(({ id }) => id)
-          .distance(isMany ? 20 : 46)
-          .strength(isMany ? 0.05 : 0.12),
+          .distance(between(18, 46, 1_800))
+          .strength(between(0.05, 0.12, 6)),
       )
       .force(
         'charge',
         forceManyBody<Spot>()
-          .strength(isMany ? -14 : -110)
+          .strength(-between(14, 110, 3_000))
           .distanceMax(260),
       )
       .force('x', forceX<Spot>((spot) => centres(spot.facts.network).x).strength(0.09))
       .force('y', forceY<Spot>((spot) => centres(spot.facts.network).y).strength(0.12))
-      .force('collide', isMany ? null : forceCollide<Spot>(13))
+      .force('collide', spots.length > smallFrom ? null : forceCollide<Spot>(between(8, 13, 600)))
       .alpha(Math.max(this.#forces.alpha(), resized ? 0.8 : 0.35))
     if (this.#still) this.#forces.tick(stillTicks)
   }

@@ -151,7 +151,8 @@ export class LiveNetwork {
 
   async #addForeign(program: NodeProgram, name: string, language: Language): Promise<void> {
     for (const network of ['mesh', 'sync'] as const) {
-      const contacts = this.#contacts(network).slice(0, 1)
+      const [contact = ''] = this.#contacts(network)
+      const contacts = [contact]
       const start = { ...this.#events(), network, language, contacts, isBridge: false }
       this.#adopt(await startForeignPeer(program, { ...start, name: `${name} ${network}` }))
     }
@@ -180,13 +181,11 @@ export class LiveNetwork {
     return [...this.#nodes.values()].filter(({ facts }) => facts.network === network)
   }
 
-  /** The bridge, and the newest of the others: so a network is no star. */
+  /** The newest node, and one that has been there for a while: so a network is neither a star nor a line. */
   #contacts(network: NetworkName): readonly string[] {
-    const bridge = this.#bridge(network)
-    const newest = this.#ofNetwork(network)
-      .filter((node) => node !== bridge && node.facts.isOurs)
-      .slice(-1)
-    return [...(bridge === undefined ? [] : [bridge]), ...newest].map(({ address }) => address)
+    const nodes = this.#ofNetwork(network).filter(({ facts }) => facts.isOurs)
+    const contacts = new Set([nodes.at(-1), nodes[Math.floor(nodes.length / 2)]])
+    return [...contacts].flatMap((node) => (node === undefined ? [] : [node.address]))
   }
 
   #nameFor(network: NetworkName): string {
