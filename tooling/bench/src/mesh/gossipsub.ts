@@ -46,12 +46,16 @@ export async function gossipsub(): Promise<MeshContender> {
       connectionEncrypters: [library.plaintext()],
       streamMuxers: [library.yamux()],
       connectionGater: { denyDialMultiaddr: () => false },
+      // Everybody dials from one host here, and more than the usual five in a second.
+      connectionManager: { inboundConnectionThreshold: 1_000, maxIncomingPendingConnections: 100 },
       services: {
         identify: library.identify(),
         pubsub: library.gossipsub({
           globalSignaturePolicy: 'StrictNoSign',
           emitSelf: false,
           allowPublishToZeroTopicPeers: true,
+          // It shuns whoever shares an address with more than ten others: all do here.
+          scoreParams: { IPColocationFactorWeight: 0 },
         }),
       },
     })
