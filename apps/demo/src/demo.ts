@@ -7,11 +7,14 @@
  *   npm run demo -- --once              no page: one conversation, then a table; status 1 if anything was lost
  *   npm run demo -- --once --json       the same, with a line of JSON on stdout
  */
+import { ensureForeign } from '@p2p/foreign'
 import { Command, InvalidArgumentError } from 'commander'
 import { converse } from './demo/conversation.ts'
 import type { DemoNode } from './demo/demo-node.ts'
 import { Ledger } from './demo/ledger.ts'
 import { startNetwork } from './demo/network.ts'
+import { runOtherNetworks } from './demo/other-networks.ts'
+import type { OtherNetworks } from './demo/other-networks.ts'
 import { runLive } from './live/run-live.ts'
 
 interface DemoOptions {
@@ -42,25 +45,34 @@ async function runOnce(options: DemoOptions): Promise<boolean> {
     )
   }
   let failure: string | undefined
+  let others: OtherNetworks | undefined
   try {
     const network = await startNetwork(nodes, { python: options.python, onNode })
     await converse(network, ledger)
+    say('a dictionary, a hash table and a p2py network …')
+    others = await runOtherNetworks(await ensureForeign())
   } catch (error) {
     failure = error instanceof Error ? error.message : String(error)
   } finally {
     await Promise.all(nodes.map((node) => node.close()))
   }
   const mesh = ledger.tally
-  const ok = failure === undefined && mesh.delivered === mesh.expected && mesh.duplicates === 0
+  const { nodes: otherNodes = [], ...sections } = others ?? {}
+  const isWhole = Object.values({ mesh, ...sections }).every(
+    ({ expected, delivered }) => delivered === expected,
+  )
+  const ok = failure === undefined && isWhole && mesh.duplicates === 0
   const seconds = Math.round(performance.now() - begun) / 1_000
   for (const line of ledger.missing) say(`MISSING: ${line}`)
   if (failure !== undefined) say(`FAILED: ${failure}`)
+  for (const [name, { expected, delivered }] of Object.entries(sections))
+    say(`${name}: ${delivered} of ${expected} arrived`)
   say(
     `${mesh.delivered} of ${mesh.expected} deliveries, ${mesh.duplicates} twice, in ${seconds} s: ${ok ? 'ok' : 'NOT ok'}`,
   )
   if (options.json) {
-    const list = nodes.map(({ kind, language, id }) => ({ kind, language, id }))
-    process.stdout.write(`${JSON.stringify({ ok, seconds, nodes: list, mesh })}\n`)
+    const list = [...nodes, ...otherNodes].map(({ kind, language, id }) => ({ kind, language, id }))
+    process.stdout.write(`${JSON.stringify({ ok, seconds, nodes: list, mesh, ...sections })}\n`)
   }
   return ok
 }
