@@ -102,7 +102,13 @@ type OwnEvents = Pick<ChordEvents, 'add' | 'delete' | 'ring'>
 
 const defaultSubnet = 'chord'
 /** More links than in a mesh: a node has some to its neighbours on the ring, and some to whom it asks. */
-const tableMeshLimits = { targetOutgoing: 8, maxNeighbours: 128, maxOldOutgoing: 8 }
+const tableMeshLimits = {
+  targetOutgoing: 8,
+  maxNeighbours: 128,
+  maxOldOutgoing: 8,
+  // News of the ring come from everybody, seldom twice from the same: a tree for each would cost a flood.
+  maxSenderTrees: 1,
+}
 /** Neighbours named in a report. */
 const reportedNeighbours = 4
 const maxReplicas = 8

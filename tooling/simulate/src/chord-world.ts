@@ -32,7 +32,7 @@ export interface ReadCounts {
 
 const idBytes = 48
 const opTimeoutMs = 10_000
-const nodeLimits = { targetOutgoing: 6, maxNeighbours: 128, maxOldOutgoing: 8 }
+const nodeLimits = { targetOutgoing: 6, maxNeighbours: 128, maxOldOutgoing: 8, maxSenderTrees: 1 }
 
 export class ChordWorld {
   readonly sim: Simulator

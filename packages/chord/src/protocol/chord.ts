@@ -455,7 +455,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       this.#repair.noteDeparture()
     }
     if (!this.isStoring) return
-    this.#repairClock.hasten(now.monoMs)
+    if (this.#repair.isPressedBy(id)) this.#repairClock.hasten(now.monoMs)
     if (isOld || this.storingNodes.size !== this.storingNodes.keeperCount)
       this.#old.tending.tendSoon(now)
   }

@@ -18,7 +18,7 @@
  */
 import { slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
-import { clockwiseDistance, covers, ringSize, toPosition } from './ring.ts'
+import { clockwiseDistance, covers, nodePosition, ringSize, toPosition } from './ring.ts'
 import type { Arc } from './ring.ts'
 import type { ArcSummary, SlotStore, StoredSlot } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
@@ -98,6 +98,25 @@ export class Repair {
   /** A node stores no more. */
   noteDeparture(): void {
     this.#departures += 1
+  }
+
+  /**
+   * Whether the coming or going of this node is a reason to repair soon: what this node or a neighbour of
+   * its holds may change, or so many are gone that it is time for a refill.
+   */
+  isPressedBy(id: string): boolean {
+    if (this.#lacksMany()) return true
+    const position = nodePosition(id)
+    const count = this.#replicas + spareHolders
+    const from = this.#nodes.behind(this.#id, count).at(-1)
+    const to = this.#nodes.ahead(this.#id, count).at(-1)
+    if (position === undefined) return false
+    if (from === undefined || to === undefined || this.#nodes.size <= 2 * count + 1) return true
+    return covers({ from: from.position, to: to.position }, position)
+  }
+
+  #lacksMany(): boolean {
+    return this.#departures >= Math.max(this.#replicas, this.#nodes.size * refillAfterShare)
   }
 
   /** Slots for other nodes: those that are not held here any more, and the next keys to refill. */
@@ -224,8 +243,7 @@ export class Repair {
     const self = this.#nodes.get(this.#id)
     if (next === undefined || self === undefined) return []
     if (this.#refill === undefined) {
-      const many = Math.max(this.#replicas, this.#nodes.size * refillAfterShare)
-      if (monoMs < this.#refillDueMs && this.#departures < many) return []
+      if (monoMs < this.#refillDueMs && !this.#lacksMany()) return []
       this.#refillDueMs = monoMs + refillEveryMs
       this.#departures = 0
       this.#refill = [...this.#slots.inArc({ from: self.position, to: next.position })].values()

@@ -48,6 +48,8 @@ const compareEveryMs = { least: 30_000, spread: 30_000 }
 const firstCompareMs = 1_000
 /** Time from the end of a link to the dial that finds out why. */
 const doubtSpreadMs = 500
+/** The nearest neighbour looks first; each further one leaves it this much more time to tell. */
+const rankPauseMs = 600
 /** A first failure may be a lost packet. */
 const secondLookMs = 1_000
 const failuresBelieved = 2
@@ -144,7 +146,8 @@ export class RingKeeper {
     if (member?.state !== 'storing') return
     if (!this.#isTalking) this.#merge({ ...member, state: 'gone' }, now)
     else if (this.#isNear(peer.id) || member.isOld) {
-      const dueMs = now.monoMs + randomBelow(this.#random, doubtSpreadMs)
+      const pauseMs = Math.max(0, this.#rankOf(peer.id)) * rankPauseMs
+      const dueMs = now.monoMs + pauseMs + randomBelow(this.#random, doubtSpreadMs)
       this.#doubts.set(peer.id, { dueMs, failures: failuresBelieved - 1 })
     }
   }
@@ -238,7 +241,8 @@ export class RingKeeper {
     for (const [id, doubt] of this.#doubts) {
       if (doubt.dueMs > now.monoMs) continue
       doubt.dueMs = Infinity
-      if (this.#line.peers.has(id)) this.#doubts.delete(id)
+      const isSettled = this.view.get(id)?.state !== 'storing'
+      if (isSettled || this.#line.peers.has(id)) this.#doubts.delete(id)
       else this.#line.dial(id, now)
     }
   }
@@ -384,11 +388,16 @@ export class RingKeeper {
   }
 
   #isNear(id: string): boolean {
+    return this.#rankOf(id) >= 0
+  }
+
+  /** How many neighbours on the ring are nearer than this one: first the one behind, then the one ahead; −1 for others. */
+  #rankOf(id: string): number {
     const { nodes } = this.view
-    return [
-      ...nodes.behind(this.#id, linkedEachSide),
-      ...nodes.ahead(this.#id, linkedEachSide),
-    ].some((node) => node.id === id)
+    const behind = nodes.behind(this.#id, linkedEachSide)
+    const ahead = nodes.ahead(this.#id, linkedEachSide)
+    const near = behind.flatMap((node, index) => [node, ahead[index] ?? node])
+    return near.findIndex((node) => node.id === id)
   }
 
   #differs(sums: readonly number[]): boolean {
