@@ -5,7 +5,7 @@ import { expectedLines, matches } from './examples.mjs'
 
 /** A program that has printed all it should and does not end, as nodes do, is ended after this long. */
 const graceMs = 400
-const timeoutMs = 40_000
+const timeoutMs = 90_000
 
 const pollMs = 50
 
