@@ -55,6 +55,16 @@ function changesetProblems(name, text, packageNames) {
   return body.trim() === '' ? [...problems, `${name}: says nothing`] : problems
 }
 
+/** Words of the README in front of its guides, code among them; table rules and strokes are none. */
+const maxReadmeWords = 1_200
+function readmeProblems(markdown) {
+  const [front = ''] = markdown.split(/^## Guides$/m)
+  const words = front.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length
+  return words <= maxReadmeWords
+    ? []
+    : [`README.md: ${words} words before the guides, over ${maxReadmeWords}`]
+}
+
 /** Each check has to notice what it is for. */
 function checkTheChecks() {
   const missed = []
@@ -64,6 +74,7 @@ function checkTheChecks() {
     missed.push('a missing heading')
   if (brokenLinks('a.md', '# The top!\n[x](#the-top)', noFile).length > 0) missed.push('a heading')
   if (brokenLinks('a.md', '# The `code`\n[x](#the-code)', noFile).length > 0) missed.push('code')
+  if (readmeProblems('word '.repeat(maxReadmeWords + 1)).length === 0) missed.push('a long README')
   const names = new Set(['@p2p/mesh'])
   if (changesetProblems('c', "---\n'@p2p/moon': minor\n---\nx", names).length === 0) {
     missed.push('a changeset of an unknown package')
@@ -88,6 +99,7 @@ const packageNames = new Set(
 const changesets = documents.filter((path) => /^\.changeset\/(?!README)/.test(path))
 const problems = [
   ...checkTheChecks(),
+  ...readmeProblems(read('README.md') ?? ''),
   ...documents.flatMap((path) => brokenLinks(path, read(path) ?? '', read)),
   ...changesets.flatMap((path) => changesetProblems(path, read(path) ?? '', packageNames)),
 ]

@@ -7,8 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-const oldWords =
-  /waterfall|metatuple|daemon|unjoin|routing_table|awaiting_?ids/i
+const oldWords = /waterfall|metatuple|daemon|unjoin|routing_table|awaiting_?ids/i
 /** Models of the originals, and the names that their users look for. */
 const mayUseOldWords = [
   /^packages\/base\/src\/sim\/old-peers\//,
