@@ -302,6 +302,8 @@ await withLab(programs, async (lab) => {
     const reported = { ...result, ...exceptions, originalsBehind }
     process.stdout.write(`${JSON.stringify({ check: 'heal', ok, ...reported })}\n`)
     if (!ok) process.exitCode = 1
+    // One that is still going through its list would not end by itself.
+    for (const { node } of healing.originals) await lab.crash(node)
   } catch (error) {
     // The lab may have something to say as well when it stops the nodes.
     process.stderr.write(`${String(error)} (${healing.phase}, ${healing.written} written)\n`)
