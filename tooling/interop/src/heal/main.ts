@@ -12,7 +12,7 @@
  * `lostLinks` names every link between ours and an original that ended, as our end saw it: where it
  * lay, when, and why. An original that raises over a message ends the link that the message came on, and
  * keeps the exception. So only what an original raised that has ended a link to one of ours can be over
- * something of ours; `raised` counts those by their last line, less those known to be its own doing
+ * something of ours (an old link: of two that were dialled at the same moment it ends either); `raised` counts those by their last line, less those known to be its own doing
  * (`ownFaults`), and `raisedElsewhere` the rest, for information: the originals break each other's links
  * when a minute's traffic arrives at once (spec/wire.md §8). `originalsBehind` counts keys of ours that
  * an original does not hold as ours do, for information, too: they do not converge by themselves
@@ -47,6 +47,8 @@ const endedByOther = /^P2P_(LINK_(CLOSED|RESET|LOST|FAILED|STALLED)|PEER_SILENT)
  * both and dials again (spec/mesh.md §3.4). Nothing is lost when it gets through.
  */
 const crossed = /^P2P_CROSSED_LINKS/
+/** A link this young may be one of two that were dialled at the same moment. */
+const crossingMs = 10_000
 /**
  * What originals run into without our help: py2p walks a table while its other thread changes it, and reads
  * a third item of another py2p's request for peers; both write to links that are gone.
@@ -71,6 +73,7 @@ interface LostLink {
   readonly isAcross: boolean
   readonly phase: string
   readonly reason: string
+  readonly ageMs: number
 }
 
 const itemsAnswer = z.looseObject({ items: z.array(z.tuple([z.unknown(), z.unknown()])) })
@@ -124,7 +127,9 @@ class Healing {
   }
 
   #watchLinks({ node, side }: Placed): void {
+    const joinedMs = new Map<unknown, number>()
     node.onEvent(({ ev, id, reason }) => {
+      if (ev === 'peer_join') joinedMs.set(id, performance.now())
       const other = this.originals.find((one) => one.node.id === id)
       if (ev !== 'peer_leave' || other === undefined) return
       this.lostLinks.push({
@@ -134,6 +139,7 @@ class Healing {
         isAcross: other.side !== side,
         phase: this.phase,
         reason: String(reason),
+        ageMs: Math.round(performance.now() - (joinedMs.get(id) ?? 0)),
       })
     })
   }
@@ -207,7 +213,8 @@ class Healing {
     const raised = { byUs: new Map<string, number>(), elsewhere: new Map<string, number>() }
     for (const { node } of this.originals) {
       const endedOne = this.lostLinks.some(
-        ({ original, reason }) => original === node.id && endedByOther.test(reason),
+        ({ original, reason, ageMs }) =>
+          original === node.id && endedByOther.test(reason) && ageMs > crossingMs,
       )
       const counts = endedOne ? raised.byUs : raised.elsewhere
       for (const line of linesOf(await node.request('status', {}, patienceMs), node.name)) {
