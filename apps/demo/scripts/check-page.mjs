@@ -104,6 +104,8 @@ async function checkTopology(page) {
     expect((await rows(page, `[data-language="${language}"]`).count()) > 0, `no ${language} node`)
   await until(page, () => document.querySelectorAll('[data-testid="log"] li').length > 0)
   const label = await page.locator('.topology canvas').getAttribute('aria-label')
+  // The rows stay in the page, and the picture takes less room.
+  await page.getByText('The picture as a list').click()
   return label ?? ''
 }
 
@@ -200,9 +202,9 @@ async function checkFaults(page) {
     .getAttribute('data-id')
   await page.getByTestId('node').selectOption(id)
   await page.getByRole('button', { name: 'Pause' }).click()
-  await rows(page, `[data-id="${id}"]`).getByText('paused').waitFor({ timeout: waitMs })
+  await rows(page, `[data-id="${id}"]`).getByText('paused').waitFor({ state: 'attached', timeout: waitMs })
   await page.getByRole('button', { name: 'Go on' }).click()
-  await rows(page, `[data-id="${id}"]`).getByText('running').waitFor({ timeout: waitMs })
+  await rows(page, `[data-id="${id}"]`).getByText('running').waitFor({ state: 'attached', timeout: waitMs })
   await page.getByRole('button', { name: 'Cut off' }).click()
   const pieces = (count) =>
     page
@@ -317,7 +319,10 @@ async function main() {
   try {
     const context = await browser.newContext({ viewport: { width: 1280, height: 1000 } })
     const page = await openTab(context, demo.address, problems)
-    const shoot = (name) => page.screenshot({ path: join(reports, `${name}.png`) })
+    const shoot = async (name) => {
+      await page.evaluate(() => scrollTo(0, 0))
+      await page.screenshot({ path: join(reports, `${name}.png`) })
+    }
     await check('the page shows the live network', () => checkTopology(page))
     await check('a chat line from the tab arrives at TCP nodes and at js2p', () => checkChat(page))
     const other = await openTab(context, demo.address, problems)

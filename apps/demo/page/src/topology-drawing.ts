@@ -80,13 +80,13 @@ export class TopologyDrawing {
         'link',
         forceLink<Spot, Tie>(ties)
           .id(({ id }) => id)
-          .distance(between(18, 46, 1_800))
+          .distance(between(18, 70, 2_600))
           .strength(between(0.05, 0.12, 6)),
       )
       .force(
         'charge',
         forceManyBody<Spot>()
-          .strength(-between(14, 110, 3_000))
+          .strength(-between(14, 240, 6_000))
           .distanceMax(260),
       )
       .force('x', forceX<Spot>((spot) => centres(spot.facts.network).x).strength(0.09))
