@@ -202,9 +202,13 @@ async function checkFaults(page) {
     .getAttribute('data-id')
   await page.getByTestId('node').selectOption(id)
   await page.getByRole('button', { name: 'Pause' }).click()
-  await rows(page, `[data-id="${id}"]`).getByText('paused').waitFor({ state: 'attached', timeout: waitMs })
+  await rows(page, `[data-id="${id}"]`)
+    .getByText('paused')
+    .waitFor({ state: 'attached', timeout: waitMs })
   await page.getByRole('button', { name: 'Go on' }).click()
-  await rows(page, `[data-id="${id}"]`).getByText('running').waitFor({ state: 'attached', timeout: waitMs })
+  await rows(page, `[data-id="${id}"]`)
+    .getByText('running')
+    .waitFor({ state: 'attached', timeout: waitMs })
   await page.getByRole('button', { name: 'Cut off' }).click()
   const pieces = (count) =>
     page
