@@ -137,3 +137,12 @@ test('two owners in one second: the smaller id wins, with leases and without', (
   expect(stateAfter(writes, true)).toBe(picture(encodeValue('a')))
   expect(stateAfter(writes, false)).toBe(picture(encodeValue('a')))
 })
+
+test('a lease holds for exactly 3,600 seconds after the last write, and not one more', () => {
+  expect(stateAfter([write('a', 0, 'a'), write('b', 3_600, 'b')], true)).toBe(
+    picture(encodeValue('a')),
+  )
+  expect(stateAfter([write('a', 0, 'a'), write('b', 3_601, 'b')], true)).toBe(
+    picture(encodeValue('b')),
+  )
+})
