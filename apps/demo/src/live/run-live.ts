@@ -1,5 +1,6 @@
 /** `npm run demo` without --once: the network and its page, until somebody presses q or Ctrl-C. */
 import { once } from 'node:events'
+import { fstatSync } from 'node:fs'
 import { setInterval } from 'node:timers/promises'
 import { LiveNetwork } from './live-network.ts'
 import { PageServer } from './page-server.ts'
@@ -75,6 +76,7 @@ function watchForEnd(end: AbortController): () => void {
 /** The end of stdin ends nothing: without a terminal, as under a service, there may be none from the beginning. */
 async function watchKeys(end: AbortController): Promise<void> {
   const { stdin } = process
+  if (isFromSomebody()) stdin.once('end', () => end.abort())
   try {
     while (!end.signal.aborted) {
       const [keys] = (await once(stdin, 'data', { signal: end.signal })) as [Buffer]
@@ -84,4 +86,10 @@ async function watchKeys(end: AbortController): Promise<void> {
   } catch (error) {
     if (!end.signal.aborted) throw error
   }
+}
+
+/** Whether the input is a pipe that another program holds. The end of /dev/null means nothing. */
+function isFromSomebody(): boolean {
+  const input = fstatSync(process.stdin.fd)
+  return input.isFIFO() || input.isSocket()
 }
