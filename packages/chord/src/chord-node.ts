@@ -294,8 +294,9 @@ export class ChordNode {
 
   /**
    * Writes the fields of a mapping over those of the stored one, one level deep, and resolves with the
-   * result; a key that is not there gets the fields as its value. It reads and then writes: of two
-   * deltas at one moment, one may be lost.
+   * result; a key that is not there gets the fields as its value. Deltas of this node to one key are
+   * applied one after the other. It reads and then writes: of two deltas of two nodes at one moment, one
+   * may be lost.
    */
   async applyDelta(key: Key, delta: Value, wait: WaitOptions = {}): Promise<Value> {
     return this.#table.applyDelta(key, delta, wait)

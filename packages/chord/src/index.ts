@@ -1,3 +1,5 @@
+export { LevelStore } from '@p2p/base'
+export type { LevelDatabase } from '@p2p/base'
 export { ChordNode } from './chord-node.ts'
 export type { ChordEvents, ChordNodeOptions, ChordReport } from './chord-node.ts'
 export type { Key } from './shared-table.ts'

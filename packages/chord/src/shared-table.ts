@@ -6,7 +6,7 @@
  */
 import { P2pError } from '@p2p/base'
 import type { WaitOptions } from '@p2p/base'
-import { decodeValue, encodeValue, utf8Encode } from '@p2p/serializer'
+import { decodeValue, encodeValue, toHex, utf8Encode } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { fieldsOf, mergeFields } from './protocol/fields.ts'
 import type { KeyList } from './protocol/key-list.ts'
@@ -27,6 +27,8 @@ const readAhead = 32
 
 export class SharedTable {
   readonly #link: TableLink
+  /** The last delta to each key that is under way, by hexadecimal text. */
+  readonly #deltas = new Map<string, Promise<unknown>>()
 
   constructor(link: TableLink) {
     this.#link = link
@@ -71,6 +73,26 @@ export class SharedTable {
     const name = readKey(key)
     const fields = fieldsOf(decodeValue(encodeValue(delta)))
     if (fields === undefined) throw new TypeError('a delta is a mapping of fields')
+    return this.#afterOthers(toHex(name), () => this.#merge(name, fields, wait))
+  }
+
+  /** Reads and then writes, so two at a time would both start from the same value: one after the other. */
+  async #afterOthers(name: string, work: () => Promise<Value>): Promise<Value> {
+    const before = this.#deltas.get(name) ?? Promise.resolve()
+    const done = before.then(work, work)
+    this.#deltas.set(name, done)
+    try {
+      return await done
+    } finally {
+      if (this.#deltas.get(name) === done) this.#deltas.delete(name)
+    }
+  }
+
+  async #merge(
+    name: Uint8Array,
+    fields: ReadonlyMap<Value, Value>,
+    wait: WaitOptions,
+  ): Promise<Value> {
     const held = await this.#read(name, wait)
     const base = held === undefined ? new Map<Value, Value>() : fieldsOf(decodeValue(held))
     if (base === undefined) {

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { LevelStore } from '@p2p/base'
 import { testStore } from '@p2p/base/testing'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { ClassicLevel } from 'classic-level'
-import { LevelStore } from '../src/level-store.ts'
 
 const folders: string[] = []
 

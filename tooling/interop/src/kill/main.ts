@@ -2,7 +2,9 @@
  * `kill -9` under write load: a node with a store on disk is killed at a random moment, again and
  * again. Each time the store has to open, and to hold every write that had been acknowledged.
  *
- *   node dist/kill/main.js [--runs 200]
+ *   node dist/kill/main.js [--kind sync|chord] [--runs 200]
+ *
+ * `sync` is one node with a dictionary, `chord` a ring of three nodes in one process, all killed at once.
  *
  * Ends with one line of JSON; status 1 when a write was lost or a store did not open.
  */
@@ -14,8 +16,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
 
-const writer = fileURLToPath(new URL('writer.js', import.meta.url))
+const writers = { sync: 'writer.js', chord: 'chord-writer.js' } as const
+type Kind = keyof typeof writers
 /** A process is killed at a random moment within this time after its first acknowledged write. */
 const longestLifeMs = 250
 const openWithinMs = 20_000
@@ -27,7 +31,13 @@ interface Life {
 }
 
 /** Runs one process until it is killed; adds what it acknowledged to `expected`. */
-async function live(folder: string, round: number, expected: Map<string, string>): Promise<Life> {
+async function live(
+  kind: Kind,
+  folder: string,
+  round: number,
+  expected: Map<string, string>,
+): Promise<Life> {
+  const writer = fileURLToPath(new URL(writers[kind], import.meta.url))
   const child = spawn(process.execPath, [writer, folder, String(round)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -58,7 +68,11 @@ async function live(folder: string, round: number, expected: Map<string, string>
   return life
 }
 
-export async function killAgainAndAgain(runs: number): Promise<{
+export async function killAgainAndAgain(
+  kind: Kind,
+  runs: number,
+): Promise<{
+  readonly kind: Kind
   readonly runs: number
   readonly opened: number
   readonly acknowledged: number
@@ -70,7 +84,7 @@ export async function killAgainAndAgain(runs: number): Promise<{
   const lost: string[] = []
   try {
     for (let round = 1; round <= runs; round++) {
-      const life = await live(join(folder, 'store'), round, expected)
+      const life = await live(kind, join(folder, 'store'), round, expected)
       if (life.opened) opened++
       acknowledged += life.acknowledged
       lost.push(...life.lost)
@@ -78,12 +92,18 @@ export async function killAgainAndAgain(runs: number): Promise<{
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-  return { runs, opened, acknowledged, lost }
+  return { kind, runs, opened, acknowledged, lost }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const at = process.argv.indexOf('--runs')
-  const result = await killAgainAndAgain(at < 0 ? 200 : Number(process.argv[at + 1]))
+  const { values } = parseArgs({
+    options: {
+      kind: { type: 'string', default: 'sync' },
+      runs: { type: 'string', default: '200' },
+    },
+  })
+  if (values.kind !== 'sync' && values.kind !== 'chord') throw new Error('--kind is sync or chord')
+  const result = await killAgainAndAgain(values.kind, Number(values.runs))
   process.stdout.write(`${JSON.stringify(result)}\n`)
   process.exitCode = result.lost.length === 0 && result.opened === result.runs ? 0 : 1
 }

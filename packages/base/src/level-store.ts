@@ -2,7 +2,7 @@
  * A store on disk: an adapter for `classic-level`, or any other abstract-level database. The database
  * package is the application's choice; this file imports none.
  */
-import type { Store, StoreChange } from '@p2p/base'
+import type { Store, StoreChange } from './store.ts'
 
 /** What is used of an abstract-level database with text keys and bytes as values. */
 export interface LevelDatabase {
