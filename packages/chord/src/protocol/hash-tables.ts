@@ -49,12 +49,15 @@ export interface Slot {
 
 /** The five places of a key, in the order of `hashTables`. */
 export function slotsOf(key: Uint8Array): readonly Slot[] {
-  return hashTables.map((table) => {
-    const digest = digests[table](key)
-    const missingBits = Math.max(0, ringBits - digest.length * 8)
-    const integer = bytesToInteger(digest) << BigInt(missingBits)
-    return { table, slotText: encodeBase58Integer(integer), position: toPosition(integer) }
-  })
+  return hashTables.map((table) => slotOf(key, table))
+}
+
+/** The place of a key in one table: the hashes are a good part of what a small message costs. */
+export function slotOf(key: Uint8Array, table: HashTable): Slot {
+  const digest = digests[table](key)
+  const missingBits = Math.max(0, ringBits - digest.length * 8)
+  const integer = bytesToInteger(digest) << BigInt(missingBits)
+  return { table, slotText: encodeBase58Integer(integer), position: toPosition(integer) }
 }
 
 /** Narrows a table name that a peer sent; undefined for any other name. */

@@ -8,7 +8,7 @@
 import type { Now } from '@p2p/base'
 import type { Value } from '@p2p/serializer'
 import type { Parcel } from './hand-overs.ts'
-import { slotsOf } from './hash-tables.ts'
+import { hashTables, slotOf } from './hash-tables.ts'
 import type { OwnRequests } from './own-requests.ts'
 import type { Offer, Repair } from './repair.ts'
 import type { SlotStore, StoredSlot } from './slot-store.ts'
@@ -145,11 +145,11 @@ export class ReplicaTalk {
 
   #onWrite(message: Extract<TableMessage, { type: 'write' }>, from: string, now: Now): void {
     const { request, key, version, value, tables } = message
-    const slots = slotsOf(key)
     const mayTake = this.#line.isStoring() && this.#clock.see(version, now.utcSeconds)
     const taken = tables.filter((table) => {
-      const slot = slots[table]
-      return mayTake && slot !== undefined && this.#take({ ...slot, value, version, key })
+      const name = hashTables[table]
+      if (!mayTake || name === undefined) return false
+      return this.#take({ ...slotOf(key, name), value, version, key })
     })
     this.#line.send(from, storedPayload(request, taken), now)
   }
@@ -161,10 +161,9 @@ export class ReplicaTalk {
   }
 
   #onRead(message: Extract<TableMessage, { type: 'read' }>, from: string, now: Now): void {
-    const slots = slotsOf(message.key)
     const found = message.tables.map((table) => {
-      const slot = slots[table]
-      return slot === undefined ? undefined : this.#slots.get(slot)
+      const name = hashTables[table]
+      return name === undefined ? undefined : this.#slots.get(slotOf(message.key, name))
     })
     this.#line.send(from, foundPayload(message.request, found), now)
   }

@@ -2,11 +2,7 @@
  * gossipsub of libp2p as it is deployed, less what would make it slower for a reason ours does not have:
  * plain links and unsigned messages.
  */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { ensureBenchPeers } from '@p2p/foreign'
+import { loadLibp2p } from '../libp2p.ts'
 import { dialsOf, until } from './contender.ts'
 import type { MeshContender } from './contender.ts'
 
@@ -38,7 +34,7 @@ interface Modules {
 }
 
 export async function gossipsub(): Promise<MeshContender> {
-  const library = await loadLibp2p(await ensureBenchPeers())
+  const library = await loadLibp2p<Modules>(['@chainsafe/libp2p-gossipsub'])
   const createHost = (): Promise<Host> =>
     library.createLibp2p({
       addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
@@ -89,46 +85,4 @@ export async function gossipsub(): Promise<MeshContender> {
       }
     },
   }
-}
-
-async function loadLibp2p(modules: string): Promise<Modules> {
-  provideWithResolvers()
-  const require = createRequire(pathToFileURL(join(modules, 'index.js')))
-  const load = async (name: string): Promise<object> =>
-    (await import(pathToFileURL(entryPoint(modules, name, require)).href)) as object
-  const parts = await Promise.all(
-    [
-      'libp2p',
-      '@libp2p/tcp',
-      '@libp2p/plaintext',
-      '@chainsafe/libp2p-yamux',
-      '@libp2p/identify',
-      '@chainsafe/libp2p-gossipsub',
-    ].map(load),
-  )
-  return Object.assign({}, ...parts) as Modules
-}
-
-/** Its packages have entry points for `import` only, which `require.resolve` does not see. */
-function entryPoint(modules: string, name: string, require: NodeJS.Require): string {
-  const folder = join(modules, name)
-  const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
-    readonly exports?: { readonly '.': { readonly import: string } }
-  }
-  return exports === undefined ? require.resolve(name) : join(folder, exports['.'].import)
-}
-
-/** Some of its packages want a newer Node than this project does. */
-function provideWithResolvers(): void {
-  if ('withResolvers' in Promise) return
-  Object.defineProperty(Promise, 'withResolvers', {
-    configurable: true,
-    value: () => {
-      let settle: object = {}
-      const promise = new Promise((resolve, reject) => {
-        settle = { resolve, reject }
-      })
-      return { promise, ...settle }
-    },
-  })
 }
