@@ -95,8 +95,6 @@ export class RingKeeper {
   #newsDueMs = Infinity
   #linksDueMs = Infinity
   #compareDueMs = Infinity
-  /** When a new neighbour was last asked what it knows. */
-  #askedMs = -Infinity
 
   constructor(options: {
     readonly id: string
@@ -134,10 +132,6 @@ export class RingKeeper {
     if (rumour !== undefined) this.#line.send(peer.id, membersPayload([rumour]), now)
     if (this.#compareDueMs === Infinity)
       this.#compareDueMs = now.monoMs + firstCompareMs + randomBelow(this.#random, firstCompareMs)
-    // One end asks; and who knows nobody yet need not be told of all by each of its first neighbours.
-    const isNew = this.view.nodes.size < 2
-    if (!peer.outgoing || (isNew && this.#askedMs > now.monoMs - firstCompareMs)) return
-    this.#askedMs = now.monoMs
     this.#line.send(peer.id, digestPayload(false, this.view.digest()), now)
   }
 
