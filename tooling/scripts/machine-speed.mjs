@@ -9,10 +9,10 @@ import { fileURLToPath } from 'node:url'
 
 /** Milliseconds from spawning Node until it runs its first line, the least of many, by major version. */
 const referenceStartMs = new Map([
-  ['20', 56],
-  ['22', 17],
-  ['24', 16],
-  ['26', 18],
+  ['20', 76],
+  ['22', 21],
+  ['24', 19],
+  ['26', 21],
 ])
 const starts = 15
 const script = 'console.log(process.version, performance.timeOrigin + performance.now())'
