@@ -62,6 +62,7 @@ const proofs = [
   node('load of 10,000 nodes', 'packages/chord/scripts/load-balance.mjs'),
   node('routes of 100,000 nodes', 'packages/chord/scripts/routing.mjs'),
   node('fuzz, 1,000,000 runs', 'tooling/fuzz/dist/main.js', '--runs', '1000000', '--seed', seed),
+  node('the page of a fresh clone', 'tooling/scripts/check-first-run.mjs'),
   node('soak, 10 minutes', 'tooling/scripts/soak.mjs', '--minutes', '10'),
 ]
 
@@ -75,8 +76,9 @@ else if (selected.length === 0) {
   say(`no proof is called "${values.only}"; --list names them`)
   process.exitCode = 2
 } else {
+  const started = performance.now()
   const results = await runStages(selected, { cwd: root, say })
   say('')
-  for (const line of stageTable(results)) say(line)
+  for (const line of stageTable(results, (performance.now() - started) / 1_000)) say(line)
   process.exitCode = results.every(({ ok }) => ok) ? 0 : 1
 }

@@ -1,4 +1,4 @@
-// Runs commands one after the other, shows what a stage printed only when it failed, says now and
+// Runs commands one after the other, or two at a time, shows what a stage printed only when it failed, says now and
 // then that a long one is still running, and ends with a table of times.
 import { spawn } from 'node:child_process'
 
@@ -6,38 +6,58 @@ const stillRunningMs = 30_000
 /** A stage inside a stage has ended: shown at once, so that a long stage shows its progress. */
 const stageEnd = /^[✓✗] /
 
+/** Stages of a group that run at a time. */
+const lanes = 2
+
 /**
  * @param stages list of { name, program, args, show?, cwd?, env? }; `show` picks the lines of the output
- *   that are worth showing although all went well; `env` is added to the environment
- * @returns one { name, ok, seconds, output } per stage, in order
+ *   that are worth showing although all went well; `env` is added to the environment. A list within the
+ *   list is a group: its stages run two at a time, in its order
+ * @returns one { name, ok, seconds, output } per stage, as they ended
  */
 export async function runStages(stages, { cwd, env = process.env, say }) {
   const results = []
-  for (const stage of stages) {
-    say(`▸ ${stage.name}`)
-    const started = performance.now()
-    const { ok, output } = await capture(stage, { cwd, env, say })
-    const seconds = (performance.now() - started) / 1000
-    if (!ok) say(output.trimEnd())
-    const shown = ok && stage.show !== undefined ? stage.show(output) : []
-    for (const line of shown) say(`  ${line}`)
-    say(`${ok ? '✓' : '✗'} ${stage.name} (${seconds.toFixed(1)} s)`)
-    results.push({ name: stage.name, ok, seconds, output })
+  for (const entry of stages) {
+    const waiting = Array.isArray(entry) ? [...entry] : [entry]
+    const lane = async () => {
+      for (let stage = waiting.shift(); stage !== undefined; stage = waiting.shift()) {
+        results.push(await runStage(stage, { cwd, env, say }))
+      }
+    }
+    await Promise.all(Array.from({ length: lanes }, lane))
   }
   return results
 }
 
-/** The table of stages as lines of text. */
-export function stageTable(results) {
+async function runStage(stage, { cwd, env, say }) {
+  say(`▸ ${stage.name}`)
+  const started = performance.now()
+  const { ok, output } = await capture(stage, { cwd, env, say })
+  const seconds = (performance.now() - started) / 1000
+  if (!ok) say(output.trimEnd())
+  const shown = ok && stage.show !== undefined ? stage.show(output) : []
+  for (const line of shown) say(`  ${line}`)
+  say(`${ok ? '✓' : '✗'} ${stage.name} (${seconds.toFixed(1)} s)`)
+  return { name: stage.name, ok, seconds, output }
+}
+
+/**
+ * The table of stages as lines of text.
+ * @param wallSeconds from the first start to the last end; less than the sum where stages ran side by side
+ */
+export function stageTable(results, wallSeconds) {
   const width = Math.max(...results.map(({ name }) => name.length), 'stage'.length)
   const row = (name, state, seconds) => `${name.padEnd(width)}  ${state.padEnd(6)}  ${seconds}`
-  const total = results.reduce((sum, { seconds }) => sum + seconds, 0)
   return [
     row('stage', 'result', 'seconds'),
     ...results.map(({ name, ok, seconds }) =>
       row(name, ok ? 'passed' : 'FAILED', seconds.toFixed(1).padStart(7)),
     ),
-    row('all', results.every(({ ok }) => ok) ? 'passed' : 'FAILED', total.toFixed(1).padStart(7)),
+    row(
+      'all',
+      results.every(({ ok }) => ok) ? 'passed' : 'FAILED',
+      wallSeconds.toFixed(1).padStart(7),
+    ),
   ]
 }
 
