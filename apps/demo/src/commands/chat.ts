@@ -34,6 +34,11 @@ export async function runChat(room: string, options: ChatOptions): Promise<void>
     const text = json ? JSON.stringify(event) : describe(event, room)
     process.stdout.write(`${text}\n`)
   }
+  // Before anything is shown: who sees it may press Ctrl-C at once.
+  const lines = createInterface({ input: process.stdin })
+  const end = (): void => lines.close()
+  process.once('SIGINT', end)
+  process.once('SIGTERM', end)
   show({ ev: 'open', id: node.id, addresses: node.addresses })
   for (const id of node.peers.keys()) show({ ev: 'peer_join', id })
   node.on('peer:join', ({ id }) => show({ ev: 'peer_join', id }))
@@ -42,10 +47,6 @@ export async function runChat(room: string, options: ChatOptions): Promise<void>
     if (mark !== chatMark || where !== room || typeof text !== 'string') return
     show({ ev: 'line', sender, text })
   })
-  const lines = createInterface({ input: process.stdin })
-  const end = (): void => lines.close()
-  process.once('SIGINT', end)
-  process.once('SIGTERM', end)
   try {
     for await (const line of lines) {
       if (line === '/quit') break
