@@ -220,10 +220,18 @@ async function checkFaults(page) {
 }
 
 async function checkBytes(page) {
-  await page.getByLabel('hold', { exact: true }).click()
-  await page.locator('[data-testid="log"] button:enabled').last().click()
+  const hold = page.getByLabel('hold', { exact: true })
+  const rows = page.locator('[data-testid="log"] button:enabled')
+  // The page is spared the bytes of a burst, and then there may be no row to open in what is held.
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    await rows.first().waitFor({ timeout: waitMs })
+    await hold.click()
+    if ((await rows.count()) > 0) break
+    await hold.click()
+  }
+  await rows.last().click()
   await page.getByTestId('bytes').getByText('the message id').first().waitFor({ timeout: waitMs })
-  await page.getByLabel('hold', { exact: true }).click()
+  await hold.click()
 }
 
 /** The mean of the rate that the page shows, a number each second. */
