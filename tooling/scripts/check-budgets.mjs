@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { importBuilt } from './import-built.mjs'
 import { installLocked } from './install-locked.mjs'
-import { slowdown } from './machine-speed.mjs'
+import { slowdown, startEnvironment } from './machine-speed.mjs'
 
 const { createMessage, encodeFrame, networkId } = await importBuilt('serializer')
 const { MeshNode } = await importBuilt('mesh')
@@ -19,8 +19,6 @@ const helloMs = 150
 const exitMs = 20
 const idleMib = 60
 const maxRuns = 9
-/** How much slower this machine is than the one the budgets were set on. */
-const machine = slowdown()
 /** A process that hangs is ended, and fails. */
 const hungMs = 15_000
 const mebibyte = 1_048_576
@@ -34,7 +32,10 @@ function runNode(phase, address, { program = process.execPath, onLine } = {}) {
   return new Promise((resolve, reject) => {
     const startedMs = utcMs()
     const args = [join(scripts, 'budgets-node.mjs'), phase, address ?? '']
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: startEnvironment,
+    })
     const timer = setTimeout(() => child.kill('SIGKILL'), hungMs)
     let output = ''
     let exitedMs = 0
@@ -61,6 +62,20 @@ async function best(budget, measure) {
   return least
 }
 
+/**
+ * The least time of several runs, and the budget stretched by how slow the machine is. A shared machine may
+ * become slow in between: what is over is judged once more, by its speed afterwards.
+ */
+async function bestTime(referenceMs, program, measure) {
+  let budget = referenceMs * slowdown(program)
+  let value = await best(budget, measure)
+  if (value > budget) {
+    budget = Math.max(budget, referenceMs * slowdown(program))
+    value = Math.min(value, await best(budget, measure))
+  }
+  return { value, budget }
+}
+
 function judge(what, value, budget, unit) {
   const verdict = value <= budget ? 'within' : 'OVER'
   const limit = `${Math.round(budget)} ${unit}`
@@ -80,8 +95,7 @@ async function measureHello(hub, name, program) {
     void message.reply('got it')
   })
   const address = hub.addresses.find((entry) => entry.startsWith('tcp:'))
-  const budget = helloMs * slowdown(program)
-  const value = await best(budget, async () => {
+  const { value, budget } = await bestTime(helloMs, program, async () => {
     const run = await runNode('hello', address, { program })
     checkLeft('hello', run)
     return firstMs - run.startedMs
@@ -92,8 +106,7 @@ async function measureHello(hub, name, program) {
 
 async function measureExit(phase, title, address, onLine) {
   let closeMs = Infinity
-  const budget = exitMs * machine
-  const value = await best(budget, async () => {
+  const { value, budget } = await bestTime(exitMs, process.execPath, async () => {
     const run = await runNode(phase, address, { onLine })
     checkLeft(title, run)
     closeMs = Math.min(closeMs, run.closedMs - run.calledMs)
