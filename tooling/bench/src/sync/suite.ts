@@ -16,7 +16,9 @@ import type { Yjs } from './yjs.ts'
 
 const nodeCounts = [3, 10]
 const keyCounts = [1_000, 10_000]
-const rounds = 3
+/** Keys that each contender spreads in each case, in rounds; few keys at a time need more of them. */
+const keysOfAllRounds = 40_000
+const leastRounds = 4
 /** Keys of the round before the measured ones: a compiler that is not done yet would be measured with it. */
 const warmUp = { nodeCount: 3, keyCount: 10_000 }
 const memoryKeys = 10_000
@@ -37,7 +39,7 @@ export const syncSuite: Suite = {
     for (const contender of contenders) {
       const most = Math.floor(contender.maxDeliveries / warmUp.nodeCount)
       const count = Math.min(warmUp.keyCount, most)
-      await runOnce(contender, warmUp.nodeCount, keysOf(count, rounds))
+      await runOnce(contender, warmUp.nodeCount, keysOf(count, -1))
     }
     for (const nodeCount of nodeCounts) {
       for (const keyCount of keyCounts) {
@@ -61,6 +63,7 @@ async function compare(
   report: Report,
 ): Promise<void> {
   const best = new Map<string, Best>()
+  const rounds = Math.max(leastRounds, keysOfAllRounds / keyCount)
   for (let round = 0; round < rounds; round++) {
     for (const contender of contenders) {
       if (nodeCount * keyCount > contender.maxDeliveries) continue
