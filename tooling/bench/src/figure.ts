@@ -12,9 +12,15 @@ export interface Figure {
 
 export type Report = (figure: Figure) => void
 
+/** What of a suite is to be measured: everything, unless the command line says otherwise. */
+export interface Selection {
+  wantsCase(name: string): boolean
+  wantsSubject(name: string): boolean
+}
+
 /** A family of benchmarks, chosen by name on the command line. */
 export interface Suite {
   readonly name: string
   /** Measures everything and reports each figure when it is there. Notes are for people, on stderr. */
-  run(report: Report, note: (text: string) => void): Promise<void>
+  run(report: Report, note: (text: string) => void, selection: Selection): Promise<void>
 }

@@ -1,6 +1,8 @@
 /**
- * `npm run bench -- [suite …] [--json]`: measures our code beside others' in the same run. With --json,
- * stdout has one line per figure; otherwise a table with ratios. Progress goes to stderr.
+ * `npm run bench -- [suite …] [--json] [--case TEXT …] [--subject NAME …]`: measures our code beside
+ * others' in the same run. With --json, stdout has one line per figure; otherwise a table with ratios.
+ * Progress goes to stderr. Of the mesh suite, --case takes only cases whose name has the text, and
+ * --subject only those subjects: for a profile, or when a machine has little time.
  */
 import { parseArgs } from 'node:util'
 import type { Figure } from './figure.ts'
@@ -8,10 +10,20 @@ import { suites } from './suites.ts'
 import { formatTable } from './table.ts'
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    case: { type: 'string', multiple: true, default: [] },
+    subject: { type: 'string', multiple: true, default: [] },
+  },
   allowPositionals: true,
 })
 
+const selection = {
+  wantsCase: (name: string): boolean =>
+    values.case.length === 0 || values.case.some((text) => name.includes(text)),
+  wantsSubject: (name: string): boolean =>
+    values.subject.length === 0 || values.subject.includes(name),
+}
 const note = (text: string): void => {
   process.stderr.write(`[bench] ${text}\n`)
 }
@@ -26,9 +38,13 @@ for (const name of names) {
     continue
   }
   const suite = await load()
-  await suite.run((figure) => {
-    figures.push(figure)
-    if (values.json) process.stdout.write(`${JSON.stringify(figure)}\n`)
-  }, note)
+  await suite.run(
+    (figure) => {
+      figures.push(figure)
+      if (values.json) process.stdout.write(`${JSON.stringify(figure)}\n`)
+    },
+    note,
+    selection,
+  )
 }
 if (!values.json) process.stdout.write(`${formatTable(figures)}\n`)

@@ -23,19 +23,31 @@ const rounds = 3
 const warmUpMessages = 50
 const latencyMessages = 200
 
+/** By name, in the order of their turns. Some fetch what they need when they are made. */
+const makers: ReadonlyMap<string, () => Promise<MeshContender>> = new Map([
+  ['p2p', async () => ours],
+  ['limit', async () => rawFrames],
+  ['secret-stream flood', secretStream],
+  ['gossipsub', gossipsub],
+  ['js2p', js2p],
+])
+
 export const meshSuite: Suite = {
   name: 'mesh',
-  async run(report, note) {
-    const contenders = [ours, rawFrames, await secretStream(), await gossipsub(), await js2p()]
+  async run(report, note, selection) {
+    const contenders: MeshContender[] = []
+    for (const [name, load] of makers)
+      if (selection.wantsSubject(name)) contenders.push(await load())
+    const loads = nodeCounts
+      .flatMap((nodeCount) => payloadSizes.map((bytes) => ({ nodeCount, bytes })))
+      .filter((load) => selection.wantsCase(caseOf(load)))
     note('mesh warm-up')
     for (const contender of contenders) {
       for (const bytes of payloadSizes) await runOnce(contender, { nodeCount: 5, bytes })
     }
-    for (const nodeCount of nodeCounts) {
-      for (const bytes of payloadSizes) {
-        note(`mesh ${nodeCount} nodes, ${bytes} bytes`)
-        await compare(contenders, { nodeCount, bytes }, report)
-      }
+    for (const load of loads) {
+      note(`mesh ${caseOf(load)}`)
+      await compare(contenders, load, report)
     }
   },
 }
@@ -43,6 +55,10 @@ export const meshSuite: Suite = {
 interface Load {
   readonly nodeCount: number
   readonly bytes: number
+}
+
+function caseOf({ nodeCount, bytes }: Load): string {
+  return `${nodeCount} nodes, ${bytes} bytes`
 }
 
 interface Result {
@@ -64,7 +80,7 @@ async function compare(
       const result = await runOnce(contender, load)
       results.set(contender.name, [...(results.get(contender.name) ?? []), result])
     }
-  const about = { suite: 'mesh', case: `${load.nodeCount} nodes, ${load.bytes} bytes` }
+  const about = { suite: 'mesh', case: caseOf(load) }
   for (const [subject, all] of results) {
     const best = (value: (result: Result) => number): number => Math.min(...all.map(value))
     const figures = [
