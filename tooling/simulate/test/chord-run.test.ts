@@ -28,6 +28,12 @@ test('a hash table loses nothing in a crash, in churn and in a partition', () =>
   for (const [name, checks] of result.checks) expect([name, checks > 0]).toEqual([name, true])
 })
 
+test('a key is refilled where the node that does it is the new owner of the slots that were lost', () => {
+  const course = '--type chord --nodes 8-12 --keys 10 --minutes 0 --phases crash'
+  const result = runChord(options(course), 415, 20)
+  expect(result.broken?.message).toBeUndefined()
+})
+
 function settled(): ChordWorld {
   const world = new ChordWorld({
     seed: 1,

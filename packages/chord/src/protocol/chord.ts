@@ -38,8 +38,7 @@ import { OwnRequests } from './own-requests.ts'
 import { PeerBudget } from './peer-budget.ts'
 import { placesOf } from './place.ts'
 import type { Place } from './place.ts'
-import { RepairClock } from './repair-clock.ts'
-import { Repair } from './repair.ts'
+import { RepairRounds } from './repair-rounds.ts'
 import { ReplicaTalk } from './replica-talk.ts'
 import { keysPayload, readRingMessage, replicaFeature, ringFlag } from './ring-messages.ts'
 import type { KeysMessage } from './ring-messages.ts'
@@ -54,7 +53,6 @@ import { VersionClock } from './version.ts'
 const defaultMaxKeys = 1_000_000
 const defaultReplicas = 5
 const sweepEveryMs = 600_000
-const defaultRepairMs = 60_000
 
 export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly id: string
@@ -65,12 +63,11 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #ring: RingKeeper
   readonly #old: OldQuestions
   readonly #own: OwnRequests
-  readonly #repair: Repair
+  readonly #rounds: RepairRounds
   readonly #talk: ReplicaTalk
   readonly #holders: Holders
   readonly #outbox: Outbox
   readonly #early = new EarlyRequests()
-  readonly #repairClock: RepairClock
   readonly #introductions: Introductions
   readonly #budget = new PeerBudget(() => ({
     slots: this.slots.size,
@@ -82,7 +79,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #leaving: { readonly request: RequestId; readonly endMs: number } | undefined
   #invalidCount = 0
   #nextSweepMs = 0
-  #isNewOnRing = false
   #effects: ChordEffect[] = []
 
   constructor(options: ChordMachineOptions) {
@@ -91,7 +87,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.slots = new SlotStore(options.slotLimits)
     this.keys = new KeyList(options.maxKeys ?? defaultMaxKeys)
     this.#clock = new VersionClock(id)
-    this.#repairClock = new RepairClock(randomBytes, options.repairMs ?? defaultRepairMs)
     this.#isTalking = options.extensions !== false
     this.#replicas = replicas
     const features = [...(options.features ?? []), replicaFeature]
@@ -107,13 +102,21 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     const nodes = this.#ring.view.nodes
     this.#holders = new Holders({ nodes, replicas, isTalking: this.#isTalking })
     this.#introductions = new Introductions(nodes)
-    this.#repair = new Repair({ id, slots: this.slots, nodes, replicas })
+    this.#rounds = new RepairRounds({
+      id,
+      slots: this.slots,
+      nodes,
+      replicas,
+      random: randomBytes,
+      everyMs: options.repairMs,
+      line: this.#repairLine(),
+    })
     this.#old = new OldQuestions(this.#oldLine())
     this.#own = new OwnRequests(this.#requestLine())
     this.#talk = new ReplicaTalk({
       slots: this.slots,
       clock: this.#clock,
-      repair: this.#repair,
+      repair: this.#rounds.repair,
       own: this.#own,
       line: {
         isStoring: () => this.isStoring,
@@ -231,7 +234,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       this.#talk.nextDeadline(),
       this.#outbox.nextDeadline(),
       this.#nextSweepMs,
-      this.#repairClock.dueMs,
+      this.#rounds.nextDeadline(),
       this.#leaving?.endMs ?? Infinity,
     )
   }
@@ -244,7 +247,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (this.#old.nextDeadline() <= monoMs) this.#old.handleDeadline(now)
     for (const to of this.#talk.endRequests(monoMs)) this.#holders.avoid(to, monoMs)
     if (this.#own.nextDeadline() <= monoMs) this.#own.handleDeadline(now)
-    if (this.#repairClock.dueMs <= monoMs) this.#onRepairDue(now)
+    if (this.#rounds.nextDeadline() <= monoMs) this.#rounds.handleDeadline(now)
     if (this.#nextSweepMs > monoMs) return
     this.#nextSweepMs = monoMs + sweepEveryMs
     this.slots.sweep(now.utcSeconds)
@@ -390,8 +393,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #join(now: Now): void {
     if (!this.#ring.setStoring(true, now)) return
     this.#announceState(now)
-    this.#isNewOnRing = true
-    this.#repairClock.hasten(now.monoMs)
+    if (this.#isTalking) this.#rounds.start(now)
   }
 
   #onMeta(peer: Peer, isStoring: boolean, now: Now): void {
@@ -429,7 +431,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       return
     }
     this.#leaving = { request, endMs: now.monoMs + timeoutMs }
-    this.#talk.offer(this.#repair.farewell(), now)
+    this.#talk.offer(this.#rounds.repair.farewell(), now)
   }
 
   #settleLeaving(now: Now): void {
@@ -439,6 +441,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (!isSent && leaving.endMs > now.monoMs) return
     if (this.isStoring) {
       this.#ring.setStoring(false, now)
+      this.#rounds.stop()
       this.#announceState(now)
       this.#outbox.handOver(this.#old.tending.parcelsForOwners(), now)
       if (this.#outbox.isHandingOver && leaving.endMs > now.monoMs) return
@@ -450,29 +453,11 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #ringChanged({ id, state, isOld }: Member, now: Now): void {
     const isStoring = state === 'storing'
     if (id !== this.id) this.#effects.push({ type: 'ring', peer: id, isStoring })
-    if (!isStoring) {
-      this.#holders.forgive(id)
-      this.#repair.noteDeparture()
-    }
+    if (!isStoring) this.#holders.forgive(id)
     if (!this.isStoring) return
-    if (this.#repair.isPressedBy(id)) this.#repairClock.hasten(now.monoMs)
+    if (id !== this.id) this.#rounds.ringChanged(id, isStoring, now)
     if (isOld || this.storingNodes.size !== this.storingNodes.keeperCount)
       this.#old.tending.tendSoon(now)
-  }
-
-  // ---- repair
-
-  #onRepairDue(now: Now): void {
-    if (!this.isStoring || !this.#isTalking) {
-      this.#repairClock.stop()
-      return
-    }
-    this.#repairClock.restart(now.monoMs)
-    this.#outbox.sendParcels(this.#repair.comparisons(this.#isNewOnRing), now)
-    this.#isNewOnRing = false
-    this.#listPeers(this.#introductions.again(this.peers), now)
-    this.#talk.offer(this.#repair.offers(now.monoMs), now)
-    this.#holders.sweep(now.monoMs)
   }
 
   // ---- reads and writes of this node
@@ -523,6 +508,21 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       },
       ringChanged: (member, now) => {
         this.#ringChanged(member, now)
+      },
+    }
+  }
+
+  #repairLine(): ConstructorParameters<typeof RepairRounds>[0]['line'] {
+    return {
+      sendParcels: (parcels, now) => {
+        this.#outbox.sendParcels(parcels, now)
+      },
+      offer: (offers, now) => {
+        this.#talk.offer(offers, now)
+      },
+      onRound: (now) => {
+        this.#listPeers(this.#introductions.again(this.peers), now)
+        this.#holders.sweep(now.monoMs)
       },
     }
   }

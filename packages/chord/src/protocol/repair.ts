@@ -7,16 +7,13 @@
  *   offer     slots that are none of this node's any more go to the first holder they should have; they are
  *             dropped when it has them and this node is not even among the next three. What the first
  *             holder has is not offered to it again
- *   refill    the owner of one of a key's five slots sees to the other four, a few keys at a time: a table
- *             that has lost all its holders gets the key again from the other tables. Every ten minutes,
- *             and at once when so many nodes are gone that all holders of a slot may be among them
+ *   refill    a table that has lost all its holders gets its keys again from the other tables (refill.ts)
  *
  * Everything is idempotent: a slot takes a write only when it is newer.
  *
  * Source: research on churn: repair every 30 to 60 s loses nothing at sessions of an hour, and a fresh
  * owner that is not handed its slots at once says "nothing" until the next repair.
  */
-import { slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import { clockwiseDistance, covers, nodePosition, ringSize, toPosition } from './ring.ts'
 import type { Arc } from './ring.ts'
@@ -43,12 +40,6 @@ const maxListedSlots = 512
 const splitInto = 16n
 /** Holders beyond those that should have a slot which keep it all the same. */
 const spareHolders = 3
-/** Keys whose other tables are seen to at each repair … */
-const refilledKeys = 256
-/** … from one beginning of all keys to the next. */
-const refillEveryMs = 600_000
-/** This share of the ring gone since the last beginning brings the next: 3 in 10,000 slots then lost all five holders. */
-const refillAfterShare = 0.2
 /** Of one put message. */
 const maxPutEntries = 64
 const maxPutBytes = 262_144
@@ -58,10 +49,6 @@ export class Repair {
   readonly #slots: SlotStore
   readonly #nodes: StoringNodes
   readonly #replicas: number
-  #refill: Iterator<StoredSlot> | undefined
-  #refillDueMs = -Infinity
-  /** Nodes that are no more since a refill began. */
-  #departures = 0
   /** Slots kept as a spare, by name: who has been found to have them, and which write. */
   #settled = new Map<string, { readonly to: string; readonly version: Version }>()
 
@@ -95,17 +82,8 @@ export class Repair {
     return [...parcels, ...ahead]
   }
 
-  /** A node stores no more. */
-  noteDeparture(): void {
-    this.#departures += 1
-  }
-
-  /**
-   * Whether the coming or going of this node is a reason to repair soon: what this node or a neighbour of
-   * its holds may change, or so many are gone that it is time for a refill.
-   */
+  /** Whether what this node or a neighbour of its holds may change by the coming or going of this node. */
   isPressedBy(id: string): boolean {
-    if (this.#lacksMany()) return true
     const position = nodePosition(id)
     const count = this.#replicas + spareHolders
     const from = this.#nodes.behind(this.#id, count).at(-1)
@@ -115,14 +93,19 @@ export class Repair {
     return covers({ from: from.position, to: to.position }, position)
   }
 
-  #lacksMany(): boolean {
-    return this.#departures >= Math.max(this.#replicas, this.#nodes.size * refillAfterShare)
+  /** Slots for other nodes: those that are not held here any more. */
+  offers(): readonly Offer[] {
+    return this.#byHolder(this.#surplus(), (slot) => this.#firstKeepers(slot, 1))
   }
 
-  /** Slots for other nodes: those that are not held here any more, and the next keys to refill. */
-  offers(monoMs: number): readonly Offer[] {
-    const offered = [...this.#surplus(), ...this.#nextRefill(monoMs)]
-    return this.#byHolder(offered, (slot) => this.#firstKeepers(slot, 1))
+  /** Copies of slots held here for other tables: what belongs here is taken, the rest is offered. */
+  spread(copies: readonly OfferedSlot[]): readonly Offer[] {
+    for (const slot of copies) {
+      const source = this.#slots.get(slot.source)
+      if (source !== undefined && this.#firstKeepers(slot, 1).includes(this.#id))
+        this.#slots.put(slot, source)
+    }
+    return this.#byHolder(copies, (slot) => this.#firstKeepers(slot, 1))
   }
 
   /** What is not held here any more, except for spares that the first holder has. */
@@ -236,32 +219,6 @@ export class Repair {
       else if (order > 0 && held !== undefined) newer.push(held)
     }
     return { wanted, newer, names }
-  }
-
-  #nextRefill(monoMs: number): readonly OfferedSlot[] {
-    const [next] = this.#nodes.ahead(this.#id, 1)
-    const self = this.#nodes.get(this.#id)
-    if (next === undefined || self === undefined) return []
-    if (this.#refill === undefined) {
-      if (monoMs < this.#refillDueMs && !this.#lacksMany()) return []
-      this.#refillDueMs = monoMs + refillEveryMs
-      this.#departures = 0
-      this.#refill = [...this.#slots.inArc({ from: self.position, to: next.position })].values()
-    }
-    const offered: OfferedSlot[] = []
-    for (let count = 0; count < refilledKeys; count += 1) {
-      const step = this.#refill.next()
-      if (step.done === true) {
-        this.#refill = undefined
-        break
-      }
-      const { key, table, version } = step.value
-      if (key === undefined) continue
-      for (const slot of slotsOf(key)) {
-        if (slot.table !== table) offered.push({ ...slot, version, source: step.value })
-      }
-    }
-    return offered
   }
 
   #firstKeepers(slot: Slot, count: number): readonly string[] {
