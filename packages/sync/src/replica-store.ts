@@ -3,21 +3,14 @@
  * node. Leases are held under that id: a node that came back under another one would be locked out of
  * its own keys for an hour.
  *
- * Changes are gathered while a batch is being written, and go out together in the next one, so the
- * store is never more than one batch behind, and a key that changes often is written once per batch. A
- * process that dies at any moment leaves whole batches behind; what `persisted()` confirmed is there.
+ * When what is written: see WriteBehind of @p2p/base.
  */
-import { P2pError } from '@p2p/base'
+import { P2pError, WriteBehind } from '@p2p/base'
 import type { Store, StoreChange } from '@p2p/base'
 import { encodeBase58Integer } from '@p2p/serializer'
 import type { ByteText } from './protocol/byte-text.ts'
 import type { WriteLog } from './protocol/fold.ts'
 import { decodeRecords, encodeRecords } from './protocol/records.ts'
-
-interface Waiting {
-  resolve(): void
-  reject(error: P2pError): void
-}
 
 /** As long as the SHA-384 of the originals. */
 const idBytes = 48
@@ -27,10 +20,8 @@ export class ReplicaStore {
   readonly #prefix: string
   readonly #identityKey: string
   readonly #onError: (error: P2pError) => void
+  readonly #writes: WriteBehind<ByteText>
   #read: (key: ByteText) => WriteLog | undefined = () => undefined
-  #changed = new Set<ByteText>()
-  #waiting: Waiting[] = []
-  #isWriting = false
 
   constructor(
     store: Store,
@@ -42,6 +33,7 @@ export class ReplicaStore {
     this.#prefix = `sync/${name}/`
     this.#identityKey = `sync-identity/${name}`
     this.#onError = onError
+    this.#writes = new WriteBehind(store, (key) => this.#change(key), onError)
   }
 
   /**
@@ -91,56 +83,15 @@ export class ReplicaStore {
   }
 
   changed(key: ByteText): void {
-    this.#changed.add(key)
-    this.#start()
+    this.#writes.changed(key, key)
   }
 
   /**
    * Resolves once everything that changed up to now is in the store. Rejects with `P2P_STORE_FAILED`
    * when the store refused it; it is tried again with the next change.
    */
-  async persisted(): Promise<void> {
-    if (this.#changed.size > 0) this.#start()
-    if (!this.#isWriting) return
-    await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ resolve, reject })
-    })
-  }
-
-  #start(): void {
-    if (this.#isWriting) return
-    this.#isWriting = true
-    void this.#writeAll()
-  }
-
-  async #writeAll(): Promise<void> {
-    // Let the turn of the event loop end: what is written in one turn goes out in one batch.
-    await Promise.resolve()
-    let isWritten = true
-    // Who waits when nothing is left to write waited for what the last batch held.
-    while (isWritten && (this.#changed.size > 0 || this.#waiting.length > 0)) {
-      isWritten = await this.#writeBatch()
-    }
-    this.#isWriting = false
-  }
-
-  async #writeBatch(): Promise<boolean> {
-    const keys = this.#changed
-    const waiting = this.#waiting
-    this.#changed = new Set()
-    this.#waiting = []
-    try {
-      if (keys.size > 0) await this.#store.batch([...keys].map((key) => this.#change(key)))
-      for (const { resolve } of waiting) resolve()
-      return true
-    } catch (cause) {
-      for (const key of keys) this.#changed.add(key)
-      const error = new P2pError('P2P_STORE_FAILED', 'the store did not take a change', { cause })
-      this.#onError(error)
-      for (const { reject } of [...waiting, ...this.#waiting]) reject(error)
-      this.#waiting = []
-      return false
-    }
+  persisted(): Promise<void> {
+    return this.#writes.persisted()
   }
 
   #change(key: ByteText): StoreChange {
