@@ -120,17 +120,19 @@ export class Admission {
     const top = Math.max(-1, ...this.#members.book.keys())
     const next = this.#links.peer(this.#members.book.get(top))
     const { highest } = this.#members
-    if (top > own && next !== undefined) {
+    // Who asks again may be the highest himself by now.
+    const isAgain = this.#admitted.get(addressToUrl(join.joiner))?.uuid === highest
+    if (highest <= own || isAgain) {
+      this.#reach.begin({ address: join.joiner }, { type: 'admit', joiner: join.joiner })
+    } else if (top > own && next !== undefined) {
       this.#dismiss(join)
       this.#links.send(next, join.value)
       this.#current = undefined
-    } else if (highest > own) {
+    } else {
       this.#reach.begin(
         { uuid: highest },
         { type: 'forward-join', uuid: highest, value: join.value },
       )
-    } else {
-      this.#reach.begin({ address: join.joiner }, { type: 'admit', joiner: join.joiner })
     }
   }
 

@@ -77,9 +77,9 @@ export class Gossip {
   }
 
   /** A new member, heard of or taken in by us. */
-  learn(uuid: number, address: NodeAddress | undefined): boolean {
+  learn(uuid: number, address: NodeAddress): boolean {
     if (!this.#members.addMember(uuid)) return false
-    if (address !== undefined) this.#members.setAddress(uuid, address)
+    this.#members.setAddress(uuid, address)
     this.#news.learned(uuid, this.#outbox.now.monoMs)
     this.#outbox.push({ type: 'peer-joined', uuid, address })
     return true
@@ -175,8 +175,8 @@ export class Gossip {
     this.#repairWithin(this.#limits.repairIntervalMs)
   }
 
-  /** False when the deadline belongs to somebody else. */
-  handleDeadline(name: string): boolean {
+  /** Handles the deadlines of this part; others are nobody's. */
+  handleDeadline(name: string): void {
     const [kind, uuidText, attemptText] = name.split(' ')
     const uuid = Number(uuidText)
     if (kind === 'meet') {
@@ -186,14 +186,13 @@ export class Gossip {
     } else if (kind === 'redial') {
       const attempt = Number(attemptText)
       const address = this.#members.addressOf(uuid)
-      if (address === undefined || !this.#members.isMember(uuid)) return true
+      if (address === undefined || !this.#members.isMember(uuid)) return
       this.#reach.begin({ address }, { type: 'verify', uuid, attempt })
     } else if (kind === 'news') {
       this.#tellNews(uuid)
     } else if (kind === 'repair') {
       this.#repair()
-    } else return false
-    return true
+    }
   }
 
   /** Newcomers that this neighbour may not have heard of: they were announced before we had a link. */
@@ -208,7 +207,6 @@ export class Gossip {
   }
 
   #repair(): void {
-    if (this.#members.uuid === null) return
     for (const uuid of this.#members.missing().slice(0, maxRepairsAtOnce)) {
       this.#reach.begin({ uuid }, { type: 'meet', uuid })
     }

@@ -115,9 +115,8 @@ export class Joining {
 
   /** False when the deadline belongs to somebody else. */
   handleDeadline(name: string): boolean {
-    if (name !== 'join') return false
     const attempt = this.#attempt
-    if (attempt === undefined) return true
+    if (name !== 'join' || attempt === undefined) return false
     if (attempt.current === undefined) {
       this.#ask(attempt)
       return true

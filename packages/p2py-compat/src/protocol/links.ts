@@ -45,7 +45,11 @@ export interface ReadyLink {
 
 export type LinkEvent =
   | { readonly type: 'ready'; readonly peer: ReadyLink; readonly dialled: string | undefined }
-  | { readonly type: 'unit'; readonly peer: ReadyLink; readonly unit: WireUnit }
+  | {
+      readonly type: 'unit'
+      readonly peer: ReadyLink
+      readonly unit: Exclude<WireUnit, { readonly kind: 'flag' }>
+    }
   | {
       readonly type: 'gone'
       readonly peer: ReadyLink
@@ -178,11 +182,10 @@ export class Links {
   handleDeadline(name: string): boolean {
     const match = /^link-(info|idle|slow) (\d+)$/.exec(name)
     const state = this.#states.get(Number(match?.[2]))
-    if (match === null) return false
-    if (state === undefined) return true
-    if (match[1] === 'info') {
+    if (state === undefined) return false
+    if (match?.[1] === 'info') {
       this.#reject(state, new P2pError('P2P_INFO_TIMEOUT', 'the peer never introduced itself'))
-    } else if (match[1] === 'idle') {
+    } else if (match?.[1] === 'idle') {
       this.#endSilent(state)
     } else {
       this.#lookAtSlowFrame(state)

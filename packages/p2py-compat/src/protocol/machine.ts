@@ -265,8 +265,6 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
 
   #onUnit({ peer, unit }: Extract<LinkEvent, { type: 'unit' }>): void {
     switch (unit.kind) {
-      case 'flag':
-        break
       case 'meaningless': {
         const error = new P2pError('P2P_BAD_MESSAGE', `a message that means nothing: ${unit.why}`)
         this.#outbox.push({ type: 'rejected', remote: peer.remote, error })

@@ -143,9 +143,10 @@ export class Reach {
 
   /** False when the deadline belongs to somebody else. */
   handleDeadline(name: string): boolean {
-    if (!name.startsWith('search ')) return false
-    const search = this.#searches.get(Number(name.slice('search '.length)))
-    if (search !== undefined) this.#askNext(search)
+    const [kind, uuid] = name.split(' ')
+    const search = kind === 'search' ? this.#searches.get(Number(uuid)) : undefined
+    if (search === undefined) return false
+    this.#askNext(search)
     return true
   }
 

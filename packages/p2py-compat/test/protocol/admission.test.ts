@@ -67,8 +67,55 @@ describe('handing out', () => {
     const link = driven.meet(90, null)
     driven.say(link, joinRequest(addressOf(90)))
     expect(givenUuid(driven, link)).toBe(6)
+    driven.pass(29_999)
     driven.say(link, joinRequest(addressOf(90)))
+    expect(givenUuid(driven, link)).toBe(6)
     expect(driven.heard(links.get(4))).toEqual([])
+  })
+
+  test('a member who asks after half a minute begins a new life: his old UUID is announced gone', () => {
+    const { driven, links } = lastOfSix()
+    const link = driven.meet(90, null)
+    driven.say(link, joinRequest(addressOf(90)))
+    driven.pass(30_000)
+    driven.say(link, joinRequest(addressOf(90)))
+    expect(givenUuid(driven, link)).toBe(7)
+    const news = [onWire(peerLeft(6)), onWire(newPeer(7, addressOf(90)))]
+    expect(driven.heard(links.get(4))).toEqual(news)
+  })
+
+  test('a request is passed on to the highest even when there is no link to him yet', () => {
+    const { driven, links } = lastOfSix()
+    driven.say(links.get(4), newPeer(8, addressOf(8)))
+    const link = driven.meetOld(90, null)
+    driven.say(link, joinRequest(addressOf(90)))
+    expect(driven.dialled).toEqual(['tcp://127.0.0.1:5008'])
+    const highest = driven.takeDial(8)
+    expect(driven.heard(highest)).toEqual([onWire(joinRequest(addressOf(90)))])
+    expect(driven.heard(link)).toEqual([onWire(killConnection)])
+  })
+
+  test('a highest whom nobody finds is declared gone, and the request is answered by the next', () => {
+    const { driven, links } = lastOfSix()
+    driven.say(links.get(4), newPeer(8, addressOf(8)))
+    const link = driven.meet(90, null)
+    driven.say(link, joinRequest(addressOf(90)))
+    driven.refuseDial() // neighbours are asked for a better address then
+    for (let asked = 0; asked < 3; asked += 1) driven.pass(3_000)
+    expect(driven.effects).toContainEqual({ type: 'peer-left', uuid: 8 })
+    expect(givenUuid(driven, link)).toBe(9)
+  })
+
+  test('a node that leaves meanwhile answers nobody, whether it was to dial him or the highest', () => {
+    for (const highest of [5, 8]) {
+      const { driven, links } = lastOfSix()
+      if (highest !== 5) driven.say(links.get(4), newPeer(highest, addressOf(highest)))
+      driven.say(driven.meet(90, null), joinRequest(addressOf(91)))
+      const { dial } = driven
+      driven.command({ type: 'leave', command: 2 })
+      driven.refuseDial(dial)
+      expect(driven.effects).toEqual([])
+    }
   })
 
   test('a request is passed on unchanged by whoever is not the highest, and a temporary link ended', () => {

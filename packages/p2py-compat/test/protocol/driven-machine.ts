@@ -58,6 +58,23 @@ export class DrivenMachine {
     return this.effects.flatMap((effect) => (effect.type === 'dial' ? [effect.address] : []))
   }
 
+  /** The links that the latest input closed, each with the code of the reason. */
+  get closed(): readonly (readonly [link: number, code: string])[] {
+    return this.effects.flatMap((effect) =>
+      effect.type === 'close' ? [[effect.link, effect.reason.code] as const] : [],
+    )
+  }
+
+  /** How the commands that the latest input ended have ended: "done", or the code of the error. */
+  get answers(): ReadonlyMap<number, string> {
+    return new Map(
+      this.effects.flatMap((effect): [number, string][] => {
+        if (effect.type === 'done') return [[effect.command, 'done']]
+        return effect.type === 'failed' ? [[effect.command, effect.error.code]] : []
+      }),
+    )
+  }
+
   /** The codes of what was refused by the latest input. */
   get rejected(): readonly string[] {
     return this.effects.flatMap((effect) => (effect.type === 'rejected' ? [effect.error.code] : []))
@@ -78,17 +95,33 @@ export class DrivenMachine {
 
   /** The same as an older Python node does it, who says nothing about keeping the link. */
   meetOld(uuid: number, announced: number | null): number {
-    return this.#open(addressOf(uuid), announced, undefined)
+    return this.#open(addressOf(uuid), announced)
+  }
+
+  /** A node of ours, who says at once that it keeps the link. */
+  meetOurs(uuid: number | null, port: number): number {
+    const link = this.open()
+    this.sayValue(link, encodeInfo({ address: { host: '127.0.0.1', port }, uuid, isOurs: true }))
+    this.sayValue(link, true)
+    return link
+  }
+
+  /** A link opens, dialled by us or by a peer; the peer has said nothing yet. */
+  open(dial?: number): number {
+    const link = this.#nextLink++
+    const remote = `tcp://127.0.0.1:${50_000 + link}`
+    this.#handle({ type: 'link-open', link, transport: 'tcp', remote, dial })
+    return link
   }
 
   /** The dial of the latest input comes through to the Python node with this UUID. */
-  takeDial(uuid: number): number {
-    return this.#open(addressOf(uuid), uuid, this.#dial)
+  takeDial(uuid: number, announced: number | null = uuid): number {
+    return this.#open(addressOf(uuid), announced, this.dial)
   }
 
-  refuseDial(): void {
+  refuseDial(dial: number = this.dial): void {
     const error = new P2pError('P2P_CONNECTION_REFUSED', 'nobody listens there')
-    this.#handle({ type: 'dial-failed', dial: this.#dial, error })
+    this.#handle({ type: 'dial-failed', dial, error })
   }
 
   say(link: number | undefined, message: OutgoingMessage): void {
@@ -96,7 +129,11 @@ export class DrivenMachine {
   }
 
   sayValue(link: number | undefined, value: PyValue): void {
-    this.#handle({ type: 'link-bytes', link: link ?? -1, bytes: frameOf(value) })
+    this.bytes(link, frameOf(value))
+  }
+
+  bytes(link: number | undefined, bytes: Uint8Array): void {
+    this.#handle({ type: 'link-bytes', link: link ?? -1, bytes })
   }
 
   lose(link: number | undefined): void {
@@ -116,20 +153,15 @@ export class DrivenMachine {
     return sentOver(link ?? -1, this.effects)
   }
 
-  get #dial(): number {
+  /** The first dial the latest input led to. */
+  get dial(): number {
     const dial = this.effects.find((effect) => effect.type === 'dial')
     if (dial === undefined) throw new Error('nothing was dialled')
     return dial.dial
   }
 
-  #open(
-    address: { host: string; port: number },
-    uuid: number | null,
-    dial: number | undefined,
-  ): number {
-    const link = this.#nextLink++
-    const remote = `tcp://127.0.0.1:${50_000 + link}`
-    this.#handle({ type: 'link-open', link, transport: 'tcp', remote, dial })
+  #open(address: { host: string; port: number }, uuid: number | null, dial?: number): number {
+    const link = this.open(dial)
     this.sayValue(link, encodeInfo({ address, uuid, isOurs: false }))
     return link
   }

@@ -6,6 +6,7 @@ import {
   newPeer,
   peerLeft,
 } from '../../src/protocol/membership-messages.ts'
+import { encodeInfo } from '../../src/protocol/messages.ts'
 import { addressOf, DrivenMachine, ownAddress } from './driven-machine.ts'
 import { onWire } from './wire.ts'
 
@@ -144,6 +145,51 @@ describe('lost neighbours', () => {
     expect(driven.heard(links.get(0))).toEqual([onWire(peerLeft(3))])
   })
 
+  test('a neighbour who has a second link to us is not lost with the first', () => {
+    const { driven, links } = secondOfTen()
+    const second = driven.meet(3)
+    driven.lose(links.get(3))
+    driven.pass(60_000)
+    expect(driven.dialled).toEqual([])
+    driven.command({
+      type: 'send-to-book',
+      command: 2,
+      fields: new Map([['type', 'X']]),
+      exclude: [],
+    })
+    expect(driven.heard(second)).toEqual([onWire({ type: 'X' })])
+  })
+
+  test('a node without UUID at the address of a lost neighbour may be him, and is taken for him', () => {
+    const { driven, links } = secondOfTen()
+    driven.lose(links.get(3))
+    driven.pass(1_000)
+    driven.takeDial(3, null)
+    expect(driven.types).not.toContain('peer-left')
+    expect(driven.machine.state.peerBook.map(({ uuid }) => uuid)).toContain(3)
+  })
+
+  test('one who is declared gone before he could be dialled again is not dialled', () => {
+    const { driven, links } = secondOfTen()
+    driven.lose(links.get(3))
+    driven.say(links.get(4), peerLeft(3))
+    expect(driven.effects).toContainEqual({ type: 'peer-left', uuid: 3 })
+    driven.pass(1_000)
+    expect(driven.dialled).not.toContain('tcp://127.0.0.1:5003')
+  })
+
+  test('one who dials us himself first is not dialled again, nor lost when that dial fails', () => {
+    const { driven, links } = secondOfTen()
+    driven.lose(links.get(3))
+    driven.pass(1_000)
+    const { dial } = driven
+    driven.meet(3)
+    driven.refuseDial(dial)
+    driven.pass(10_000)
+    expect(driven.types).not.toContain('peer-left')
+    expect(driven.machine.state.members).toContain(3)
+  })
+
   test('another node at the address of a lost neighbour is not taken for him', () => {
     const { driven, links } = secondOfTen()
     driven.lose(links.get(3))
@@ -187,6 +233,40 @@ describe('newcomers', () => {
     expect(driven.heard(late)).toEqual([onWire(newPeer(4, addressOf(4)))])
     driven.pass(10_000)
     expect(driven.heard(late)).toEqual([])
+  })
+
+  test('one of ours is told at once', () => {
+    const options = { uuid: 2, adder: 1, others: [0, 3], neighbours: [3] }
+    const { driven, links } = DrivenMachine.member(options)
+    driven.say(links.get(3), newPeer(4, addressOf(4)))
+    driven.pass(500)
+    const link = driven.open()
+    driven.sayValue(link, encodeInfo({ address: addressOf(0), uuid: 0, isOurs: true }))
+    expect(driven.heard(link)).toEqual([onWire(newPeer(4, addressOf(4)))])
+  })
+
+  test('maxMembers are believed, one more is not, and is not passed on either', () => {
+    const limits = { maxMembers: 3 }
+    const options = { uuid: 2, adder: 1, others: [0], neighbours: [0], limits }
+    const { driven, links } = DrivenMachine.member(options)
+    driven.say(links.get(0), newPeer(3, addressOf(3)))
+    driven.say(links.get(0), newPeer(4, addressOf(4)))
+    expect(driven.effects).toEqual([])
+    expect(driven.machine.state.members).toEqual([1, 0, 3])
+  })
+
+  test('maxFreeUuids of the departed are remembered, the oldest is forgotten for one more', () => {
+    const others = [0, 3, 4, 5, 6, 7, 8, 9]
+    const limits = { maxFreeUuids: 2 }
+    const { driven, links } = DrivenMachine.member({
+      uuid: 2,
+      adder: 1,
+      others,
+      neighbours: [3],
+      limits,
+    })
+    for (const uuid of [7, 8, 9]) driven.say(links.get(3), peerLeft(uuid))
+    expect(driven.machine.state.freeUuids).toEqual([8, 9])
   })
 
   test('who comes half a minute after a newcomer is not told of it', () => {

@@ -1,0 +1,188 @@
+// Single connections of a node: how long one may take, who says good-bye, and how many there may be.
+import { describe, expect, test } from '@jest/globals'
+import { killConnection } from '../../src/protocol/membership-messages.ts'
+import { encodeMessage } from '../../src/protocol/messages.ts'
+import { frameOf } from '../../src/protocol/outbox.ts'
+import { addressOf, DrivenMachine } from './driven-machine.ts'
+import { joined, onWire, utf8 } from './wire.ts'
+
+const text = { type: 'TEXT', data: 'x' }
+
+function sending(driven: DrivenMachine, link: number, data: string): ReadonlyMap<number, string> {
+  const fields = encodeMessage({ type: 'TEXT', data })
+  driven.command({ type: 'send-message', command: 9, target: { link }, fields })
+  return driven.answers
+}
+
+describe('introduction', () => {
+  test('a peer who says nothing until infoTimeoutMs is closed then', () => {
+    const driven = new DrivenMachine({ infoTimeoutMs: 1_000 })
+    const link = driven.open()
+    driven.pass(999)
+    expect(driven.effects).toEqual([])
+    driven.pass(1)
+    expect([driven.closed, driven.rejected]).toEqual([
+      [[link, 'P2P_INFO_TIMEOUT']],
+      ['P2P_INFO_TIMEOUT'],
+    ])
+  })
+
+  test('a peer whose first value is no info is closed, and so is one who sends no pickle', () => {
+    const driven = new DrivenMachine()
+    const link = driven.open()
+    driven.sayValue(link, 17)
+    expect(driven.closed).toEqual([[link, 'P2P_BAD_INFO']])
+    const other = driven.open()
+    driven.bytes(other, utf8('3         zzz'))
+    expect(driven.closed).toEqual([[other, 'P2P_PICKLE_OPCODE']])
+  })
+
+  test('a dial that comes to such a peer counts as failed', () => {
+    const driven = new DrivenMachine()
+    driven.command({ type: 'join', command: 1, addresses: [addressOf(0)] })
+    const link = driven.open(driven.dial)
+    driven.sayValue(link, 17)
+    expect(driven.answers).toEqual(new Map([[1, 'P2P_JOIN_FAILED']]))
+  })
+
+  test('what is known of no link and of no dial changes nothing', () => {
+    const driven = new DrivenMachine()
+    driven.bytes(77, utf8('3         zzz'))
+    expect(driven.effects).toEqual([])
+    driven.lose(77)
+    expect(driven.effects).toEqual([])
+    driven.command({ type: 'join', command: 1, addresses: [addressOf(0), addressOf(1)] })
+    const first = driven.dial
+    driven.refuseDial()
+    expect(driven.dialled).toEqual(['tcp://127.0.0.1:5001'])
+    driven.refuseDial(first) // again
+    expect(driven.effects).toEqual([])
+  })
+})
+
+describe('good-bye', () => {
+  test('a flag False ends the link, behind the info by an old node and later by any', () => {
+    const driven = new DrivenMachine()
+    const link = driven.meet(1, null)
+    driven.sayValue(link, true)
+    expect(driven.effects).toEqual([])
+    driven.sayValue(link, false)
+    expect(driven.closed).toEqual([[link, 'P2P_PEER_GOODBYE']])
+  })
+
+  test('what comes behind it is not read any more, in the same piece or a later one', () => {
+    const driven = new DrivenMachine()
+    const link = driven.meet(1)
+    const message = frameOf(encodeMessage(text))
+    driven.bytes(link, joined(frameOf(encodeMessage(killConnection)), message, utf8('rest')))
+    expect(driven.types).toEqual(['close'])
+    driven.bytes(link, message)
+    expect(driven.effects).toEqual([])
+    expect(sending(driven, link, 'late')).toEqual(new Map([[9, 'P2P_LINK_LOST']]))
+  })
+
+  test('a node that leaves says it to whom it knows, and closes the others without', () => {
+    const driven = new DrivenMachine()
+    const known = driven.meet(1)
+    const unknown = driven.open()
+    const refused = driven.open()
+    driven.sayValue(refused, 17)
+    driven.command({ type: 'leave', command: 2 })
+    expect(driven.heard(known)).toEqual([onWire(killConnection)])
+    expect(driven.heard(unknown)).toEqual([])
+    expect(driven.closed).toEqual([
+      [known, 'P2P_LEFT'],
+      [unknown, 'P2P_LEFT'],
+    ])
+  })
+})
+
+describe('silence', () => {
+  test('a link that we accepted is closed after acceptedLinkMs unless its peer asked to keep it', () => {
+    const driven = new DrivenMachine({ acceptedLinkMs: 1_000 })
+    const temporary = driven.meetOld(1, null)
+    const kept = driven.meet(2, null)
+    driven.pass(1_000)
+    expect(driven.closed).toEqual([[temporary, 'P2P_LINK_IDLE']])
+    expect(driven.heard(kept)).toEqual([])
+  })
+
+  test('one of ours is asked for nothing by the flag: its link is temporary', () => {
+    const driven = new DrivenMachine({ acceptedLinkMs: 1_000 })
+    const ours = driven.meetOurs(null, 6_000)
+    driven.pass(1_000)
+    expect(driven.closed).toEqual([[ours, 'P2P_LINK_IDLE']])
+  })
+
+  test('a second link of somebody whose first is kept stays too: its end would mean his departure', () => {
+    const driven = new DrivenMachine({ acceptedLinkMs: 1_000 })
+    driven.meet(2)
+    driven.meetOld(2, 2)
+    driven.pass(60_000)
+    expect(driven.closed).toEqual([])
+    expect(driven.machine.state.links).toBe(2)
+  })
+})
+
+describe('slow frames', () => {
+  const begun = utf8('100000    x')
+
+  test('half a frame may take frameGraceMs, and has to come at 1 KiB per second from then on', () => {
+    const driven = new DrivenMachine({ frameGraceMs: 10_000 })
+    const link = driven.meet(1)
+    driven.bytes(link, begun)
+    driven.pass(10_000)
+    driven.bytes(link, new Uint8Array(5 * 1_024))
+    driven.pass(5_000)
+    expect(driven.closed).toEqual([])
+    driven.bytes(link, new Uint8Array(5 * 1_024 - 1))
+    driven.pass(5_000)
+    expect(driven.closed).toEqual([[link, 'P2P_FRAME_TOO_SLOW']])
+  })
+
+  test('a frame that is whole in time is not looked at', () => {
+    const driven = new DrivenMachine({ frameGraceMs: 10_000 })
+    const link = driven.meet(1)
+    const frame = frameOf(encodeMessage(text))
+    driven.bytes(link, frame.subarray(0, 20))
+    driven.bytes(link, frame.subarray(20))
+    expect(driven.types).toEqual(['message'])
+    driven.pass(20_000)
+    expect(driven.closed).toEqual([])
+  })
+})
+
+describe('limits', () => {
+  test('maxLinks are open, one more is closed at once', () => {
+    const driven = new DrivenMachine({ maxLinks: 2 })
+    driven.meet(1)
+    driven.meet(2)
+    const third = driven.open()
+    expect(driven.closed).toEqual([[third, 'P2P_TOO_MANY_LINKS']])
+    driven.lose(third)
+    driven.command({ type: 'leave', command: 1 })
+    expect(driven.closed).toHaveLength(2)
+  })
+
+  test('maxPendingLinks say nothing yet, one more is closed at once', () => {
+    const driven = new DrivenMachine({ maxPendingLinks: 2 })
+    driven.meet(1)
+    driven.open()
+    driven.open()
+    expect(driven.closed).toEqual([])
+    const third = driven.open()
+    expect(driven.closed).toEqual([[third, 'P2P_TOO_MANY_LINKS']])
+  })
+
+  test('a Python node gets frames up to maxFrameBytesToPython, one of ours larger ones', () => {
+    const driven = new DrivenMachine({ maxFrameBytesToPython: 1_000 })
+    const python = driven.meet(1)
+    const ours = driven.meetOurs(2, 6_000)
+    const overhead = frameOf(encodeMessage({ type: 'TEXT', data: 'x'.repeat(300) })).length - 300
+    const fitting = 'x'.repeat(1_000 - overhead)
+    expect(sending(driven, python, fitting)).toEqual(new Map([[9, 'done']]))
+    expect(sending(driven, python, `${fitting}x`)).toEqual(new Map([[9, 'P2P_MESSAGE_TOO_LARGE']]))
+    expect(driven.heard(python)).toEqual([])
+    expect(sending(driven, ours, `${fitting}x`)).toEqual(new Map([[9, 'done']]))
+  })
+})
