@@ -7,13 +7,20 @@
 import { DecodeError } from './errors.ts'
 
 const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+const zeroDigit = alphabet.charCodeAt(0)
 const digitValues: ReadonlyMap<string, number> = new Map(
   Array.from(alphabet, (digit, value) => [digit, value]),
 )
 
-/** Digits that fit into one exact number: long integers are taken apart and put together in such portions. */
+/** Digits that fit into one exact number: long texts are read in such portions. */
 const portionDigits = 9
 const portion = BigInt(58 ** portionDigits)
+
+/** Integers are written in limbs of 24 bits, four digits at a time, so that every step is exact in a number. */
+const limbBytes = 3
+const limb = 2 ** 24
+const divisorDigits = 4
+const divisor = 58 ** divisorDigits
 
 /**
  * Text of a non-negative integer, given as bigint or as big-endian bytes.
@@ -21,24 +28,43 @@ const portion = BigInt(58 ** portionDigits)
  * @example encodeBase58Integer(1_500_000_000n) // '3HYtjy'
  */
 export function encodeBase58Integer(integer: bigint | Uint8Array): string {
-  let rest = typeof integer === 'bigint' ? integer : bytesToInteger(integer)
-  if (rest < 0n) throw new RangeError('base58 has no negative integers')
-  let text = ''
-  while (rest >= portion) {
-    text = digitsOf(Number(rest % portion)).padStart(portionDigits, alphabet[0]) + text
-    rest /= portion
+  if (typeof integer === 'bigint' && integer < 0n) {
+    throw new RangeError('base58 has no negative integers')
   }
-  return digitsOf(Number(rest)) + text
+  const limbs = limbsOf(typeof integer === 'bigint' ? bytesOf(integer) : integer)
+  /** Character codes, the least significant digit first. */
+  const codes: number[] = []
+  // Long division; limbs that have become zero are not gone through again.
+  for (let start = 0; start < limbs.length;) {
+    let rest = 0
+    for (let at = start; at < limbs.length; at++) {
+      const dividend = rest * limb + (limbs[at] ?? 0)
+      const quotient = Math.floor(dividend / divisor)
+      limbs[at] = quotient
+      rest = dividend - quotient * divisor
+    }
+    for (let digit = 0; digit < divisorDigits; digit++) {
+      codes.push(alphabet.charCodeAt(rest % 58))
+      rest = Math.floor(rest / 58)
+    }
+    while (limbs[start] === 0) start++
+  }
+  while (codes.at(-1) === zeroDigit) codes.pop()
+  return codes.length === 0 ? '1' : String.fromCharCode(...codes.reverse())
 }
 
-function digitsOf(integer: number): string {
-  let text = ''
-  let rest = integer
-  do {
-    text = (alphabet[rest % 58] ?? '') + text
-    rest = Math.floor(rest / 58)
-  } while (rest > 0)
-  return text
+/** Of big-endian bytes, the most significant limb first. */
+function limbsOf(bytes: Uint8Array): Int32Array {
+  const limbs = new Int32Array(Math.ceil(bytes.length / limbBytes))
+  for (let end = bytes.length, at = limbs.length; end > 0; end -= limbBytes) {
+    limbs[--at] =
+      (bytes[end - 1] ?? 0) | ((bytes[end - 2] ?? 0) << 8) | ((bytes[end - 3] ?? 0) << 16)
+  }
+  return limbs
+}
+
+function bytesOf(integer: bigint): Uint8Array {
+  return integerToBytes(integer, Math.ceil(integer.toString(16).length / 2))
 }
 
 /**
@@ -75,10 +101,12 @@ function valueOf(digits: string): number {
 
 /** The integer behind big-endian bytes. */
 export function bytesToInteger(bytes: Uint8Array): bigint {
-  if (bytes.length === 0) return 0n
-  let hex = '0x'
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, '0')
-  return BigInt(hex)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let integer = 0n
+  let at = 0
+  for (; at + 8 <= bytes.length; at += 8) integer = (integer << 64n) | view.getBigUint64(at)
+  for (; at < bytes.length; at++) integer = (integer << 8n) | BigInt(view.getUint8(at))
+  return integer
 }
 
 /** Big-endian bytes of a non-negative integer, padded in front; RangeError when it does not fit. */

@@ -55,9 +55,14 @@ export function slotsOf(key: Uint8Array): readonly Slot[] {
 /** The place of a key in one table: the hashes are a good part of what a small message costs. */
 export function slotOf(key: Uint8Array, table: HashTable): Slot {
   const digest = digests[table](key)
-  const missingBits = Math.max(0, ringBits - digest.length * 8)
-  const integer = bytesToInteger(digest) << BigInt(missingBits)
-  return { table, slotText: encodeBase58Integer(integer), position: toPosition(integer) }
+  // A short digest is the beginning of the integer: zeros are what it is multiplied by.
+  const bytes = new Uint8Array(Math.max(ringBits / 8, digest.length))
+  bytes.set(digest)
+  return {
+    table,
+    slotText: encodeBase58Integer(bytes),
+    position: toPosition(bytesToInteger(bytes)),
+  }
 }
 
 /** Narrows a table name that a peer sent; undefined for any other name. */

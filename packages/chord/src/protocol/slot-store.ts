@@ -66,6 +66,7 @@ export class SlotStore {
     { length: 2 ** bucketBits },
     () => new Map<string, StoredSlot>(),
   )
+  /** Of the slots that a summary asked for since they were written. */
   readonly #stamps = new Map<string, number>()
   /** Slots that changed since they were last taken; undefined when nobody wants to know. */
   #changed: Map<string, Slot> | undefined
@@ -113,7 +114,7 @@ export class SlotStore {
     this.#tombstones.delete(name)
     this.#slots.set(name, stored)
     this.#bucketOf(position).set(name, stored)
-    this.#stamps.set(name, stampOf(`${name} ${version.time} ${version.writer}`))
+    this.#stamps.delete(name)
     if (value === undefined) this.#tombstones.add(name)
     this.#changed?.set(name, slot)
     return 'stored'
@@ -176,11 +177,19 @@ export class SlotStore {
   summaryOf(arc: Arc): ArcSummary {
     let count = 0
     let sum = 0
-    for (const [name] of this.#namedInArc(arc)) {
+    for (const [name, { version }] of this.#namedInArc(arc)) {
       count += 1
-      sum = (sum + (this.#stamps.get(name) ?? 0)) % sumModulus
+      sum = (sum + this.#stamp(name, version)) % sumModulus
     }
     return { count, sum }
+  }
+
+  #stamp(name: string, { time, writer }: Version): number {
+    const known = this.#stamps.get(name)
+    if (known !== undefined) return known
+    const stamp = stampOf(`${name} ${time} ${writer}`)
+    this.#stamps.set(name, stamp)
+    return stamp
   }
 
   *#namedInArc(arc: Arc): Generator<readonly [string, StoredSlot]> {
