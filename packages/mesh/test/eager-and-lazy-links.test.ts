@@ -191,3 +191,28 @@ test('a lost neighbour gets nothing, is asked nothing, and leaves nothing behind
   expect(tree.spread(message(2), named('a'), at(10_001))).toEqual([])
   expect(tree.counters()['missingMessages']).toBe(0)
 })
+
+test('strangers are neither listened to nor waited for', () => {
+  const tree = treeOf(['a'])
+  tree.spread(message(1), named('a'), at(0))
+  const wanted = control({ wanted: [keyOf(message(1))], announced: [keyOf(message(2))] })
+  expect(tree.handleControl(wanted, named('stranger'), at(1))).toEqual([])
+  expect(tree.noteDuplicate(message(1), named('stranger'), at(1))).toEqual([])
+  expect(tree.removeNeighbour(named('stranger'))).toEqual([])
+  expect(tree.nextDeadline()).toBe(Infinity)
+})
+
+test('a neighbour that asks for or prunes what is not here any more gets nothing', () => {
+  const tree = treeOf(['a', 'b'])
+  const unknown = [keyOf(message(9))]
+  expect(
+    tree.handleControl(control({ wanted: unknown, pruned: unknown }), named('a'), at(0)),
+  ).toEqual([])
+  expect(words(tree.spread(message(1), undefined, at(1)))).toEqual(['a: whole', 'b: whole'])
+})
+
+test('who holds a message by another way is not offered it', () => {
+  const tree = treeOf(['a', 'b', 'c'])
+  const copies = tree.spread(message(1), named('a'), at(0), ['b', 'nobody'])
+  expect(words(copies)).toEqual(['c: whole'])
+})

@@ -40,3 +40,35 @@ test('encodeTail refuses items that do not fit their fields', () => {
   expect(() => encodeTail(new Map([[1, new Uint8Array(256)]]))).toThrow(RangeError)
   expect(encodeTail(new Map([[1, new Uint8Array(255)]])).length).toBe(5 + 2 + 255 + 2)
 })
+
+test('a tail ends where its length says, is of this version, and counts the first of two equal items', () => {
+  const tail = encodeTail(new Map([[1, Uint8Array.of(7)]]))
+  const changed = (at: number, byte: number): Uint8Array => {
+    const copy = tail.slice()
+    copy[at] = byte
+    return copy
+  }
+  expect(decodeTail(changed(0, 0))).toBeUndefined()
+  expect(decodeTail(changed(4, 2))).toBeUndefined()
+  expect(decodeTail(changed(6, 2))).toBeUndefined() // an item of two bytes, one is there
+  expect(decodeTail(changed(tail.length - 1, 1))).toBeUndefined()
+  const twice = Uint8Array.of(...tail.subarray(0, 8), 1, 1, 9, 0, 13)
+  expect(decodeTail(twice)).toEqual(new Map([[1, Uint8Array.of(7)]]))
+  const half = Uint8Array.of(...tail.subarray(0, 5), 1, 0, 8)
+  expect(decodeTail(half)).toBeUndefined()
+})
+
+test('encodeTail fills 65,535 bytes and refuses more', () => {
+  /** 254 items as large as they may be, and one more of this size. */
+  const items = (lastBytes: number): Map<number, Uint8Array> =>
+    new Map(
+      Array.from({ length: 255 }, (_, type) => [
+        type,
+        new Uint8Array(type === 254 ? lastBytes : 255),
+      ]),
+    )
+  const full = encodeTail(items(248))
+  expect(full.length).toBe(65_535)
+  expect(decodeTail(full)).toEqual(items(248))
+  expect(() => encodeTail(items(249))).toThrow(RangeError)
+})

@@ -137,3 +137,98 @@ test('a deadline passes once, also when a link that took the place of another fi
   expect(subject.takeDials(at(dueMs))).toEqual([])
   expect(subject.nextDeadline()).toBeGreaterThan(dueMs)
 })
+
+test('hearsay moves an address that stopped answering, never one that worked', () => {
+  const subject = overlay()
+  const moved = [{ id: 'n', address: 'tcp://99.1.1.1:4000' }]
+  subject.peerOpened(peer('n'), at(0))
+  subject.peerClosed(peer('n'), at(100_000))
+  subject.hear(moved, 'source', at(100_000))
+  expect(subject.addressOf('n')).toBe(addressOf('n'))
+  subject.takeDials(at(subject.nextDeadline()))
+  subject.dialFailed('n', at(101_000))
+  subject.hear(moved, 'source', at(101_000))
+  expect(subject.addressOf('n')).toBe('tcp://99.1.1.1:4000')
+})
+
+test('a node with all the links it wants still looks for an old peer that has no other way back', () => {
+  const subject = overlay({ targetOutgoing: 1, rescueIntervalMs: 30_000 })
+  subject.peerOpened(peer('old', { kind: 'py2p' }), at(0))
+  subject.peerOpened(peer('n'), at(0))
+  subject.hear(heard('o'), 'source', at(0))
+  subject.peerClosed(peer('old', { kind: 'py2p' }), at(100_000))
+  const [[firstMs = 0, first] = []] = dials(subject, 300_000)
+  expect(first).toBe('old')
+  subject.dialFailed('old', at(firstMs))
+  const [[secondMs = 0, second] = []] = dials(subject, 300_000)
+  expect(second).toBe('old')
+  expect(secondMs - firstMs).toBeGreaterThanOrEqual(30_000)
+})
+
+test('of old peers only a few are dialled, as soon as there are two neighbours', () => {
+  const subject = overlay({ maxOldOutgoing: 1 })
+  for (const id of ['n', 'o', 'p']) {
+    subject.peerOpened(peer(id, { kind: 'py2p' }), at(0))
+    subject.peerClosed(peer(id, { kind: 'py2p' }), at(100_000))
+  }
+  subject.peerOpened(peer('n', { kind: 'py2p' }), at(100_000))
+  expect(subject.takeDials(at(200_000))).toHaveLength(1) // alone with one, it takes any
+  subject.peerOpened(peer('q', { outgoing: false }), at(200_000))
+  subject.peerOpened(peer('o', { kind: 'py2p' }), at(200_000))
+  expect(subject.takeDials(at(200_001))).toEqual([])
+})
+
+test('a full table gives up hearsay first, then the oldest address of nobody who is connected', () => {
+  const subject = overlay({ maxKnownPeers: 3 })
+  const proven = (id: string, isConnected: boolean): void => {
+    subject.peerOpened(peer(id), at(0))
+    if (!isConnected) subject.peerClosed(peer(id), at(1))
+  }
+  const known = (): string[] => ['a', 'b', 'c', 'd', 'e'].filter((id) => subject.addressOf(id))
+  proven('a', true)
+  proven('b', false)
+  subject.hear(heard('c'), 'source', at(0))
+  proven('d', false)
+  expect(known()).toEqual(['a', 'b', 'd'])
+  proven('e', true)
+  expect(known()).toEqual(['a', 'd', 'e'])
+})
+
+test('a table full of neighbours grows no further than they are', () => {
+  const subject = overlay({ maxKnownPeers: 2 })
+  for (const id of ['a', 'b', 'c']) subject.peerOpened(peer(id), at(0))
+  expect(subject.knownCount).toBe(3)
+  subject.hear(heard('d'), 'source', at(0))
+  expect(subject.addressOf('d')).toBeUndefined()
+})
+
+test('old peers that are too many stay: nobody is sent away', () => {
+  const subject = overlay({ maxNeighbours: 1 })
+  for (const id of ['n', 'o']) {
+    subject.peerOpened(peer(id, { outgoing: false, kind: 'js2p' }), at(0))
+  }
+  expect(subject.takeSurplus(at(1_000_000))).toBeUndefined()
+})
+
+test('1,024 who were sent away are remembered, the first is forgotten for one more', () => {
+  const subject = overlay()
+  for (let count = 0; count <= 1_024; count += 1) subject.shun(`x${count}`)
+  subject.hear(heard('x0', 'x1'), 'source', at(0))
+  expect(subject.addressOf('x0')).toBe(addressOf('x0'))
+  expect(subject.addressOf('x1')).toBeUndefined()
+})
+
+test('a dial that nobody knows of any more changes nothing', () => {
+  const subject = overlay()
+  subject.dialFailed('n', at(0))
+  subject.dialSucceeded('n', peer('n'))
+  expect([subject.knownCount, subject.nextDeadline()]).toEqual([0, Infinity])
+})
+
+test('where another node answers than was heard, the old id is forgotten', () => {
+  const subject = overlay()
+  subject.hear(heard('z'), 'source', at(0))
+  expect(subject.takeDials(at(1_000)).map(({ id }) => id)).toEqual(['z'])
+  subject.dialSucceeded('z', peer('y'))
+  expect(subject.addressOf('z')).toBeUndefined()
+})

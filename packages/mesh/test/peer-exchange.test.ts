@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import type { Peer, PeerKind } from '@p2p/base'
 import { SeededRandom } from '@p2p/base/sim'
 import { utf8Encode } from '@p2p/serializer'
-import { PeerExchange } from '../src/protocol/peer-exchange.ts'
+import { isRequestAll, PeerExchange, readPeersList } from '../src/protocol/peer-exchange.ts'
 
 const peer = (id: string, kind: PeerKind, host: string): Peer => ({
   id,
@@ -67,4 +67,69 @@ test('py2p is told an id in the form that the peer uses itself, or it would keep
   expect(new Set(ids('py2p'))).toEqual(new Set(['a', utf8Encode('b'), 'c']))
   expect(new Set(ids('ours'))).toEqual(new Set(['a', 'b', 'c']))
   expect(typeof ids('js2p')[0]).toBe('string')
+})
+
+test('a request for the list is answered, the next one only after a pause', () => {
+  const exchange = new PeerExchange((count) => new Uint8Array(count))
+  const asking = peer('x', 'py2p', '203.0.113.1')
+  expect(exchange.mayAnswer(asking, at(0))).toBe(true)
+  expect(exchange.mayAnswer(asking, at(0))).toBe(false)
+  expect(exchange.mayAnswer(peer('y', 'py2p', '203.0.113.2'), at(0))).toBe(true)
+  expect(exchange.mayAnswer(asking, at(60))).toBe(true)
+  expect(exchange.ignoredRequests).toBe(1)
+})
+
+test('nobody is told of himself, of addresses he cannot dial, or of more than 64', () => {
+  const exchange = new PeerExchange((count) => new Uint8Array(count))
+  const local = { ...peer('local', 'ours', '127.0.0.1') }
+  const secret = { ...peer('secret', 'ours', 'x'), address: undefined }
+  const browser = { ...peer('browser', 'ours', '198.51.100.9'), address: 'ws://198.51.100.9:80' }
+  const origins = [local, secret, browser, peer('x', 'ours', '203.0.113.1')].map((one) => ({
+    peer: one,
+    remoteHost: undefined,
+  }))
+  const known = [
+    { id: 'x', address: 'tcp://203.0.113.1:1' },
+    { id: 'known', address: 'tcp://198.51.100.3:1' },
+  ]
+  const far = peer('x', 'ours', '203.0.113.1')
+  expect(idsIn(exchange.listFor(far, origins, known, at(0)))).toEqual(['known'])
+  const near = peer('x', 'ours', '127.0.0.1')
+  expect(idsIn(exchange.listFor(near, origins, [], at(0)))).toEqual(['local'])
+  const crowd = Array.from({ length: 65 }, (_, index) => ({
+    peer: peer(`n${index}`, 'ours', `198.51.100.${index}`),
+    remoteHost: undefined,
+  }))
+  expect(idsIn(exchange.listFor(far, crowd, [], at(0)))).toHaveLength(64)
+})
+
+test('an old peer is told only of addresses that somebody has seen: ours by a dial or by its host', () => {
+  const exchange = new PeerExchange((count) => new Uint8Array(count))
+  const incoming = (id: string, remoteHost: string): (typeof claims)[number] => ({
+    peer: { ...peer(id, 'ours', '198.51.100.1'), outgoing: false },
+    remoteHost,
+  })
+  const claims: { readonly peer: Peer; readonly remoteHost: string | undefined }[] = []
+  claims.push(incoming('true', '198.51.100.1'), incoming('false', '198.51.100.2'))
+  expect(idsIn(exchange.listFor(peer('x', 'py2p', '203.0.113.1'), claims, [], at(0)))).toEqual([
+    'true',
+  ])
+})
+
+test('of a list what can be used is read: entries with an id and an address, 256 at most', () => {
+  const good = [['198.51.100.1', 4444], 'n']
+  const bad = ['n', [], [['198.51.100.1'], 'n'], [['198.51.100.1', 4444], 7]]
+  const long = [['198.51.100.1', 4444], 'n'.repeat(129)]
+  expect(readPeersList([8, [...bad, long, good]], 'tcp')).toEqual([
+    { id: 'n', address: 'tcp://198.51.100.1:4444' },
+  ])
+  expect(readPeersList([8, 'list'], 'tcp')).toEqual([])
+  expect(readPeersList([8, Array.from({ length: 257 }, () => good)], 'tcp')).toHaveLength(256)
+})
+
+test('a request for the list is one in text or bytes, and nothing else', () => {
+  expect(isRequestAll([7, '*'])).toBe(true)
+  expect(isRequestAll([7, utf8Encode('*')])).toBe(true)
+  expect(isRequestAll([7, 'id'])).toBe(false)
+  expect(isRequestAll([7, '*', 'id'])).toBe(false)
 })

@@ -1,7 +1,25 @@
 import { expect, test } from '@jest/globals'
 import { createMessage, flags, utf8Encode, type Value, type WireMessage } from '@p2p/serializer'
 import { encodeTail } from '../src/protocol/message-tail.ts'
-import { answerableTail, answerableWanted, searchAnswer } from '../src/protocol/searches.ts'
+import {
+  answerableTail,
+  answerableWanted,
+  peerNotFound,
+  searchAnswer,
+  Searches,
+} from '../src/protocol/searches.ts'
+
+const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({ monoMs, utcSeconds: 0 })
+const later = at(1_000_000)
+const address = 'tcp://10.0.0.7:4444'
+
+/** One search for the node "wanted", by request 7, until 10 s; and its id. */
+function opened(): readonly [Searches, string] {
+  const searches = new Searches((count) => new Uint8Array(count).fill(1))
+  const options = { request: 7, timeoutMs: 10_000 }
+  const search = searches.open('wanted', question('any', 'any', false), options, at(0))
+  return [searches, search?.searchId ?? '']
+}
 
 function question(searchId: Value, wanted: Value, isMarked: boolean): WireMessage {
   const payload = [flags.request, searchId, wanted]
@@ -33,4 +51,68 @@ test('an answer repeats the search id as it came and names address and id', () =
     [['10.0.0.7', 4444], 'wanted'],
   ])
   expect(searchAnswer(payload, { id: 'wanted', address: undefined })).toBeUndefined()
+})
+
+test('an answer needs an id and an address, and nobody but the wanted node is dialled', () => {
+  const payload = (id: Value): Value[] => [flags.request, id, 'wanted']
+  expect(searchAnswer(payload('id').slice(0, 1), { id: 'wanted', address })).toBeUndefined()
+  const [searches, searchId] = opened()
+  const answer = (found: Value): unknown =>
+    searches.takeAnswer([flags.response, searchId, found], 'tcp')?.address
+  expect(answer('nothing')).toBeUndefined()
+  expect(answer([['10.0.0.7', 'port'], 'wanted'])).toBeUndefined()
+  expect(answer([['10.0.0.7', 4444], 'other'])).toBeUndefined()
+  const stray = [flags.response, 7, [['10.0.0.7', 4444], 'wanted']]
+  expect(searches.takeAnswer(stray, 'tcp')).toBeUndefined()
+  expect(answer([['10.0.0.7', 4444], 'wanted'])).toBe(address)
+})
+
+test('three answered addresses are dialled for one search, a fourth is not; the error counts them', () => {
+  const [searches, searchId] = opened()
+  const dialled = [1, 2, 3, 4].map((host) => {
+    const found = [[`10.0.0.${host}`, 4444], 'wanted']
+    return searches.takeAnswer([flags.response, searchId, found], 'tcp') !== undefined
+  })
+  expect(dialled).toEqual([true, true, true, false])
+  const [expired] = searches.takeExpired(later)
+  expect(expired && peerNotFound(expired).facts).toEqual({ dials: 3 })
+  expect(expired && peerNotFound(expired).message).toContain('did not lead to it')
+})
+
+test('a search ends with its node found, given up, or late, once', () => {
+  const found = opened()[0]
+  expect(found.takeFound('other')).toEqual([])
+  expect(found.takeFound('wanted')).toHaveLength(1)
+  expect(found.takeExpired(later)).toEqual([])
+  const givenUp = opened()[0]
+  expect(givenUp.takeRequest(7)?.wanted).toBe('wanted')
+  expect(givenUp.takeRequest(7)).toBeUndefined()
+  const late = opened()[0]
+  expect(late.takeExpired(at(9_999))).toEqual([])
+  expect(late.takeExpired(at(10_000)).map(({ dialCount }) => dialCount)).toEqual([0])
+  expect(late.nextDeadline()).toBe(Infinity)
+})
+
+test('after a while a search asks in the other form of the id, once', () => {
+  const [searches] = opened()
+  const dueMs = searches.nextDeadline()
+  expect(searches.takeSecondForms(at(dueMs - 1))).toEqual([])
+  expect(searches.takeSecondForms(at(dueMs))).toHaveLength(1)
+  expect(searches.takeSecondForms(at(dueMs))).toEqual([])
+})
+
+test('1,024 searches are open, one more is refused', () => {
+  let drawn = 0
+  const searches = new Searches((count) => {
+    drawn += 1
+    return new Uint8Array(count)
+      .fill(1)
+      .fill(drawn & 255, 1, 2)
+      .fill(drawn >> 8, 2, 3)
+  })
+  const options = { request: 1, timeoutMs: 10_000 }
+  const message = question('a', 'b', false)
+  for (let count = 0; count < 1_024; count += 1) searches.open('x', message, options, at(0))
+  expect(searches.count).toBe(1_024)
+  expect(searches.open('x', message, options, at(0))).toBeUndefined()
 })

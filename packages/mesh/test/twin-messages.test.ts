@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import type { LinkId, Peer } from '@p2p/base'
 import { createMessage, utf8Encode, type Value, type WireMessage } from '@p2p/serializer'
 import { OutgoingStamps } from '../src/protocol/outgoing-stamps.ts'
-import { TwinMessages } from '../src/protocol/twin-messages.ts'
+import { payloadOffset, TwinMessages } from '../src/protocol/twin-messages.ts'
 
 const sender = 'z'.repeat(66)
 const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({ monoMs, utcSeconds: 0 })
@@ -155,4 +155,48 @@ test('a message that is not repeated is plain, without a tail', () => {
   expect(stamps.create({ sender, payload: [0, 'twice'] }, 1_500_000_000).tail).toHaveLength(0)
   expect(stamps.create({ sender, payload: [0, 'twice'] }, 1_500_000_001).tail).toHaveLength(13)
   expect(stamps.create({ sender, payload: [0, 'once'] }, 1_500_000_002).tail).toHaveLength(0)
+})
+
+test('256 senders are remembered with 64 messages each, the oldest is forgotten for one more', () => {
+  const crowded = new TwinMessages()
+  for (let name = 0; name <= 256; name += 1) {
+    crowded.check(message(tick, [0, 'hello'], `sender ${name}`), relay, at(0))
+  }
+  expect(crowded.check(message(tick + 1, [0, 'hello'], 'sender 1'), relay, at(0))).toBe(true)
+  expect(crowded.check(message(tick + 1, [0, 'hello'], 'sender 0'), relay, at(0))).toBe(false)
+  const busy = new TwinMessages()
+  for (let number = 0; number <= 64; number += 1)
+    busy.check(message(tick, [0, number]), relay, at(0))
+  expect(busy.check(message(tick + 1, [0, 1]), relay, at(0))).toBe(true)
+  expect(busy.check(message(tick + 1, [0, 0]), relay, at(0))).toBe(false)
+})
+
+test('a node of ours sends no twins: what it brings itself is never held back', () => {
+  const twins = new TwinMessages()
+  const ours = { ...senderPeer, kind: 'ours' as const }
+  for (const time of [tick, tick + 1]) expect(twins.check(message(time), ours, at(0))).toBe(false)
+})
+
+test('a message that was never heard of proves nothing', () => {
+  expect(besideSender().noteDuplicate(message(tick), senderPeer)).toEqual([])
+})
+
+test('when the sender is gone, twins that came together stay one', () => {
+  const twins = besideSender()
+  twins.check(message(tick), relay, at(settled))
+  expect(twins.check(message(tick + 1), relay, at(settled + 100))).toBe(true)
+  expect(twins.removeNeighbour(senderPeer)).toEqual([])
+})
+
+test('the payload begins behind the time, in every way in which programs write a sender', () => {
+  const offsetOf = (of: WireMessage): number | undefined => payloadOffset(of.body)
+  const many = Array.from({ length: 20 }, () => 0)
+  expect(offsetOf(message(tick, [0], 'short'))).toBe(2 + 6 + 5)
+  expect(offsetOf(message(tick))).toBe(2 + 68 + 5)
+  expect(offsetOf(message(tick, [0], utf8Encode(sender)))).toBe(2 + 68 + 5)
+  expect(offsetOf(message(tick, many, 'short'))).toBe(4 + 6 + 5)
+  expect(offsetOf(message(5, [0], 'short'))).toBeUndefined() // a time in one byte
+  expect(offsetOf(message(tick, [0], 's'.repeat(300)))).toBeUndefined()
+  expect(payloadOffset(Uint8Array.of(0xc0))).toBeUndefined()
+  expect(payloadOffset(Uint8Array.of(0x94, 0, 7))).toBeUndefined()
 })
