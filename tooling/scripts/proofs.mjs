@@ -20,7 +20,7 @@ const simulation = (name, options) =>
 const storm = (kind, nodes, broadcasts = 8) =>
   simulation(
     `mesh storm ${kind}, ${nodes} nodes`,
-    `--type mesh --nodes ${nodes} --broadcasts ${broadcasts} --storm ${kind}`,
+    `--type mesh --nodes ${nodes} --broadcasts ${broadcasts} --storm ${kind} --once`,
   )
 
 const proofs = [

@@ -49,6 +49,8 @@ export interface SimOptions {
   readonly workerCount: number
   /** Simulated seconds per second of processor time, below which the run fails. */
   readonly minSpeed: number
+  /** Without the second run of the first seed, which must give the same trace. */
+  readonly isOnce: boolean
   readonly transcript: boolean
   readonly json: boolean
 }
@@ -76,6 +78,7 @@ export const usage: string = `npm run sim -- [options]
   --max-seconds          stop starting new seeds after so many real seconds
   --min-speed 0          fail below so many simulated seconds per second of processor time
   --workers 1            threads that run seeds side by side
+  --once                 do not run the first seed again to see whether it gives the same trace
   --transcript           print the last events of the node that broke an invariant
   --json                 print the JSON line and nothing else on stdout
 
@@ -116,6 +119,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
       'max-seconds': { type: 'string', default: 'Infinity' },
       'min-speed': { type: 'string', default: '0' },
       workers: { type: 'string', default: '1' },
+      once: { type: 'boolean', default: false },
       transcript: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -147,6 +151,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     maxWallSeconds: readNumber('max-seconds', values['max-seconds'], { min: 1 }),
     minSpeed: readNumber('min-speed', values['min-speed'], { min: 0 }),
     workerCount: readNumber('workers', values.workers, { min: 1, max: 64 }),
+    isOnce: values.once,
     transcript: values.transcript,
     json: values.json,
   }

@@ -24,6 +24,7 @@ test('the defaults are one calm run of 100 nodes', () => {
     maxWallSeconds: Infinity,
     workerCount: 1,
     minSpeed: 0,
+    isOnce: false,
     transcript: false,
     json: false,
   })
