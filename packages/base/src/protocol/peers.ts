@@ -35,6 +35,7 @@ import { hasLinkTo, isCrossing, signOfLifeRequest, survivorOf } from './double-l
 import { P2pError } from './errors.ts'
 import { FrameCache } from './frame-cache.ts'
 import { FrameWatch } from './frame-watch.ts'
+import type { Handshake } from './handshake.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { nonceBytes, nonceText } from './hello.ts'
 import type { Control } from './hello.ts'
@@ -273,7 +274,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   #onArrival(connection: Connection, arrival: Arrival): void {
     switch (arrival.type) {
       case 'handshake':
-        this.#onHandshake(connection)
+        this.#onHandshake(connection, arrival.handshake)
         break
       case 'hello':
         if (this.#deadlines.delete(`hello ${connection.link}`)) this.#admit(connection)
@@ -297,10 +298,9 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     }
   }
 
-  #onHandshake(connection: Connection): void {
-    const { link, handshake } = connection
+  #onHandshake(connection: Connection, handshake: Handshake): void {
+    const { link } = connection
     this.#deadlines.delete(`handshake ${link}`)
-    if (handshake === undefined) return
     if (handshake.id === this.id) {
       this.#close(connection, selfError(connection.remote))
       return

@@ -1,30 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
-import { createMessage, encodeFrame, flags, networkId } from '@p2p/serializer'
-import type { Value } from '@p2p/serializer'
+import { createMessage, encodeFrame, flags } from '@p2p/serializer'
 import { extensionMarker } from '../../src/protocol/handshake.ts'
+import { ascii, codes, connect, handshake, peerIds, plainNetwork, whisper } from './peer-frames.ts'
 import { Bench } from './peers-bench.ts'
-import type { BenchNode } from './peers-bench.ts'
-
-const plainNetwork = networkId({ subnet: 'mesh', encryption: 'Plaintext' })
-
-function whisper(sender: string | Uint8Array, payload: readonly Value[]): Uint8Array {
-  return encodeFrame(createMessage({ type: 2, sender, time: 1_500_000_000, payload }))
-}
-function handshake(
-  id: string | Uint8Array,
-  methods: readonly number[] = [0x13],
-  network = plainNetwork,
-): Uint8Array {
-  return whisper(id, [5, id, network, ['10.9.9.9', 4444], methods])
-}
-const ascii = (text: string): Uint8Array => new TextEncoder().encode(text)
-
-function connect(node: BenchNode, address: string, request = 1, expectedId?: string): void {
-  node.handle({ type: 'connect', request, address, expectedId, timeoutMs: 5_000 })
-}
-const peerIds = (node: BenchNode): string[] => [...node.peers.peers.keys()]
-const codes = (node: BenchNode, type: 'close' | 'peer-closed'): string[] =>
-  node.events.flatMap((event) => (event.type === type ? [event.reason.code] : []))
 
 describe('Peers: connecting', () => {
   test('two nodes of ours become peers of each other, with the features that both named', () => {
