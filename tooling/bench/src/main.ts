@@ -1,10 +1,12 @@
 /**
- * `npm run bench -- [suite …] [--json] [--case TEXT …] [--subject NAME …]`: measures our code beside
- * others' in the same run. With --json, stdout has one line per figure; otherwise a table with ratios.
- * Progress goes to stderr. Of the mesh suite, --case takes only cases whose name has the text, and
+ * `npm run bench -- [suite …] [--json] [--write FILE] [--case TEXT …] [--subject NAME …]`: measures our
+ * code beside others' in the same run. With --json, stdout has one line per figure; otherwise a table with
+ * ratios. --write puts the tables into a Markdown document (document.ts). Progress goes to stderr. Of the mesh suite, --case takes only cases whose name has the text, and
  * --subject only those subjects: for a profile, or when a machine has little time.
  */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { aboutThisRun, updateDocument } from './document.ts'
 import type { Figure } from './figure.ts'
 import { suites } from './suites.ts'
 import { formatTable } from './table.ts'
@@ -12,6 +14,7 @@ import { formatTable } from './table.ts'
 const { values, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
+    write: { type: 'string' },
     case: { type: 'string', multiple: true, default: [] },
     subject: { type: 'string', multiple: true, default: [] },
   },
@@ -47,4 +50,18 @@ for (const name of names) {
     selection,
   )
 }
+if (values.write !== undefined) {
+  const about = aboutThisRun(new Date().toISOString().slice(0, 10))
+  writeFileSync(values.write, updateDocument(documentAt(values.write), figures, about))
+  note(`wrote ${values.write}`)
+}
 if (!values.json) process.stdout.write(`${formatTable(figures)}\n`)
+
+/** Empty when there is none yet. */
+function documentAt(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
