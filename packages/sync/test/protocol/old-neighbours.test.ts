@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals'
-import { encodeValue } from '@p2p/serializer'
+import type { Peer, PeerKind } from '@p2p/base'
+import { createMessage, encodeValue, type WireMessage } from '@p2p/serializer'
 import { textToByteText } from '../../src/protocol/byte-text.ts'
+import { createWriteMessage } from '../../src/protocol/messages.ts'
 import { OldNeighbours } from '../../src/protocol/old-neighbours.ts'
 import { Replica } from '../../src/protocol/replica.ts'
 import { defaultReplicaLimits } from '../../src/protocol/replica-limits.ts'
@@ -17,9 +19,24 @@ function oldWrite(owner: string): Write {
   return { kind: 'set', value, ...by, knew: undefined }
 }
 
-function oldNeighbours(): OldNeighbours {
+function withReplica(): { readonly old: OldNeighbours; readonly replica: Replica } {
   const replica = new Replica({ leasing: true, leaseSeconds: 3_600 }, defaultReplicaLimits)
-  return new OldNeighbours(replica, 'own-id')
+  return { old: new OldNeighbours(replica, 'own-id'), replica }
+}
+
+function oldNeighbours(): OldNeighbours {
+  return withReplica().old
+}
+
+const anyPeer: Peer = {
+  id: 'peer',
+  link: 1,
+  transport: 'tcp',
+  kind: 'unknown',
+  outgoing: true,
+  address: undefined,
+  addresses: [],
+  supports: () => false,
 }
 
 test('names an old owner as it names itself: py2p takes the other form for somebody else', () => {
@@ -40,4 +57,42 @@ test('names an owner of ours in bytes, whatever an old node says', () => {
   const holder = { ...oldWrite('ours'), knew: [] }
   old.noteOwner(holder.owner, 'text', false)
   expect(old.ownerForm(holder)).toBe('bytes')
+})
+
+test('a broadcast goes to a neighbour of ours as it is, a delete to no js2p, and to py2p if it takes something', () => {
+  const { old, replica } = withReplica()
+  const peer = (kind: PeerKind): Peer => ({ ...anyPeer, kind, supports: () => kind === 'ours' })
+  const erased = (owner: string): WireMessage =>
+    createWriteMessage(key, { ...oldWrite(owner), kind: 'delete', time: now.utcSeconds + 1 })
+  const early = erased(js2pId)
+  const verdicts = (message: WireMessage): boolean[] =>
+    (['ours', 'py2p', 'js2p', 'unknown'] as const).map((kind) => old.mayPass(message, peer(kind)))
+  expect(verdicts(early)).toEqual([true, false, false, false])
+  replica.merge(key, oldWrite(js2pId), 'live', now.utcSeconds)
+  expect(verdicts(early)).toEqual([true, false, false, false]) // judged already
+  expect(verdicts(erased('js2p-id-of-another'))).toEqual([true, false, false, false])
+  const other = createMessage({ type: 0, sender: 'x', time: 1, payload: [0, 'x', null] })
+  expect(verdicts(other)).toEqual([true, true, true, true])
+  expect(old.noteDelete(other)).toBe(false)
+})
+
+test('a delete of the holder is believed, once what it takes away is there', () => {
+  const { old, replica } = withReplica()
+  replica.merge(key, oldWrite(js2pId), 'live', now.utcSeconds)
+  const erased = { ...oldWrite(js2pId), kind: 'delete' as const, time: now.utcSeconds + 1 }
+  expect(old.noteDelete(createWriteMessage(key, erased))).toBe(true)
+})
+
+test('1,024 deletes and owners are remembered, the oldest is forgotten for one more', () => {
+  const { old, replica } = withReplica()
+  const erased = (number: number): WireMessage =>
+    createWriteMessage(key, { ...oldWrite(`owner ${number}`), kind: 'delete' })
+  for (let number = 0; number <= 1_024; number += 1) {
+    old.noteOwner(textToByteText(`owner ${number}`), 'text', false)
+    expect(old.noteDelete(erased(number))).toBe(false)
+  }
+  expect(old.ownerForm(oldWrite('owner 0'))).toBeUndefined()
+  expect(old.ownerForm(oldWrite('owner 1'))).toBe('text')
+  replica.merge(key, { ...oldWrite('owner 0'), time: now.utcSeconds - 10 }, 'live', now.utcSeconds)
+  expect(old.noteDelete(erased(0))).toBe(true) // judged anew
 })
