@@ -295,3 +295,70 @@ describe('limits and bad input', () => {
     }
   })
 })
+
+describe('what is dropped without harm', () => {
+  test('bytes of links that are not there, dials that nobody made, and what transports hold back', () => {
+    const server = new DrivenServer()
+    server.bytes(9, utf8('3         zzz'))
+    expect(server.effects).toEqual([])
+    server.lose(9)
+    expect(server.effects).toEqual([])
+    const now = { monoMs: 0, utcSeconds: 0 }
+    const error = new P2pError('P2P_CONNECTION_REFUSED', 'nobody there')
+    expect(server.machine.handle({ type: 'dial-failed', dial: 1, error }, now)).toEqual([])
+    expect(server.machine.handle({ type: 'link-held', link: 1, byteCount: 1 }, now)).toEqual([])
+  })
+
+  test('flags, types that a server is not for, and requests for nothing it knows', () => {
+    const server = new DrivenServer()
+    server.enter(1)
+    const said = [true, 17, encodeMessage({ type: 'TEXT', data: 'hello' })]
+    for (const value of said) {
+      server.say(1, value)
+      expect(server.effects).toEqual([])
+    }
+    server.ask(1, { type: 'ADD', data: 1 })
+    expect(server.effects).toEqual([])
+    server.ask(1, { type: 'CONNECTION_INIT_REQUEST', target_address: 'somebody' })
+    expect(server.effects).toEqual([])
+    expect(server.machine.clientCount).toBe(1)
+  })
+
+  test('everything behind the good-bye of a node, in the same piece', () => {
+    const server = new DrivenServer()
+    server.enter(1)
+    const bye = frameOf(encodeMessage({ type: 'KILL CONNECTION' }))
+    const more = frameOf(encodeMessage(register(true)))
+    server.bytes(1, Uint8Array.of(...bye, ...more))
+    expect(server.closed).toEqual(['P2P_PEER_GOODBYE'])
+    expect(server.effects.map(({ type }) => type)).toEqual(['rejected', 'close'])
+  })
+})
+
+test('the server answers TEST as every node does', () => {
+  const server = new DrivenServer()
+  server.enter(1)
+  server.ask(1, { type: 'TEST' })
+  expect(field(server, 1, 'data')).toBe('Hi!')
+})
+
+test('a link from no address is turned away: nobody could be told of it', () => {
+  const server = new DrivenServer()
+  const link = { type: 'link-open', link: 1, transport: 'memory', dial: undefined } as const
+  const now = { monoMs: 0, utcSeconds: 0 }
+  const [effect] = server.machine.handle({ ...link, remote: 'memory://somewhere' }, now)
+  expect(effect?.type).toBe('close')
+  expect(server.machine.clientCount).toBe(0)
+})
+
+test('a node that comes again from elsewhere under its address takes its place, and keeps it', () => {
+  const server = new DrivenServer()
+  server.enter(1)
+  server.open(5)
+  server.say(5, encodeInfo({ address: inside(1), uuid: null, isOurs: true }))
+  server.tell(5, register(true))
+  server.lose(1)
+  server.enter(2)
+  server.ask(2, initRequest(inside(1)))
+  expect(server.heard(5)).toHaveLength(1)
+})

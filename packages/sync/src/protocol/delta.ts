@@ -5,8 +5,9 @@
  * touched is decoded. The result holds the old fields in their order, then the new ones, as Python's
  * `dict.update` does. Source: spec/sync.md §4, "Applying".
  */
-import { concatBytes, decodeValue, encodeValue } from '@p2p/serializer'
+import { decodeValue, encodeValue } from '@p2p/serializer'
 import { bytesToByteText } from './byte-text.ts'
+import { writeBytes } from './copy-bytes.ts'
 import { readMapSpan, skipValue } from './msgpack-span.ts'
 
 /** The msgpack mapping without fields. */
@@ -45,9 +46,16 @@ function fieldName(key: Uint8Array): string {
 
 /** The mapping with these fields. */
 export function writeFields(fields: Fields): Uint8Array {
-  const parts = [mappingHeader(fields.size)]
-  for (const { key, value } of fields.values()) parts.push(key, value)
-  return concatBytes(...parts)
+  const header = mappingHeader(fields.size)
+  let length = header.length
+  for (const { key, value } of fields.values()) length += key.length + value.length
+  const mapping = new Uint8Array(length)
+  let at = writeBytes(header, mapping, 0)
+  // One after the other: as arguments of one call, the fields of a peer could exceed the stack.
+  for (const { key, value } of fields.values()) {
+    at = writeBytes(value, mapping, writeBytes(key, mapping, at))
+  }
+  return mapping
 }
 
 function mappingHeader(count: number): Uint8Array {

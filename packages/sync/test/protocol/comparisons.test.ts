@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals'
 import type { Now } from '@p2p/base'
+import type { Value } from '@p2p/serializer'
 import { Comparisons } from '../../src/protocol/comparisons.ts'
+import { encodeTurn, type Turn } from '../../src/protocol/turn.ts'
 
 const at = (monoMs: number): Now => ({ monoMs, utcSeconds: 1_500_000_000 + monoMs / 1_000 })
 
@@ -33,4 +35,78 @@ test('writes that never pause do not put a comparison off for ever', () => {
   }
   expect(openedMs).toBeGreaterThanOrEqual(5_250)
   expect(openedMs).toBeLessThan(5_500)
+})
+
+const key = [1, 2, 3, 4] as const
+const turnOf = (more: Partial<Turn>): readonly Value[] => [
+  0x7041,
+  ...encodeTurn({
+    comparison: 7,
+    key: undefined,
+    compare: [],
+    list: [],
+    want: [],
+    records: new Uint8Array(0),
+    more: false,
+    ...more,
+  }),
+]
+
+test('turns of strangers, of no comparison, and what is no turn are counted and not answered', () => {
+  const side = comparisons()
+  side.addNeighbour('other', false, at(0))
+  for (const [payload, from] of [
+    [turnOf({ key }), 'stranger'],
+    [turnOf({}), 'other'],
+    [[0x7041, 'nonsense'], 'other'],
+  ] as const) {
+    expect(side.handle(payload, from, at(0))).toEqual({ messages: [], records: [] })
+  }
+  expect(side.counters.ignoredTurns).toBe(3)
+})
+
+test('records that cannot be read end the comparison they came in', () => {
+  const side = comparisons()
+  side.addNeighbour('other', false, at(0))
+  const broken = turnOf({ key, records: Uint8Array.of(0xc1) })
+  expect(side.handle(broken, 'other', at(0))).toEqual({ messages: [], records: [] })
+  expect(side.isBusy).toBe(false)
+  expect(side.counters.ignoredTurns).toBe(1)
+})
+
+test('a comparison whose other side falls silent is given up after half a minute', () => {
+  const side = comparisons()
+  side.addNeighbour('other', true, at(0))
+  expect(side.handleDeadline(at(250))).toHaveLength(1)
+  expect(side.isBusy).toBe(true)
+  side.handleDeadline(at(30_249))
+  expect(side.counters.givenUp).toBe(0)
+  side.handleDeadline(at(30_250))
+  expect(side.counters.givenUp).toBe(1)
+})
+
+test('what is new while a comparison runs is left for one after it', () => {
+  const side = comparisons()
+  side.addNeighbour('other', true, at(0))
+  expect(side.handleDeadline(at(250))).toHaveLength(1)
+  side.spread(undefined, at(300))
+  expect(side.handleDeadline(at(2_000))).toEqual([])
+  expect(side.isBusy).toBe(true)
+})
+
+test('of two that open at once one comparison goes on', () => {
+  const side = comparisons()
+  side.addNeighbour('other', true, at(0))
+  side.handleDeadline(at(250)) // opens number 0, the smallest there is
+  const { messages } = side.handle(turnOf({ key, comparison: 9 }), 'other', at(260))
+  expect(messages).toEqual([])
+})
+
+test('without neighbours nothing is due; the last one takes its comparison with it', () => {
+  const side = comparisons()
+  side.addNeighbour('other', true, at(0))
+  side.handleDeadline(at(250))
+  side.removeNeighbour('other')
+  expect(side.isBusy).toBe(false)
+  expect(side.nextDeadline()).toBe(Infinity)
 })
