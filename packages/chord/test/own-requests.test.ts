@@ -1,0 +1,283 @@
+/** Reads and writes of one node: whom they ask, and how answers that fail, lie or never come end. */
+import { describe, expect, test } from '@jest/globals'
+import type { Now } from '@p2p/base'
+import { encodeValue, utf8Encode } from '@p2p/serializer'
+import type { ChordEffect } from '../src/protocol/chord-contract.ts'
+import { slotsOf, type Slot } from '../src/protocol/hash-tables.ts'
+import type { Waiter } from '../src/protocol/open-questions.ts'
+import { OwnRequests } from '../src/protocol/own-requests.ts'
+import { SlotStore, type SlotStoreLimits } from '../src/protocol/slot-store.ts'
+import { readTableMessage, type TableMessage } from '../src/protocol/table-messages.ts'
+import type { TableRequest } from '../src/protocol/table-requests.ts'
+import { VersionClock, type Version } from '../src/protocol/version.ts'
+
+const key = utf8Encode('key')
+const slots = slotsOf(key)
+const value = encodeValue('v')
+const utcSeconds = 1_500_000_000
+const at = (monoMs: number): Now => ({ monoMs, utcSeconds })
+const allTables = [0, 1, 2, 3, 4]
+
+/** A node among others that the test plays; every slot has the same holders. */
+class Scene {
+  readonly slots: SlotStore
+  readonly requests: OwnRequests
+  readonly effects: ChordEffect[] = []
+  readonly asked: { readonly to: string; readonly about: TableRequest }[] = []
+  readonly askedOld: { readonly to: string; readonly waiter: Waiter }[] = []
+  /** Slots given to others without being asked for: to old nodes, and to ours. */
+  readonly storedAtOld: string[] = []
+  readonly sent: { readonly to: string; readonly message: TableMessage | undefined }[] = []
+  holders: readonly string[]
+  neighbour: string | undefined
+
+  constructor(
+    options: {
+      readonly holders?: readonly string[]
+      readonly old?: readonly string[]
+      readonly limits?: Partial<SlotStoreLimits>
+    } = {},
+  ) {
+    const { holders = [], old = [], limits = {} } = options
+    this.holders = holders
+    this.slots = new SlotStore(limits)
+    this.requests = new OwnRequests({
+      id: 'me',
+      slots: this.slots,
+      clock: new VersionClock('me'),
+      holdersOf: () => this.holders,
+      anyNeighbour: () => this.neighbour,
+      isOld: (id) => old.includes(id),
+      hasOld: () => old.length > 0,
+      askOld: (_slot, to, waiter) => this.askedOld.push({ to, waiter }),
+      storeAtOld: (_slot, _value, to) => this.storedAtOld.push(to),
+      ask: (to, about) => this.asked.push({ to, about }),
+      send: (to, payload) => this.sent.push({ to, message: readTableMessage(payload) }),
+      emit: (effect) => this.effects.push(effect),
+    })
+  }
+
+  write(what: string | null = 'v'): void {
+    const input = { type: 'write', request: 1, key, value: what, timeoutMs: 10_000 } as const
+    this.requests.write(input, at(0))
+  }
+
+  read(): void {
+    this.requests.read({ type: 'read', request: 1, key, timeoutMs: 10_000 }, at(0))
+  }
+
+  /** The latest question to this node. */
+  about(to: string): TableRequest {
+    const question = this.asked.findLast((one) => one.to === to)
+    if (question === undefined) throw new Error(`${to} was not asked`)
+    return question.about
+  }
+
+  get askedNodes(): readonly string[] {
+    return this.asked.map(({ to }) => to)
+  }
+
+  get ends(): readonly string[] {
+    return this.effects.map((effect) =>
+      effect.type === 'read-ended' ? effect.result.type : effect.type,
+    )
+  }
+}
+
+const foundAt = (version: Version, tables: readonly number[], what: Uint8Array = value) =>
+  allTables.map((table) => (tables.includes(table) ? { version, value: what } : undefined))
+const version: Version = { time: utcSeconds * 1_000, writer: 'w' }
+
+describe('a write', () => {
+  test('that nobody stores stays here, and fails', () => {
+    const scene = new Scene()
+    scene.write()
+    expect(scene.ends).toEqual(['write-failed'])
+    expect(scene.slots.size).toBe(5)
+    expect(scene.requests.writeCount).toBe(0)
+  })
+
+  test('is done when three of five tables confirm, in one question to each node', () => {
+    const scene = new Scene({ holders: ['x'] })
+    scene.write()
+    expect(scene.askedNodes).toEqual(['x'])
+    scene.requests.handleStored(scene.about('x'), 'x', [0, 2, 4], at(1))
+    expect(scene.ends).toEqual(['written'])
+    scene.requests.handleStored(scene.about('x'), 'x', [1], at(1))
+    expect(scene.ends).toEqual(['written'])
+  })
+
+  test('goes to the next holder when one does not answer, and fails when none is left', () => {
+    const scene = new Scene({ holders: ['x'] })
+    scene.write()
+    scene.holders = ['x', 'y']
+    scene.requests.handleUnanswered(scene.about('x'), 'x', at(1))
+    expect(scene.askedNodes).toContain('y')
+    expect(scene.ends).toEqual([])
+    scene.holders = []
+    scene.requests.handleUnanswered({ type: 'write', request: 1, slots }, 'y', at(2))
+    expect(scene.ends).toEqual(['write-failed'])
+  })
+
+  test('fails when its time is over', () => {
+    const scene = new Scene({ holders: ['x'] })
+    scene.write()
+    expect(scene.requests.nextDeadline()).toBe(10_000)
+    scene.requests.handleDeadline(at(9_999))
+    expect(scene.ends).toEqual([])
+    scene.requests.handleDeadline(at(10_000))
+    expect(scene.ends).toEqual(['write-failed'])
+    expect(scene.requests.nextDeadline()).toBe(Infinity)
+  })
+
+  test('that this node has no room for is not confirmed by it', () => {
+    const scene = new Scene({ holders: ['me'], limits: { maxSlots: 2 } })
+    scene.write()
+    expect(scene.ends).toEqual(['write-failed'])
+    expect(scene.slots.size).toBe(2)
+  })
+
+  test('is sent to an old owner, and asked back; a delete is asked for first', () => {
+    const scene = new Scene({ holders: ['old'], old: ['old'] })
+    scene.write()
+    expect(scene.storedAtOld).toHaveLength(5)
+    expect(scene.askedOld.map(({ waiter }) => waiter.type)).toEqual(Array(5).fill('write'))
+    for (const slot of slots.slice(0, 3)) scene.requests.confirm(1, slot, 'old')
+    expect(scene.ends).toEqual(['written'])
+    const deleting = new Scene({ holders: ['old'], old: ['old'] })
+    deleting.write(null)
+    expect(deleting.storedAtOld).toEqual([])
+    expect(deleting.askedOld.map(({ waiter }) => waiter.type)).toEqual(Array(5).fill('delete'))
+  })
+
+  test('that was given up is not answered, whatever comes', () => {
+    const scene = new Scene({ holders: ['x'] })
+    scene.write()
+    scene.requests.cancel(1)
+    const [slot] = slots as readonly [Slot]
+    scene.requests.handleStored(scene.about('x'), 'x', allTables, at(1))
+    scene.requests.handleUnanswered(scene.about('x'), 'x', at(1))
+    scene.requests.confirm(1, slot, 'x')
+    scene.requests.handleDeadline(at(20_000))
+    expect(scene.effects).toEqual([])
+  })
+})
+
+describe('a read', () => {
+  test('asks some neighbour when nobody is known to store, and itself when there is none', () => {
+    const scene = new Scene()
+    scene.neighbour = 'n'
+    scene.read()
+    expect(scene.askedNodes).toEqual(['n'])
+    const alone = new Scene()
+    alone.read()
+    expect([alone.askedNodes, alone.ends]).toEqual([[], ['absent']])
+  })
+
+  test('finds what this node keeps although nobody is known to store', () => {
+    const scene = new Scene()
+    scene.neighbour = 'n'
+    scene.write()
+    scene.read()
+    expect([scene.askedNodes, scene.ends]).toEqual([[], ['write-failed', 'found']])
+  })
+
+  test('does not believe a version from the far future, and asks the next holder', () => {
+    const scene = new Scene({ holders: ['x', 'y'] })
+    scene.read()
+    const future = { time: (utcSeconds + 3_600) * 1_000, writer: 'w' }
+    scene.requests.handleFound(scene.about('x'), 'x', foundAt(future, allTables), at(1))
+    expect(scene.ends).toEqual([])
+    expect(scene.askedNodes).toContain('y')
+    scene.requests.handleFound(
+      { type: 'read', request: 1, slots },
+      'y',
+      foundAt(version, allTables),
+      at(2),
+    )
+    expect(scene.ends).toEqual(['found'])
+  })
+
+  test('that nobody answers ends unknown, by failing or when its time is over', () => {
+    const scene = new Scene({ holders: ['x'] })
+    scene.read()
+    scene.requests.handleUnanswered(scene.about('x'), 'x', at(1))
+    expect(scene.ends).toEqual(['unknown'])
+    const late = new Scene({ holders: ['x'] })
+    late.read()
+    expect(late.requests.nextDeadline()).toBe(10_000)
+    late.requests.handleDeadline(at(9_999))
+    late.requests.handleDeadline(at(10_000))
+    expect(late.ends).toEqual(['unknown'])
+    expect(late.requests.readCount).toBe(0)
+  })
+
+  test('writes again what tables lack: here, at nodes of ours, and at old ones', () => {
+    for (const [owner, old] of [
+      ['me', []],
+      ['x', []],
+      ['old', ['old']],
+    ] as const) {
+      const scene = new Scene({ holders: ['y'], old })
+      scene.read()
+      scene.holders = [owner]
+      const found = foundAt(version, [0, 1, 2])
+      // The last table first, so that it is known to hold nothing when three agree.
+      const about = { type: 'read', request: 1, slots: slots.toReversed() } as const
+      scene.requests.handleFound(about, 'y', found.toReversed(), at(1))
+      expect(scene.ends).toEqual(['found'])
+      expect(scene.slots.size).toBe(owner === 'me' ? 2 : 0)
+      expect(scene.storedAtOld).toHaveLength(owner === 'old' ? 2 : 0)
+      expect(scene.sent.map(({ to, message }) => [to, message?.type])).toEqual(
+        owner === 'x'
+          ? [
+              ['x', 'put'],
+              ['x', 'put'],
+            ]
+          : [],
+      )
+    }
+  })
+
+  test('gives nobody back what only old nodes hold, but old nodes', () => {
+    const scene = new Scene({ holders: ['old'], old: ['old'] })
+    scene.read()
+    expect(scene.askedOld).toHaveLength(5)
+    for (const [index, slot] of slots.toReversed().entries()) {
+      const answer = { value: index < 2 ? undefined : value }
+      scene.requests.answerRead(1, slot, 'old', answer, at(1))
+    }
+    expect(scene.ends).toEqual(['found'])
+    expect(scene.storedAtOld).toEqual(['old', 'old'])
+    expect([scene.sent, scene.slots.size]).toEqual([[], 0])
+  })
+
+  test('repairs nothing where nobody stores any more', () => {
+    const scene = new Scene({ holders: ['y'] })
+    scene.read()
+    scene.holders = []
+    const about = { type: 'read', request: 1, slots: slots.toReversed() } as const
+    scene.requests.handleFound(about, 'y', foundAt(version, [0, 1, 2]).toReversed(), at(1))
+    expect(scene.ends).toEqual(['found'])
+    expect([scene.sent, scene.storedAtOld, scene.slots.size]).toEqual([[], [], 0])
+  })
+
+  test('that was given up is not answered, whatever comes', () => {
+    const scene = new Scene({ holders: ['x', 'y'] })
+    scene.read()
+    scene.requests.cancel(1)
+    scene.requests.handleFound(scene.about('x'), 'x', foundAt(version, allTables), at(1))
+    scene.requests.handleUnanswered(scene.about('x'), 'x', at(1))
+    expect([scene.effects, scene.askedNodes]).toEqual([[], ['x']])
+  })
+})
+
+test('an answer of another kind than the question is none', () => {
+  const scene = new Scene({ holders: ['x'] })
+  scene.read()
+  const about = scene.about('x')
+  scene.requests.handleStored(about, 'x', allTables, at(1))
+  scene.requests.handleFound({ type: 'offer', slots: [] }, 'x', [], at(1))
+  scene.requests.handleUnanswered({ type: 'offer', slots: [] }, 'x', at(1))
+  expect([scene.effects, scene.requests.readCount]).toEqual([[], 1])
+})
