@@ -2,11 +2,13 @@
 // are put into a copy of the packages, and the tests named with each are run there; all of them are part of
 // `npm test`. First the same tests run on the untouched copy, where they have to pass. A fault whose place is
 // no longer in the code fails too. Prints a table; status 1 when a fault survived.
+// `npm run mutation -- --only 1,2,3` tries the faults of these numbers alone.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const say = (text) => process.stdout.write(`${text}\n`)
@@ -121,19 +123,24 @@ function passes(folder, packageName, tests) {
 }
 
 const packageOf = (file) => file.split('/')[1]
+const { values: options } = parseArgs({ options: { only: { type: 'string' } } })
+const numbers = options.only?.split(',').map(Number) ?? faults.map((_fault, index) => index + 1)
+const chosen = numbers.map((number) => faults[number - 1])
+if (chosen.includes(undefined))
+  throw new RangeError(`faults have numbers from 1 to ${faults.length}`)
 const folder = mkdtempSync(join(tmpdir(), 'p2p-mutation-'))
 const rows = []
 let problems = 0
 try {
   say('copying the packages …')
   copyWorkspace(folder)
-  for (const name of new Set(faults.map(({ file }) => packageOf(file)))) {
-    const own = faults.filter(({ file }) => packageOf(file) === name)
+  for (const name of new Set(chosen.map(({ file }) => packageOf(file)))) {
+    const own = chosen.filter(({ file }) => packageOf(file) === name)
     const { isPassed, counts } = passes(folder, name, [...new Set(own.flatMap((f) => f.tests))])
     say(`${isPassed ? '✓' : '✗'} ${name} as it is: ${counts}`)
     if (!isPassed) problems += 1
   }
-  for (const [number, { what, file, from, to, tests }] of faults.entries()) {
+  for (const [number, { what, file, from, to, tests }] of chosen.entries()) {
     const path = join(folder, file)
     const original = readFileSync(path, 'utf8')
     const isThere = original.split(from).length === 2
@@ -151,7 +158,7 @@ try {
     }
     if (!isCaught) problems += 1
     rows.push(`${isCaught ? 'caught  ' : 'SURVIVED'}  ${file}: ${what} (${counts})`)
-    say(`${isCaught ? '✓' : '✗'} ${number + 1} of ${faults.length}: ${what}`)
+    say(`${isCaught ? '✓' : '✗'} ${number + 1} of ${chosen.length}: ${what}`)
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })
@@ -159,5 +166,5 @@ try {
 say('')
 for (const row of rows) say(row)
 const caught = rows.filter((row) => row.startsWith('caught')).length
-say(`mutation: ${caught} of ${faults.length} faults caught`)
+say(`mutation: ${caught} of ${chosen.length} faults caught`)
 process.exitCode = problems === 0 ? 0 : 1

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals'
-import type { Peer } from '@p2p/base'
+import type { Now, Peer } from '@p2p/base'
 import { RingKeeper } from '../src/protocol/ring-keeper.ts'
+import { readRingMessage, type RingMessage } from '../src/protocol/ring-messages.ts'
+import type { Member } from '../src/protocol/ring-view.ts'
 
 const member = {
   id: 'b'.repeat(66),
@@ -69,4 +71,218 @@ test('of two that cannot be dialled neither finds the other gone', () => {
   keeper.setAddresses([], now)
   for (let wait = 0; wait < 5; wait += 1) keeper.dialEnded(member.id, 'P2P_NO_ADDRESS', now)
   expect(keeper.view.get(member.id)?.state).toBe('storing')
+})
+
+const id = (letter: string): string => letter.repeat(66)
+const storing = (letter: string, more: Partial<Member> = {}): Member => ({
+  ...member,
+  id: id(letter),
+  addresses: [`tcp://127.0.0.${letter.charCodeAt(0)}:4000`],
+  ...more,
+})
+const peerOf = (letter: string, more: Partial<Peer> = {}): Peer => ({
+  ...messenger,
+  id: id(letter),
+  ...more,
+})
+const later = (monoMs: number): Now => ({
+  monoMs: now.monoMs + monoMs,
+  utcSeconds: now.utcSeconds + monoMs / 1_000,
+})
+
+/** A keeper, and all that it does. */
+function watched(options: { readonly isTalking?: boolean } = {}): {
+  readonly keeper: RingKeeper
+  readonly peers: Map<string, Peer>
+  readonly sent: [to: string, message: RingMessage | undefined][]
+  readonly spread: (RingMessage | undefined)[]
+  readonly dialled: string[]
+  readonly changed: string[]
+} {
+  const scene = {
+    peers: new Map<string, Peer>(),
+    sent: [] as [string, RingMessage | undefined][],
+    spread: [] as (RingMessage | undefined)[],
+    dialled: [] as string[],
+    changed: [] as string[],
+  }
+  const keeper = new RingKeeper({
+    id: id('a'),
+    random: (count) => new Uint8Array(count),
+    isTalking: options.isTalking ?? true,
+    line: {
+      peers: scene.peers,
+      send: (to, payload) => scene.sent.push([to, readRingMessage(payload)]),
+      spread: (payload) => scene.spread.push(readRingMessage(payload)),
+      dial: (to) => scene.dialled.push(to),
+      ringChanged: (one) => scene.changed.push(`${one.id.charAt(0)} ${one.state}`),
+    },
+  })
+  keeper.setAddresses(['tcp://127.0.0.1:4001'], now)
+  return { keeper, ...scene }
+}
+
+const hear = (keeper: RingKeeper, members: readonly Member[], isPrivate = false): void => {
+  keeper.handle({ type: 'members', members }, messenger, isPrivate, later(0))
+}
+
+test('a node announces itself once when it begins to store, when its addresses change, and when it ends', () => {
+  const { keeper, spread } = watched()
+  expect(keeper.setStoring(false, now)).toBe(false)
+  expect(keeper.setStoring(true, now)).toBe(true)
+  expect(keeper.setStoring(true, now)).toBe(false)
+  keeper.setAddresses(['tcp://127.0.0.1:4002'], later(10))
+  expect(keeper.view.get(id('a'))?.addresses).toEqual(['tcp://127.0.0.1:4002'])
+  expect(keeper.setStoring(false, later(20))).toBe(true)
+  expect(spread.map((message) => message?.type)).toEqual(['members', 'members'])
+  expect(keeper.view.get(id('a'))?.state).toBe('left')
+})
+
+test('a plain node believes what it sees and tells nobody', () => {
+  const { keeper, sent, spread, changed } = watched({ isTalking: false })
+  keeper.hearOld(peerOf('b'), true, now)
+  keeper.setStoring(true, now)
+  keeper.peerJoined(peerOf('c'), now)
+  keeper.peerLeft(peerOf('c'), now) // never stored
+  keeper.peerLeft(peerOf('b'), now)
+  expect(changed).toEqual(['b storing', 'a storing', 'b gone'])
+  expect([sent, spread]).toEqual([[], []])
+})
+
+test('what an old neighbour says of itself is news when it changes, with its address or without one', () => {
+  const { keeper } = watched()
+  const old = peerOf('b', { kind: 'py2p', address: 'tcp://127.0.0.9:1' })
+  expect(keeper.hearOld(old, false, now)).toBe(false)
+  expect(keeper.hearOld(old, true, now)).toBe(true)
+  expect(keeper.hearOld(old, true, now)).toBe(false)
+  expect(keeper.view.get(id('b'))?.addresses).toEqual(['tcp://127.0.0.9:1'])
+  expect(keeper.hearOld(peerOf('b', { kind: 'py2p' }), false, now)).toBe(true)
+  expect(keeper.view.get(id('b'))).toMatchObject({ state: 'left', isOld: true, addresses: [] })
+})
+
+test('who loses a neighbour on the ring dials it before it says that it is gone', () => {
+  const { keeper, dialled, changed } = watched()
+  keeper.setStoring(true, now)
+  hear(keeper, [storing('b')])
+  keeper.peerLeft(peerOf('b'), now)
+  keeper.handleDeadline(later(60_000))
+  expect(dialled).toContain(id('b'))
+  keeper.dialEnded(id('b'), undefined, later(60_000))
+  expect(changed).not.toContain('b gone')
+  keeper.peerLeft(peerOf('b'), later(70_000))
+  keeper.handleDeadline(later(130_000))
+  keeper.dialEnded(id('b'), 'P2P_CONNECTION_REFUSED', later(130_000))
+  expect(changed).toContain('b gone')
+})
+
+test('a dial to somebody who does not store any more, or to ourselves, settles nothing', () => {
+  const { keeper, changed } = watched()
+  keeper.setStoring(true, now)
+  hear(keeper, [storing('b', { state: 'left' })])
+  for (const one of [id('a'), id('b'), id('z')]) {
+    for (let dial = 0; dial < 3; dial += 1) {
+      keeper.dialEnded(one, 'P2P_CONNECTION_REFUSED', now)
+    }
+  }
+  expect(changed).toEqual(['a storing'])
+})
+
+test('who is told that a neighbour is gone asks it, and a link to it is answer enough', () => {
+  const { keeper, peers, sent, changed } = watched()
+  keeper.setStoring(true, now)
+  hear(keeper, [storing('b')])
+  peers.set(id('b'), peerOf('b'))
+  hear(keeper, [storing('b', { state: 'gone' })])
+  expect(changed).not.toContain('b gone')
+  const [to, message] = sent.at(-1) ?? []
+  expect([to, message?.type]).toEqual([id('b'), 'members'])
+})
+
+test('a rumour about a neighbour on the ring is looked into, and told to it when it comes', () => {
+  const { keeper, sent, dialled, changed } = watched()
+  keeper.setStoring(true, now)
+  hear(keeper, [storing('b')])
+  const rumour = storing('b', { state: 'gone' })
+  hear(keeper, [rumour])
+  hear(keeper, [rumour])
+  keeper.handleDeadline(later(60_000))
+  expect(dialled.filter((one) => one === id('b')).length).toBeGreaterThanOrEqual(1)
+  sent.length = 0
+  keeper.peerJoined(peerOf('b'), later(61_000))
+  expect(sent.map(([to, message]) => [to, message?.type])).toEqual([
+    [id('b'), 'members'],
+    [id('b'), 'digest'],
+  ])
+  expect(changed).not.toContain('b gone')
+})
+
+test('a node that stores nothing believes what it is told, and so does anybody of an old node', () => {
+  const { keeper, changed } = watched()
+  hear(keeper, [storing('b'), storing('c', { isOld: true })])
+  hear(keeper, [storing('b', { state: 'gone' })])
+  expect(changed).toContain('b gone')
+  keeper.setStoring(true, now)
+  hear(keeper, [storing('c', { state: 'gone', isOld: true })])
+  expect(changed).toContain('c gone')
+})
+
+test('who has a link to an old node that is said to be gone says that it is not', () => {
+  const { keeper, peers } = watched()
+  hear(keeper, [storing('c', { isOld: true })])
+  peers.set(id('c'), peerOf('c', { kind: 'py2p', supports: () => false }))
+  hear(keeper, [storing('c', { state: 'gone', isOld: true })])
+  expect(keeper.view.get(id('c'))).toMatchObject({ state: 'storing', incarnation: 2 })
+})
+
+test('a rumour from an earlier life is not looked into', () => {
+  const { keeper, dialled, changed } = watched()
+  keeper.setStoring(true, now)
+  hear(keeper, [storing('b', { incarnation: 5 })])
+  hear(keeper, [storing('b', { incarnation: 4, state: 'gone' })])
+  keeper.handleDeadline(later(60_000))
+  expect(changed).not.toContain('b gone')
+  expect(keeper.view.get(id('b'))?.incarnation).toBe(5)
+  expect(dialled.length).toBeLessThanOrEqual(1) // to keep the link
+})
+
+test('what is said of us is denied when it is wrong, with an incarnation above it', () => {
+  const { keeper } = watched()
+  const own = (state: Member['state'], incarnation: number): Member =>
+    storing('a', { state, incarnation })
+  hear(keeper, [own('gone', 7)])
+  expect(keeper.view.get(id('a'))).toBeUndefined() // we never said a thing
+  hear(keeper, [own('storing', 7)])
+  expect(keeper.view.get(id('a'))).toMatchObject({ state: 'left' })
+  keeper.setStoring(true, later(1_000))
+  const said = keeper.view.get(id('a'))?.incarnation ?? 0
+  hear(keeper, [own('gone', said - 1)])
+  expect(keeper.view.get(id('a'))?.incarnation).toBe(said)
+  keeper.handle(
+    { type: 'members', members: [own('gone', said + 1)] },
+    messenger,
+    false,
+    later(2_000),
+  )
+  const denied = keeper.view.get(id('a'))
+  expect(denied?.state).toBe('storing')
+  expect(denied?.incarnation).toBeGreaterThan(said + 1)
+  keeper.handle(
+    { type: 'members', members: [own('storing', said)] },
+    messenger,
+    false,
+    later(3_000),
+  )
+  expect(keeper.view.get(id('a'))).toEqual(denied)
+})
+
+test('a storing node needs links to its neighbours on the ring and to old nodes, another one none', () => {
+  const { keeper } = watched()
+  const far = ['c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'm'].map((letter) => storing(letter))
+  hear(keeper, [storing('b', { isOld: true }), ...far])
+  expect(keeper.needsLinkTo(id('b'))).toBe(false)
+  keeper.setStoring(true, now)
+  expect(keeper.needsLinkTo(id('b'))).toBe(true)
+  // Four on each side.
+  expect(far.filter((one) => keeper.needsLinkTo(one.id))).toHaveLength(8)
+  expect(keeper.needsLinkTo(id('z'))).toBe(false)
 })
