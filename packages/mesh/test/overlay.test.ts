@@ -55,8 +55,15 @@ test('the greater of two ids waits longer before it dials what it heard of', () 
 test('no more is dialled than the target, and none who is connected', () => {
   const subject = overlay({ targetOutgoing: 3 })
   subject.peerOpened(peer('n'), at(0))
+  subject.peerOpened(peer('incoming', { outgoing: false }), at(0))
   subject.hear(heard('n', 'o', 'p', 'q', 'r'), 'source', at(0))
   expect(dials(subject, 60_000)).toHaveLength(2)
+})
+
+test('a node that nobody has dialled dials half as many again', () => {
+  const subject = overlay({ targetOutgoing: 3 })
+  subject.hear(heard('o', 'p', 'q', 'r', 's', 't'), 'source', at(0))
+  expect(dials(subject, 60_000)).toHaveLength(4)
 })
 
 test('one source fills only its share of the table, and the table has an end', () => {
