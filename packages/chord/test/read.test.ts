@@ -157,3 +157,41 @@ test('answers of strangers, for other slots and after the end, change nothing', 
   scene.hear(4, 'w', at(2))
   expect(scene.read.result).toBe(result)
 })
+
+test('answers for other slots, of strangers and after the end change nothing', () => {
+  const scene = new Scene()
+  const answer = { value: encodeValue('v') }
+  expect(scene.read.handleAnswer('elsewhere', 'owner 0', answer, 0)).toEqual([])
+  expect(scene.read.handleAnswer(slots[0]!.slotText, 'stranger', answer, 0)).toEqual([])
+  expect(scene.read.handleFailed('elsewhere', 'owner 0', 0)).toEqual([])
+  for (const table of [0, 1, 2]) scene.hear(table, 'v')
+  const { result } = scene.read
+  expect(result).toMatchObject(found('v'))
+  expect(scene.hear(3, 'other', at(9))).toEqual([])
+  expect(scene.fail(4)).toEqual([])
+  expect(scene.read.handleDeadline(20_000)).toEqual([])
+  expect([scene.read.result, scene.read.nextDeadline()]).toEqual([result, Infinity])
+})
+
+test('before anything is due a deadline asks nobody; a table without holders is asked nothing', () => {
+  const read = new Read({
+    tables: slots.map((slot, table) => ({ slot, holders: table === 0 ? [] : ['a'] })),
+    isProvisional: () => false,
+    startMs: 0,
+    timeoutMs: 10_000,
+    graceMs: 1_000,
+    retryMs: 200,
+  })
+  expect(read.start()).toHaveLength(4)
+  expect(read.handleDeadline(9_999)).toEqual([])
+  expect(read.result).toBeUndefined()
+})
+
+test('of two answers of one table the later version counts, and none is worse than any', () => {
+  const scene = new Scene()
+  scene.hear(0, 'old', at(1))
+  scene.hear(0, 'new', at(2), 'replica')
+  scene.hear(0, 'plain', undefined, 'spare')
+  for (const table of [1, 2]) scene.hear(table, 'new')
+  expect(scene.read.result).toMatchObject({ ...found('new'), version: at(2) })
+})

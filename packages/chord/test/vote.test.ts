@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { Float, encodeValue } from '@p2p/serializer'
+import { Extension, Float, encodeValue } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { countVotes, isSameValue, majorityOf } from '../src/protocol/vote.ts'
 
@@ -45,4 +45,12 @@ test('values are equal as they are to Python', () => {
 test('the first of equal answers stands for them', () => {
   const [first, ...others] = packed([new Float(1), 1, true])
   expect(majorityOf([first, ...others])?.value).toBe(first)
+})
+
+test('extensions, fractions and large integers are values like any other', () => {
+  const extension = (byte: number): Uint8Array => encodeValue(new Extension(5, Uint8Array.of(byte)))
+  expect(isSameValue(extension(1), extension(1))).toBe(true)
+  expect(isSameValue(extension(1), extension(2))).toBe(false)
+  expect(isSameValue(encodeValue(0.5), encodeValue(new Float(0.5)))).toBe(true)
+  expect(isSameValue(encodeValue(2n ** 62n), encodeValue(2n ** 62n + 1n))).toBe(false)
 })

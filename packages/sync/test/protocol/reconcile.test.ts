@@ -2,7 +2,7 @@ import { encodeFrame, createMessage, encodeValue } from '@p2p/serializer'
 import { expect, test } from '@jest/globals'
 import { textToByteText } from '../../src/protocol/byte-text.ts'
 import type { ByteText } from '../../src/protocol/byte-text.ts'
-import { ItemIndex } from '../../src/protocol/item-index.ts'
+import { compareItems, ItemIndex } from '../../src/protocol/item-index.ts'
 import { leaseSeconds } from '../../src/protocol/lease.ts'
 import { Comparison } from '../../src/protocol/reconcile.ts'
 import { Replica } from '../../src/protocol/replica.ts'
@@ -174,4 +174,39 @@ test('bytes that are no turn are refused, and any turn is survived', () => {
   ]) {
     expect(decodeTurn(broken)).toBeUndefined()
   }
+})
+
+test('the items of a replica follow its keys as they change and go, and its digest with them', () => {
+  const side = new Side()
+  const empty = side.index.digest()
+  expect(side.index.snapshot()).toEqual([])
+  side.set('one', write(1))
+  side.set('two', write(2))
+  const [one, two] = [...side.index.snapshot()]
+  expect(one !== undefined && two !== undefined && compareItems(one, two) < 0).toBe(true)
+  expect(side.index.snapshot()).toBe(side.index.snapshot())
+  side.set('long', { ...write(3), value: encodeValue('x'.repeat(5_000)) })
+  expect(side.index.snapshot()).toHaveLength(3)
+  const full = side.index.digest()
+  const other = new Side()
+  other.set('long', { ...write(3), value: encodeValue('x'.repeat(5_000)) })
+  other.set('two', write(2))
+  other.set('one', write(1))
+  expect(other.index.digest()).toEqual(full)
+  const gone: Write = { ...write(0), kind: 'delete', value: new Uint8Array(0), sequence: 1 }
+  for (const key of ['one', 'two', 'long']) side.set(key, gone)
+  expect(side.index.digest()).toEqual(empty)
+  expect(side.index.snapshot()).not.toEqual([])
+  side.replica.sweep(now + 1_000 * 86_400)
+  expect([side.index.snapshot(), side.index.keyCount]).toEqual([[], 0])
+  expect(side.index.digest()).toEqual(empty)
+})
+
+test('a value made of several writes is an item as if it had been set at once', () => {
+  const [side, other] = [new Side(), new Side()]
+  const mapping = (fields: { readonly [name: string]: number }): Uint8Array => encodeValue(fields)
+  side.set('map', { ...write(0), value: mapping({ a: 1 }) })
+  side.set('map', { ...write(0), kind: 'delta', value: mapping({ b: 2 }), sequence: 1 })
+  other.set('map', { ...write(0), value: mapping({ a: 1, b: 2 }), sequence: 1 })
+  expect(side.index.digest()).toEqual(other.index.digest())
 })
