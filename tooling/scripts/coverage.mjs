@@ -35,7 +35,7 @@ function measure(folder) {
     `import shared from ${JSON.stringify(shared)}
      export default { ...shared, rootDir: ${JSON.stringify(root)},
        roots: ['<rootDir>/packages', '<rootDir>/tooling/conformance', '<rootDir>/tooling/simulate'],
-       modulePathIgnorePatterns: ['/dist/'],
+       modulePathIgnorePatterns: ['/dist/'], maxWorkers: '100%',
        collectCoverage: true, coverageProvider: 'babel',
        collectCoverageFrom: ${JSON.stringify([...sources, '!**/index.ts'])},
        coverageReporters: ['json'], coverageDirectory: ${JSON.stringify(folder)} }`,

@@ -62,6 +62,8 @@ const proofs = [
   node('load of 10,000 nodes', 'packages/chord/scripts/load-balance.mjs'),
   node('routes of 100,000 nodes', 'packages/chord/scripts/routing.mjs'),
   node('fuzz, 1,000,000 runs', 'tooling/fuzz/dist/main.js', '--runs', '1000000', '--seed', seed),
+  node('branches of protocol code and codecs', 'tooling/scripts/coverage.mjs'),
+  node('ten deliberate faults', 'tooling/scripts/mutation.mjs'),
   node('the page of a fresh clone', 'tooling/scripts/check-first-run.mjs'),
   node('soak, 10 minutes', 'tooling/scripts/soak.mjs', '--minutes', '10'),
 ]
