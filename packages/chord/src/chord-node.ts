@@ -9,7 +9,7 @@
  * public surface with its documentation; the methods pass on and do no work.
  */
 import { Emitter, P2pError } from '@p2p/base'
-import type { ListenOptions, PeerInfo, WaitOptions } from '@p2p/base'
+import type { ListenOptions, PeerInfo, RequestId, WaitOptions } from '@p2p/base'
 import { MeshNode } from '@p2p/mesh'
 import type {
   LayerControl,
@@ -77,10 +77,13 @@ type LayerEffect = Extract<
       | 'write-failed'
       | 'read-ended'
       | 'ring'
+      | 'joined'
       | 'left'
       | 'slots-changed'
   }
 >
+/** What came of a request. */
+type RequestEnd = Extract<LayerEffect, { readonly request: RequestId }>
 type LayerCommand = Extract<
   ChordInput,
   { type: 'join' | 'leave' | 'write' | 'write-delta' | 'read' }
@@ -93,6 +96,7 @@ const layerEffects: ReadonlySet<string> = new Set<LayerEffect['type']>([
   'write-failed',
   'read-ended',
   'ring',
+  'joined',
   'left',
   'slots-changed',
 ])
@@ -156,7 +160,7 @@ export class ChordNode {
     const restored = (await persistence?.load()) ?? []
     const persists = persistence !== undefined
     let machine: ChordMachine | undefined
-    let settle: (effect: LayerEffect) => void = () => undefined
+    let settle: (effect: RequestEnd) => void = () => undefined
     const opened = await MeshNode.openLayer<LayerCommand, LayerEffect>(meshOptions, {
       subnet: defaultSubnet,
       createMachine: (boot) => {
@@ -181,10 +185,9 @@ export class ChordNode {
     })
     const { node: mesh, control } = opened
     settle = (effect) => {
-      if (effect.type === 'write-failed') control.fail(effect.request, effect.error)
-      else if (effect.type === 'read-ended') control.settle(effect.request, effect.result)
-      else if (effect.type === 'written' || effect.type === 'left')
-        control.settle(effect.request, undefined)
+      if ('error' in effect && effect.error !== undefined)
+        control.fail(effect.request, effect.error)
+      else control.settle(effect.request, 'result' in effect ? effect.result : undefined)
     }
     report = (error) => {
       control.reportError(error)
@@ -192,7 +195,8 @@ export class ChordNode {
     if (machine === undefined) throw new Error('the mesh made no machine')
     for (const error of errors) report(error)
     const node = new ChordNode({ mesh, control, machine, persistence, events })
-    if (join) node.join()
+    // It fails with errors of ours only, and a node that knows no ring yet is no reason not to open.
+    if (join) await node.join().catch(report)
     return node
   }
 
@@ -236,10 +240,19 @@ export class ChordNode {
     return this.#table.size
   }
 
-  /** Begins to store for others: the node takes its place on the ring and is handed what belongs there. */
-  join(): void {
-    this.#assertOpen()
-    this.#control.command({ type: 'join' })
+  /**
+   * Begins to store for others: the node takes its place on the ring and is handed what belongs there.
+   * Resolves once its neighbours have told who else stores, so that what follows asks the right nodes;
+   * at once for a node without neighbours, which is a ring of its own until it meets others.
+   *
+   * Rejects with `P2P_RING_UNKNOWN` when no neighbour tells within the time-out, 10 s by default. The
+   * node stores from the call on, and goes on to do so then and when the signal ends the wait.
+   */
+  async join(wait: WaitOptions = {}): Promise<void> {
+    await this.#control.request<void>(
+      (request, timeoutMs) => ({ type: 'join', request, timeoutMs }),
+      wait,
+    )
   }
 
   /**
@@ -248,7 +261,6 @@ export class ChordNode {
    * same, and what has not been handed over is left to the other copies.
    */
   async leave(wait: WaitOptions = {}): Promise<void> {
-    this.#assertOpen()
     await this.#control.request<void>(
       (request, timeoutMs) => ({ type: 'leave', request, timeoutMs }),
       wait,
@@ -477,10 +489,6 @@ export class ChordNode {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-
-  #assertOpen(): void {
-    if (this.#control.isClosed) throw new P2pError('P2P_CLOSED', 'the node was closed')
   }
 }
 

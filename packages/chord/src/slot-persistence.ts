@@ -8,7 +8,7 @@ import { P2pError, WriteBehind } from '@p2p/base'
 import type { Store, StoreChange } from '@p2p/base'
 import { decodeValue, encodeValue, wholeNumber } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
-import { hashTableNamed, slotNamed } from './protocol/hash-tables.ts'
+import { hashTableNamed, slotName, slotNamed } from './protocol/hash-tables.ts'
 import type { Slot } from './protocol/hash-tables.ts'
 import type { StoredSlot } from './protocol/slot-store.ts'
 
@@ -43,7 +43,7 @@ export class SlotPersistence {
   }
 
   changed(slots: readonly Slot[]): void {
-    for (const slot of slots) this.#writes.changed(nameOf(slot), slot)
+    for (const slot of slots) this.#writes.changed(slotName(slot), slot)
   }
 
   /** Resolves once everything that changed up to now is in the store. Rejects with `P2P_STORE_FAILED`. */
@@ -53,15 +53,11 @@ export class SlotPersistence {
 
   #change(slot: Slot): StoreChange {
     const held = this.#read(slot)
-    const key = this.#prefix + nameOf(slot)
+    const key = this.#prefix + slotName(slot)
     if (held === undefined) return { type: 'delete', key }
     const { version, value = null, key: owner = null } = held
     return { type: 'put', key, value: encodeValue([version.time, version.writer, value, owner]) }
   }
-}
-
-function nameOf({ table, slotText }: Slot): string {
-  return `${table} ${slotText}`
 }
 
 /** `name`: table and slot text. The record: time, writer, value as msgpack or nil, key or nil. */

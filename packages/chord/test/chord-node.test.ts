@@ -26,7 +26,7 @@ async function openTwo(): Promise<[ChordNode, ChordNode]> {
   const a = await open({ join: true })
   const b = await open({ connect: a.addresses[0]! })
   const known = next(a, 'ring')
-  b.join()
+  await b.join()
   await known
   return [a, b]
 }
@@ -82,6 +82,29 @@ test('a report shows the ring, and locate who holds a key', async () => {
     expect(hops).toBe(owner === a.id ? 0 : 1)
     expect(position).toMatch(/^[0-9a-f]{96}$/)
   }
+})
+
+test('put and get are right straight after the join, without anything else to wait for', async () => {
+  const a = await open({ join: true })
+  await a.set('before', 1)
+  const b = await open({ connect: a.addresses[0]! })
+  await b.join()
+  expect(b.report().ring).toEqual({ size: 2, behind: [a.id], ahead: [a.id] })
+  expect(await b.get('before')).toBe(1)
+  await b.set('after', 2)
+  expect(await a.get('after')).toBe(2)
+  const c = await open({ connect: b.addresses[0]!, join: true })
+  expect([c.report().ring.size, await c.get('before'), await c.get('after')]).toEqual([3, 1, 2])
+})
+
+test('a node without neighbours joins at once, and again; a closed one does not', async () => {
+  const node = await open()
+  await node.join()
+  await node.join({ timeoutMs: 1 })
+  await node.set('key', 'value')
+  expect([node.isStoring, await node.get('key')]).toEqual([true, 'value'])
+  await node.close()
+  await expect(node.join()).rejects.toThrow('closed')
 })
 
 test('a node that leaves hands over what it stores', async () => {

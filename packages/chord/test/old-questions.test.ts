@@ -1,6 +1,6 @@
 /** What a node does for programs of protocol 0.7: stores, deltas, and questions that it passes on. */
 import { describe, expect, test } from '@jest/globals'
-import type { Now, PeerKind } from '@p2p/base'
+import type { Now, Peer, PeerKind } from '@p2p/base'
 import {
   decodeValue,
   encodeBase58Integer,
@@ -16,6 +16,7 @@ import { OwnRequests } from '../src/protocol/own-requests.ts'
 import { SlotStore, type SlotStoreLimits } from '../src/protocol/slot-store.ts'
 import { StoringNodes } from '../src/protocol/storing-nodes.ts'
 import { VersionClock } from '../src/protocol/version.ts'
+import { peerOf } from './peer-of.ts'
 
 const key = utf8Encode('key')
 const [slot] = slotsOf(key) as readonly [Slot]
@@ -41,7 +42,7 @@ class Scene {
   readonly questions: OldQuestions
   readonly own: OwnRequests
   readonly keys = new KeyList(100)
-  kind: PeerKind = 'py2p'
+  readonly peers = new Map<string, Peer>()
   isReachable = true
 
   constructor(limits: Partial<SlotStoreLimits> = {}) {
@@ -51,7 +52,7 @@ class Scene {
       ...shared,
       nodes: this.nodes,
       keys: this.keys,
-      kindOf: () => this.kind,
+      peers: this.peers,
       isStoring: () => true,
       tends: () => true,
       send: (to, payload) => {
@@ -64,7 +65,7 @@ class Scene {
     this.own = new OwnRequests({
       ...shared,
       holdersOf: (one) => this.nodes.holdersOf(one.position, 1).map(({ id }) => id),
-      anyNeighbour: () => undefined,
+      peers: new Map(),
       isOld: (id) => id === owner,
       hasOld: () => true,
       askOld: (one, to, waiter, now) => {
@@ -78,6 +79,12 @@ class Scene {
       emit: (effect) => this.effects.push(effect),
     })
     this.nodes.add(me)
+    this.kind = 'py2p'
+  }
+
+  /** What program the old node is. */
+  set kind(kind: PeerKind) {
+    this.peers.set(owner, peerOf(owner, kind))
   }
 
   /** A scene in which the old node stores, so that the slot is its. */

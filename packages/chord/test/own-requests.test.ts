@@ -1,6 +1,6 @@
 /** Reads and writes of one node: whom they ask, and how answers that fail, lie or never come end. */
 import { describe, expect, test } from '@jest/globals'
-import type { Now } from '@p2p/base'
+import type { Now, Peer } from '@p2p/base'
 import { encodeValue, utf8Encode } from '@p2p/serializer'
 import type { ChordEffect } from '../src/protocol/chord-contract.ts'
 import { slotsOf, type Slot } from '../src/protocol/hash-tables.ts'
@@ -10,6 +10,7 @@ import { SlotStore, type SlotStoreLimits } from '../src/protocol/slot-store.ts'
 import { readTableMessage, type TableMessage } from '../src/protocol/table-messages.ts'
 import type { TableRequest } from '../src/protocol/table-requests.ts'
 import { VersionClock, type Version } from '../src/protocol/version.ts'
+import { peerOf } from './peer-of.ts'
 
 const key = utf8Encode('key')
 const slots = slotsOf(key)
@@ -29,7 +30,7 @@ class Scene {
   readonly storedAtOld: string[] = []
   readonly sent: { readonly to: string; readonly message: TableMessage | undefined }[] = []
   holders: readonly string[]
-  neighbour: string | undefined
+  readonly peers = new Map<string, Peer>()
 
   constructor(
     options: {
@@ -46,7 +47,7 @@ class Scene {
       slots: this.slots,
       clock: new VersionClock('me'),
       holdersOf: () => this.holders,
-      anyNeighbour: () => this.neighbour,
+      peers: this.peers,
       isOld: (id) => old.includes(id),
       hasOld: () => old.length > 0,
       askOld: (_slot, to, waiter) => this.askedOld.push({ to, waiter }),
@@ -55,6 +56,10 @@ class Scene {
       send: (to, payload) => this.sent.push({ to, message: readTableMessage(payload) }),
       emit: (effect) => this.effects.push(effect),
     })
+  }
+
+  set neighbour(id: string) {
+    this.peers.set(id, peerOf(id))
   }
 
   write(what: string | null = 'v'): void {

@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals'
 import type { Now, Peer } from '@p2p/base'
 import { RingKeeper } from '../src/protocol/ring-keeper.ts'
 import { readRingMessage, type RingMessage } from '../src/protocol/ring-messages.ts'
-import type { Member } from '../src/protocol/ring-view.ts'
+import { RingView, type Member } from '../src/protocol/ring-view.ts'
+import { peerOf as neighbour } from './peer-of.ts'
 
 const member = {
   id: 'b'.repeat(66),
@@ -11,21 +12,13 @@ const member = {
   isOld: false,
   addresses: ['tcp://127.0.0.1:4000'],
 } as const
-const messenger: Peer = {
-  id: 'c'.repeat(66),
-  link: 1,
-  transport: 'tcp',
-  kind: 'ours',
-  outgoing: true,
-  address: undefined,
-  addresses: [],
-  supports: () => true,
-}
+const messenger = neighbour('c'.repeat(66))
 const now = { monoMs: 1_000, utcSeconds: 1_500_000_000 }
 
 function keeperWithMember(): RingKeeper {
   const keeper = new RingKeeper({
     id: 'a'.repeat(66),
+    view: new RingView(),
     random: (count) => new Uint8Array(count),
     isTalking: true,
     line: {
@@ -34,6 +27,8 @@ function keeperWithMember(): RingKeeper {
       spread: () => undefined,
       dial: () => undefined,
       ringChanged: () => undefined,
+      talksTo: () => true,
+      told: () => undefined,
     },
   })
   keeper.setAddresses(['tcp://127.0.0.1:4001'], now)
@@ -108,6 +103,7 @@ function watched(options: { readonly isTalking?: boolean } = {}): {
   }
   const keeper = new RingKeeper({
     id: id('a'),
+    view: new RingView(),
     random: (count) => new Uint8Array(count),
     isTalking: options.isTalking ?? true,
     line: {
@@ -116,6 +112,8 @@ function watched(options: { readonly isTalking?: boolean } = {}): {
       spread: (payload) => scene.spread.push(readRingMessage(payload)),
       dial: (to) => scene.dialled.push(to),
       ringChanged: (one) => scene.changed.push(`${one.id.charAt(0)} ${one.state}`),
+      talksTo: (peer) => (options.isTalking ?? true) && peer.supports('chord-replicas'),
+      told: () => undefined,
     },
   })
   keeper.setAddresses(['tcp://127.0.0.1:4001'], now)

@@ -20,7 +20,7 @@ test('replicas without the owner are not enough', () => {
     for (const holder of ['r1', 'r2', 'r3', 'r4']) write.handleStored(table, holder)
   }
   expect(write.state).toBe('pending')
-  write.handleLost('owner')
+  for (const table of tables) write.handleFailed(table, 'owner')
   expect(write.state).toBe('failed')
 })
 

@@ -58,10 +58,6 @@ export class SendQueue {
     return this.#waitingBytes + this.#writingBytes
   }
 
-  get hasWaiting(): boolean {
-    return this.#waiting.length > 0
-  }
-
   get counters(): SendQueueCounters {
     return {
       droppedAnnouncements: this.#droppedAnnouncements,

@@ -24,8 +24,11 @@ export interface ChordMachineOptions extends MeshMachineOptions {
 
 export type ChordInput =
   | MeshInput
-  /** Begins to store for others. */
-  | { readonly type: 'join' }
+  /**
+   * Begins to store for others. A request is answered with `joined` once the neighbours have told who
+   * stores; the time for that has no end where none is given.
+   */
+  | { readonly type: 'join'; readonly request?: RequestId; readonly timeoutMs?: number }
   /** Hands over what is stored, and stores no more. Answered with `left`. */
   | { readonly type: 'leave'; readonly request: RequestId; readonly timeoutMs: number }
   /** Answered with `written` or `write-failed`. */
@@ -60,6 +63,8 @@ export type ChordEffect =
   | { readonly type: 'written'; readonly request: RequestId }
   | { readonly type: 'write-failed'; readonly request: RequestId; readonly error: P2pError }
   | { readonly type: 'read-ended'; readonly request: RequestId; readonly result: ReadResult }
+  /** The neighbours have told who stores, or, with an error, none has in time. */
+  | { readonly type: 'joined'; readonly request: RequestId; readonly error: P2pError | undefined }
   | { readonly type: 'left'; readonly request: RequestId }
   /** These slots hold something else than before, or nothing; the store tells what. */
   | { readonly type: 'slots-changed'; readonly slots: readonly Slot[] }

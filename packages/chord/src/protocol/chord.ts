@@ -5,6 +5,7 @@
  * part that has rules of its own is a structure of its own:
  *
  *   ring-keeper.ts     who stores: news of the ring, links to neighbours on it, who is gone
+ *   membership.ts      this node's joining and leaving
  *   own-requests.ts    reads and writes of this node
  *   replica-talk.ts    what nodes of ours ask each other about slots
  *   repair.ts          replicas: that all holders of a slot hold the same
@@ -16,33 +17,39 @@
  *
  * Source: spec/chord.md §3–§7, §12; the design of replicas from the research on crashes and churn.
  */
-import type { Machine, Now, Peer, RequestId } from '@p2p/base'
+import type { Machine, Now, Peer } from '@p2p/base'
 import { MeshMachine, defaultMeshPolicy } from '@p2p/mesh'
 import type { MeshEffect, MeshInput } from '@p2p/mesh'
 import { flags, wholeNumber } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 import type { ChordEffect, ChordInput, ChordMachineOptions } from './chord-contract.ts'
-import { EarlyRequests } from './early-requests.ts'
-import type { EarlyRequest } from './early-requests.ts'
 import { noticesTo } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
 import { Holders } from './holders.ts'
-import { Introductions } from './introductions.ts'
-import type { Introduction } from './introductions.ts'
+import type { EarlyRequest } from './joining.ts'
 import { KeyList } from './key-list.ts'
+import { Membership } from './membership.ts'
+import type { MembershipLine } from './membership.ts'
 import { metaPayload, noticePayload, readMessage, removalPayload } from './messages.ts'
 import type { ChordMessage } from './messages.ts'
 import { OldQuestions } from './old-questions.ts'
+import type { OldLine } from './old-questions.ts'
 import { Outbox } from './outbox.ts'
+import type { OutboxLine } from './outbox.ts'
 import { OwnRequests } from './own-requests.ts'
+import type { RequestLine } from './own-requests.ts'
 import { PeerBudget } from './peer-budget.ts'
 import { placesOf } from './place.ts'
 import type { Place } from './place.ts'
 import { RepairRounds } from './repair-rounds.ts'
+import type { RepairLine } from './repair-rounds.ts'
 import { ReplicaTalk } from './replica-talk.ts'
+import type { TalkLine } from './replica-talk.ts'
 import { keysPayload, readRingMessage, replicaFeature, ringFlag } from './ring-messages.ts'
 import type { KeysMessage } from './ring-messages.ts'
 import { RingKeeper } from './ring-keeper.ts'
+import type { RingLine } from './ring-keeper.ts'
+import { RingView } from './ring-view.ts'
 import type { Member } from './ring-view.ts'
 import { nodePosition, positionDigits } from './ring.ts'
 import { SlotStore } from './slot-store.ts'
@@ -53,6 +60,9 @@ import { VersionClock } from './version.ts'
 const defaultMaxKeys = 1_000_000
 const defaultReplicas = 5
 const sweepEveryMs = 600_000
+
+/** What the parts see of the machine. */
+type Line = RingLine & OutboxLine & RequestLine & OldLine & TalkLine & RepairLine & MembershipLine
 
 export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly id: string
@@ -67,8 +77,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #talk: ReplicaTalk
   readonly #holders: Holders
   readonly #outbox: Outbox
-  readonly #early = new EarlyRequests()
-  readonly #introductions: Introductions
+  readonly #membership: Membership
   readonly #budget = new PeerBudget(() => ({
     slots: this.slots.size,
     members: this.#ring.view.size,
@@ -76,7 +85,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   }))
   readonly #isTalking: boolean
   readonly #replicas: number
-  #leaving: { readonly request: RequestId; readonly endMs: number } | undefined
   #invalidCount = 0
   #nextSweepMs = 0
   #effects: ChordEffect[] = []
@@ -92,42 +100,26 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     const features = [...(options.features ?? []), replicaFeature]
     const policy = { ...(options.policy ?? defaultMeshPolicy), listsPeersAfterHandshake: false }
     this.#mesh = new MeshMachine({ ...options, features, policy })
-    this.#ring = new RingKeeper({
-      id,
-      random: randomBytes,
-      isTalking: this.#isTalking,
-      line: this.#ringLine(),
-    })
-    this.#outbox = new Outbox(this.#outboxLine())
-    const nodes = this.#ring.view.nodes
-    this.#holders = new Holders({ nodes, replicas, isTalking: this.#isTalking })
-    this.#introductions = new Introductions(nodes)
-    this.#rounds = new RepairRounds({
-      id,
-      slots: this.slots,
-      nodes,
-      replicas,
-      random: randomBytes,
-      everyMs: options.repairMs,
-      line: this.#repairLine(),
-    })
-    this.#old = new OldQuestions(this.#oldLine())
-    this.#own = new OwnRequests(this.#requestLine())
-    this.#talk = new ReplicaTalk({
-      slots: this.slots,
-      clock: this.#clock,
-      repair: this.#rounds.repair,
-      own: this.#own,
-      line: {
-        isStoring: () => this.isStoring,
-        send: (to, payload, now) => this.#outbox.send(to, payload, now),
-        handOver: (parcels, now) => {
-          this.#outbox.handOver(parcels, now)
-        },
-        avoid: (id, now) => {
-          this.#holders.avoid(id, now.monoMs)
-        },
-      },
+    const { slots } = this
+    const { repairMs } = options
+    const isTalking = this.#isTalking
+    const view = new RingView()
+    const { nodes } = view
+    const line = this.#line(nodes)
+    const shared = { id, nodes, replicas, random: randomBytes, isTalking, line }
+    this.#ring = new RingKeeper({ ...shared, view })
+    this.#outbox = new Outbox(line)
+    this.#holders = new Holders(shared)
+    this.#rounds = new RepairRounds({ ...shared, slots, repairMs })
+    this.#old = new OldQuestions(line)
+    this.#own = new OwnRequests(line)
+    this.#talk = new ReplicaTalk(line, this.#rounds.repair)
+    this.#membership = new Membership(line, {
+      ring: this.#ring,
+      outbox: this.#outbox,
+      old: this.#old,
+      rounds: this.#rounds,
+      talk: this.#talk,
     })
     this.#restore(options)
   }
@@ -186,14 +178,14 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#effects = []
     switch (input.type) {
       case 'join':
-        this.#join(now)
+        this.#membership.join(input, now)
         break
       case 'leave':
-        this.#leave(input, now)
+        this.#membership.leave(input, now)
         break
       case 'write':
       case 'read':
-        if (!this.#early.holds(input, this.storingNodes.size, now.monoMs)) this.#request(input, now)
+        if (!this.#membership.holds(input, now)) this.#request(input, now)
         break
       case 'write-delta':
         this.#noteOwnKey(input.key, now)
@@ -201,7 +193,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
           this.#old.routeDelta(slot, input.fields, undefined, now)
         break
       case 'cancel':
-        this.#early.cancel(input.request)
+        this.#membership.cancel(input.request)
         this.#own.cancel(input.request)
         this.#tellMesh(input, now)
         break
@@ -215,10 +207,9 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       default:
         this.#tellMesh(input, now)
     }
-    for (const early of this.#early.takeReady(this.storingNodes.size, now.monoMs))
-      this.#request(early, now)
+    for (const early of this.#membership.settleJoining(now)) this.#request(early, now)
     this.#talk.failUnanswered(now)
-    this.#settleLeaving(now)
+    this.#membership.settleLeaving(now)
     const slots = this.slots.takeChanged()
     if (slots.length > 0) this.#effects.push({ type: 'slots-changed', slots })
     return this.#effects
@@ -230,12 +221,11 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       this.#ring.nextDeadline(),
       this.#old.nextDeadline(),
       this.#own.nextDeadline(),
-      this.#early.nextDeadline(),
       this.#talk.nextDeadline(),
       this.#outbox.nextDeadline(),
       this.#nextSweepMs,
-      this.#rounds.nextDeadline(),
-      this.#leaving?.endMs ?? Infinity,
+      this.#rounds.dueMs,
+      this.#membership.nextDeadline(),
     )
   }
 
@@ -247,7 +237,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (this.#old.nextDeadline() <= monoMs) this.#old.handleDeadline(now)
     for (const to of this.#talk.endRequests(monoMs)) this.#holders.avoid(to, monoMs)
     if (this.#own.nextDeadline() <= monoMs) this.#own.handleDeadline(now)
-    if (this.#rounds.nextDeadline() <= monoMs) this.#rounds.handleDeadline(now)
+    if (this.#rounds.dueMs <= monoMs) this.#rounds.handleDeadline(now)
     if (this.#nextSweepMs > monoMs) return
     this.#nextSweepMs = monoMs + sweepEveryMs
     this.slots.sweep(now.utcSeconds)
@@ -281,7 +271,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#effects.push(effect)
         this.#talk.peerLeft(effect.peer.id)
         this.#outbox.peerLeft(effect.peer.id)
-        this.#introductions.forget(effect.peer.id)
+        this.#membership.peerLeft(effect.peer.id)
         this.#budget.forget(effect.peer.id)
         this.#ring.peerLeft(effect.peer, now)
         this.#old.peerLeft(effect.peer.id, now)
@@ -294,7 +284,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #onPeerJoin(peer: Peer, now: Now): void {
     this.#holders.forgive(peer.id)
     this.#ring.peerJoined(peer, now)
-    this.#early.peerJoined(now.monoMs)
+    this.#membership.peerJoined(now)
     this.#outbox.peerJoined(peer.id, now)
     // py2p greets only those that dial it, so two storing nodes may never learn of each other.
     this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
@@ -363,7 +353,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     switch (message.type) {
       case 'meta':
         // Those that announce themselves to the ring are known from there.
-        if (!this.#talksTo(from)) this.#onMeta(from, message.isStoring, now)
+        if (!this.#talksTo(from)) this.#membership.hearMeta(from, message.isStoring, now)
         return
       case 'notice':
         this.#onNotice(message.key, now)
@@ -389,66 +379,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   }
 
   // ---- who stores
-
-  #join(now: Now): void {
-    if (!this.#ring.setStoring(true, now)) return
-    this.#announceState(now)
-    if (this.#isTalking) this.#rounds.start(now)
-  }
-
-  #onMeta(peer: Peer, isStoring: boolean, now: Now): void {
-    const isNews = this.#ring.hearOld(peer, isStoring, now)
-    if (isNews) this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
-    if (!isStoring) {
-      this.#introductions.forget(peer.id)
-      if (isNews) this.#old.peerStopped(peer.id, now)
-      return
-    }
-    if (!this.isStoring) return
-    this.#listPeers(this.#introductions.introduce(peer, isNews, this.peers), now)
-    if (isNews) this.#outbox.handOver(this.#old.tending.parcelsForNewcomer(peer.id), now)
-  }
-
-  #listPeers(introductions: readonly Introduction[], now: Now): void {
-    for (const to of introductions) this.#tellMesh({ type: 'list-peers', ...to }, now)
-  }
-
-  #announceState(now: Now): void {
-    for (const peer of this.peers.values()) {
-      this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
-      if (!this.isStoring || !this.storingNodes.has(peer.id)) continue
-      this.#listPeers(this.#introductions.introduce(peer, true, this.peers), now)
-    }
-  }
-
-  /**
-   * What is stored is offered to those that will hold it, and the node says that it has left once they
-   * have it. Without another storing node the data stays: py2p destroys it (spec/chord.md §12.9).
-   */
-  #leave({ request, timeoutMs }: Extract<ChordInput, { type: 'leave' }>, now: Now): void {
-    if (!this.isStoring || this.#leaving !== undefined) {
-      this.#effects.push({ type: 'left', request })
-      return
-    }
-    this.#leaving = { request, endMs: now.monoMs + timeoutMs }
-    this.#talk.offer(this.#rounds.repair.farewell(), now)
-  }
-
-  #settleLeaving(now: Now): void {
-    const leaving = this.#leaving
-    if (leaving === undefined) return
-    const isSent = !this.#talk.isOffering && !this.#outbox.isHandingOver
-    if (!isSent && leaving.endMs > now.monoMs) return
-    if (this.isStoring) {
-      this.#ring.setStoring(false, now)
-      this.#rounds.stop()
-      this.#announceState(now)
-      this.#outbox.handOver(this.#old.tending.parcelsForOwners(), now)
-      if (this.#outbox.isHandingOver && leaving.endMs > now.monoMs) return
-    }
-    this.#leaving = undefined
-    this.#effects.push({ type: 'left', request: leaving.request })
-  }
 
   #ringChanged({ id, state, isOld }: Member, now: Now): void {
     const isStoring = state === 'storing'
@@ -489,82 +419,71 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   // ---- what the parts see of this machine
 
-  #ringLine(): ConstructorParameters<typeof RingKeeper>[0]['line'] {
-    const mesh = this.#mesh
+  /** One for all: each sees what its own interface names. */
+  #line(nodes: StoringNodes): Line {
+    const addressOf = (id: string): string | undefined => this.#ring.view.get(id)?.addresses[0]
     return {
-      get peers() {
-        return mesh.peers
+      id: this.id,
+      slots: this.slots,
+      keys: this.keys,
+      clock: this.#clock,
+      nodes,
+      peers: this.peers,
+      wireId: this.wireId,
+      isStoring: () => this.isStoring,
+      tends: () => this.isStoring && this.#isTalking,
+      talksTo: (peer) => this.#talksTo(peer),
+      isOld: (id) => this.#isOld(id),
+      hasOld: () => nodes.keeperCount !== nodes.size || !this.#isTalking,
+      addressOf,
+      needsLinkTo: (id) => this.#ring.needsLinkTo(id),
+      holdersOf: (slot) => this.#holders.of(slot),
+      avoid: (id, now) => {
+        this.#holders.avoid(id, now.monoMs)
       },
-      send: (peer, payload, now) => {
-        this.#outbox.send(peer, payload, now)
-      },
+      send: (to, payload, now) => this.#outbox.send(to, payload, now),
       spread: (payload, now) => {
         this.#outbox.spread(payload, now)
       },
-      dial: (id, now) => {
-        if (this.#outbox.dial(id, undefined, now)) return
-        const hasAddress = this.#ring.view.get(id)?.addresses[0] !== undefined
-        this.#ring.dialEnded(id, hasAddress ? 'P2P_TOO_MANY_DIALS' : 'P2P_NO_ADDRESS', now)
-      },
-      ringChanged: (member, now) => {
-        this.#ringChanged(member, now)
-      },
-    }
-  }
-
-  #repairLine(): ConstructorParameters<typeof RepairRounds>[0]['line'] {
-    return {
       sendParcels: (parcels, now) => {
         this.#outbox.sendParcels(parcels, now)
+      },
+      handOver: (parcels, now) => {
+        this.#outbox.handOver(parcels, now)
+      },
+      dial: (id, now) => {
+        if (this.#outbox.dial(id, undefined, now)) return
+        this.#ring.dialEnded(id, addressOf(id) ? 'P2P_TOO_MANY_DIALS' : 'P2P_NO_ADDRESS', now)
+      },
+      own: () => this.#own,
+      ask: (to, about, build, now) => {
+        this.#talk.ask(to, about, build, now)
       },
       offer: (offers, now) => {
         this.#talk.offer(offers, now)
       },
-      onRound: (now) => {
-        this.#listPeers(this.#introductions.again(this.peers), now)
-        this.#holders.sweep(now.monoMs)
-      },
-    }
-  }
-
-  #outboxLine(): ConstructorParameters<typeof Outbox>[0] {
-    const mesh = this.#mesh
-    const ring = this.#ring
-    return {
-      get peers() {
-        return mesh.peers
-      },
-      get wireId() {
-        return mesh.wireId
-      },
-      addressOf: (id) => ring.view.get(id)?.addresses[0],
-      needsLinkTo: (id) => ring.needsLinkTo(id),
-      tellMesh: (input, now) => {
-        this.#tellMesh(input, now)
-      },
-    }
-  }
-
-  #requestLine(): ConstructorParameters<typeof OwnRequests>[0] {
-    return {
-      id: this.id,
-      slots: this.slots,
-      clock: this.#clock,
-      holdersOf: (slot) => this.#holders.of(slot),
-      anyNeighbour: () => [...this.peers.keys()][0],
-      isOld: (id) => this.#isOld(id),
-      hasOld: () => this.storingNodes.keeperCount !== this.storingNodes.size || !this.#isTalking,
       askOld: (slot, to, waiter, now) => {
         this.#old.askOf(slot, to, waiter, now)
       },
       storeAtOld: (slot, value, to, now) => {
         this.#old.storeAt(slot, value, to, now)
       },
-      ask: (to, about, build, now) => {
-        this.#talk.ask(to, about, build, now)
+      replicate: (entry, now) => {
+        for (const id of this.#holders.of(entry))
+          if (id !== this.id && !this.#isOld(id)) this.#outbox.send(id, putPayload([entry]), now)
       },
-      send: (to, payload, now) => {
-        this.#outbox.send(to, payload, now)
+      ringChanged: (member, now) => {
+        this.#ringChanged(member, now)
+      },
+      told: (peer) => {
+        this.#membership.told(peer)
+      },
+      onRound: (now) => {
+        this.#membership.introduceAgain(now)
+        this.#holders.sweep(now.monoMs)
+      },
+      tellMesh: (input, now) => {
+        this.#tellMesh(input, now)
       },
       emit: (effect) => {
         this.#effects.push(effect)
@@ -575,26 +494,5 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   /** True for programs of protocol 0.7, and for those that are not known to store: both are asked in old words. */
   #isOld(id: string): boolean {
     return this.storingNodes.get(id)?.isOld ?? true
-  }
-
-  #oldLine(): ConstructorParameters<typeof OldQuestions>[0] {
-    const ring = this.#ring
-    return {
-      id: this.id,
-      slots: this.slots,
-      clock: this.#clock,
-      nodes: ring.view.nodes,
-      keys: this.keys,
-      kindOf: (id) => this.peers.get(id)?.kind,
-      isStoring: () => this.isStoring,
-      tends: () => this.isStoring && this.#isTalking,
-      send: (to, payload, now) => this.#outbox.send(to, payload, now),
-      replicate: (entry, now) => {
-        for (const id of this.#holders.of(entry)) {
-          if (id !== this.id && !this.#isOld(id)) this.#outbox.send(id, putPayload([entry]), now)
-        }
-      },
-      own: () => this.#own,
-    }
   }
 }

@@ -47,6 +47,11 @@ export interface Slot {
   readonly position: Position
 }
 
+/** What a slot is filed under in maps. No table name holds a space. */
+export function slotName({ table, slotText }: Pick<Slot, 'table' | 'slotText'>): string {
+  return `${table} ${slotText}`
+}
+
 /** The five places of a key, in the order of `hashTables`. */
 export function slotsOf(key: Uint8Array): readonly Slot[] {
   return hashTables.map((table) => slotOf(key, table))

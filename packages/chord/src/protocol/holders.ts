@@ -8,22 +8,19 @@ import type { StoringNodes } from './storing-nodes.ts'
 /** A node that did not answer is not asked again for this long, while others can be. */
 const avoidMs = 5_000
 
+export interface HolderParts {
+  readonly nodes: StoringNodes
+  readonly replicas: number
+  readonly isTalking: boolean
+}
+
 export class Holders {
-  readonly #nodes: StoringNodes
-  readonly #replicas: number
-  /** False for a plain node, which knows owners only. */
-  readonly #isTalking: boolean
+  readonly #parts: HolderParts
   /** Nodes that did not answer, and until when they are passed over. */
   readonly #avoided = new Map<string, number>()
 
-  constructor(options: {
-    readonly nodes: StoringNodes
-    readonly replicas: number
-    readonly isTalking: boolean
-  }) {
-    this.#nodes = options.nodes
-    this.#replicas = options.replicas
-    this.#isTalking = options.isTalking
+  constructor(parts: HolderParts) {
+    this.#parts = parts
   }
 
   avoid(id: string, nowMs: number): void {
@@ -41,15 +38,16 @@ export class Holders {
 
   /** Ids, the owner first. An old owner comes on top of those that keep replicas. */
   of(slot: Slot): readonly string[] {
-    if (!this.#isTalking) {
-      const owner = this.#nodes.ownerOf(slot.position)
+    const { nodes, replicas, isTalking } = this.#parts
+    if (!isTalking) {
+      const owner = nodes.ownerOf(slot.position)
       return owner === undefined ? [] : [owner.id]
     }
     const avoided = this.#avoided.size
-    const holders = this.#nodes.holdersOf(slot.position, this.#replicas + avoided)
+    const holders = nodes.holdersOf(slot.position, replicas + avoided)
     const reachable = avoided === 0 ? holders : holders.filter(({ id }) => !this.#avoided.has(id))
     const [owner] = reachable
-    const count = this.#replicas + (owner?.isOld === true ? 1 : 0)
+    const count = replicas + (owner?.isOld === true ? 1 : 0)
     return reachable.slice(0, count).map(({ id }) => id)
   }
 }

@@ -10,11 +10,11 @@
  *
  * Source: spec/chord.md §4–§7, §12.2, §12.5–§12.8.
  */
-import type { Now, PeerKind } from '@p2p/base'
+import type { Now, Peer } from '@p2p/base'
 import { decodeValue, encodeValue } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { fieldsOf, mergeFields } from './fields.ts'
-import { slotsOf } from './hash-tables.ts'
+import { slotName, slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import type { KeyList } from './key-list.ts'
 import { deltaPayload, retrievePayload, retrievedPayload, storePayload } from './messages.ts'
@@ -37,7 +37,7 @@ export interface OldLine {
   readonly clock: VersionClock
   readonly nodes: StoringNodes
   readonly keys: KeyList
-  kindOf(id: string): PeerKind | undefined
+  readonly peers: ReadonlyMap<string, Peer>
   isStoring(): boolean
   /** Whether this node sees to what old nodes own. */
   tends(): boolean
@@ -153,7 +153,7 @@ export class OldQuestions {
     if (isNew) this.tending.noteKey(key, now)
     if (this.#keyless.size === 0) return
     for (const slot of slotsOf(key)) {
-      if (this.#keyless.delete(nameOf(slot))) this.#line.slots.nameKey(slot, key)
+      if (this.#keyless.delete(slotName(slot))) this.#line.slots.nameKey(slot, key)
     }
   }
 
@@ -168,7 +168,7 @@ export class OldQuestions {
 
   /** js2p closes the link over a nil. */
   storeAt(slot: Slot, value: Uint8Array | undefined, to: string, now: Now): void {
-    if (value === undefined && this.#line.kindOf(to) === 'js2p') return
+    if (value === undefined && this.#line.peers.get(to)?.kind === 'js2p') return
     this.#line.send(to, storePayload(slot, value === undefined ? null : decodeValue(value)), now)
   }
 
@@ -203,7 +203,7 @@ export class OldQuestions {
     const entry = slots.get(slot)
     if (entry === undefined) return
     if (entry.key === undefined && this.#keyless.size < maxKeyless)
-      this.#keyless.set(nameOf(slot), slot)
+      this.#keyless.set(slotName(slot), slot)
     if (this.#line.isStoring()) this.#line.replicate(entry, now)
   }
 
@@ -314,9 +314,4 @@ interface SlotAnswer {
   readonly value: Uint8Array | undefined
   /** Who holds it. */
   readonly from: string
-}
-
-/** No table name holds a space. */
-function nameOf({ table, slotText }: Slot): string {
-  return `${table} ${slotText}`
 }

@@ -9,7 +9,7 @@
  * where it was missing.
  */
 import { P2pError } from '@p2p/base'
-import type { Now, RequestId } from '@p2p/base'
+import type { Now, Peer, RequestId } from '@p2p/base'
 import { encodeValue } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import type { ChordEffect, ChordInput } from './chord-contract.ts'
@@ -32,8 +32,8 @@ export interface RequestLine {
   readonly clock: VersionClock
   /** Ids, the owner first; without those that could not be reached lately. */
   holdersOf(slot: Slot): readonly string[]
-  /** Whom to ask where nobody is known to store: some neighbour. */
-  anyNeighbour(): string | undefined
+  /** The neighbours: one is asked where nobody is known to store. */
+  readonly peers: ReadonlyMap<string, Peer>
   /** A program of protocol 0.7, which is asked in its own words. */
   isOld(id: string): boolean
   /** Whether old programs store: what they send may come after a question about it. */
@@ -126,7 +126,7 @@ export class OwnRequests {
   #readableAt(slot: Slot): readonly string[] {
     const holders = this.#line.holdersOf(slot)
     if (holders.length > 0) return holders
-    const neighbour = this.#line.slots.size > 0 ? undefined : this.#line.anyNeighbour()
+    const [neighbour] = this.#line.slots.size > 0 ? [] : this.#line.peers.keys()
     return [neighbour ?? this.#line.id]
   }
 
@@ -339,7 +339,7 @@ export class OwnRequests {
     if (!this.#writes.delete(request)) return
     const error = new P2pError(
       'P2P_WRITE_NOT_ACKNOWLEDGED',
-      'fewer than three of the five tables confirmed the write',
+      'fewer than three tables confirmed the write',
     )
     this.#line.emit({ type: 'write-failed', request, error })
   }

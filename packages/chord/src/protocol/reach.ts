@@ -25,10 +25,6 @@ export class Reach {
     return this.#dials.size
   }
 
-  isDialling(id: string): boolean {
-    return this.#dials.has(id)
-  }
-
   /** The request under which to dial; `waits` when a dial is under way; undefined when there is no room. */
   add(id: string, payload: readonly Value[] | undefined): RequestId | 'waits' | undefined {
     const open = this.#dials.get(id)

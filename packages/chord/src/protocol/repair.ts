@@ -7,18 +7,23 @@
  *   offer     slots that are none of this node's any more go to the first holder they should have; they are
  *             dropped when it has them and this node is not even among the next three. What the first
  *             holder has is not offered to it again
- *   refill    a table that has lost all its holders gets its keys again from the other tables (refill.ts)
+ *   refill    the owner of one of a key's five slots sees to the other four, a few keys at a time: a table
+ *             that has lost all its holders gets the key again from the other tables. Every ten minutes,
+ *             and at once when so many nodes are gone that all holders of a slot may be among them; then
+ *             also at the next repair, because not all who die together are found out together
  *
  * Everything is idempotent: a slot takes a write only when it is newer.
  *
  * Source: research on churn: repair every 30 to 60 s loses nothing at sessions of an hour, and a fresh
  * owner that is not handed its slots at once says "nothing" until the next repair.
  */
+import { slotName, slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import { clockwiseDistance, covers, nodePosition, ringSize, toPosition } from './ring.ts'
 import type { Arc } from './ring.ts'
 import type { ArcSummary, SlotStore, StoredSlot } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
+import { portionsOf } from './portions.ts'
 import { comparePayload, listPayload, putPayload, wantPayload } from './table-messages.ts'
 import type { SlotHead } from './table-messages.ts'
 import { compareVersions } from './version.ts'
@@ -40,24 +45,36 @@ const maxListedSlots = 512
 const splitInto = 16n
 /** Holders beyond those that should have a slot which keep it all the same. */
 const spareHolders = 3
+/** Keys whose other tables are seen to at each repair … */
+const refilledKeys = 256
+/** … from one beginning of all keys to the next. */
+const refillEveryMs = 600_000
+/** This share of the ring gone since the last beginning brings the next: 3 in 10,000 slots then lost all five holders. */
+const refillAfterShare = 0.2
 /** Of one put message. */
 const maxPutEntries = 64
 const maxPutBytes = 262_144
+
+export interface RepairParts {
+  readonly id: string
+  readonly slots: SlotStore
+  readonly nodes: StoringNodes
+  readonly replicas: number
+}
 
 export class Repair {
   readonly #id: string
   readonly #slots: SlotStore
   readonly #nodes: StoringNodes
   readonly #replicas: number
+  #refill: Iterator<StoredSlot> | undefined
+  #refillDueMs = -Infinity
+  /** Nodes that are no more since a refill began. */
+  #departures = 0
   /** Slots kept as a spare, by name: who has been found to have them, and which write. */
   #settled = new Map<string, { readonly to: string; readonly version: Version }>()
 
-  constructor(options: {
-    readonly id: string
-    readonly slots: SlotStore
-    readonly nodes: StoringNodes
-    readonly replicas: number
-  }) {
+  constructor(options: RepairParts) {
     this.#id = options.id
     this.#slots = options.slots
     this.#nodes = options.nodes
@@ -82,30 +99,33 @@ export class Repair {
     return [...parcels, ...ahead]
   }
 
-  /** Whether what this node or a neighbour of its holds may change by the coming or going of this node. */
+  /** A node stores no more. */
+  noteDeparture(): void {
+    this.#departures += 1
+  }
+
+  /**
+   * Whether the coming or going of this node is a reason to repair soon: what this node or a neighbour of
+   * its holds may change, or so many are gone that it is time for a refill.
+   */
   isPressedBy(id: string): boolean {
+    if (this.#lacksMany()) return true
     const position = nodePosition(id)
     const count = this.#replicas + spareHolders
     const from = this.#nodes.behind(this.#id, count).at(-1)
     const to = this.#nodes.ahead(this.#id, count).at(-1)
-    if (position === undefined) return false
-    if (from === undefined || to === undefined || this.#nodes.size <= 2 * count + 1) return true
+    if (!position || !from || !to || this.#nodes.size <= 2 * count + 1) return true
     return covers({ from: from.position, to: to.position }, position)
   }
 
-  /** Slots for other nodes: those that are not held here any more. */
-  offers(): readonly Offer[] {
-    return this.#byHolder(this.#surplus(), (slot) => this.#firstKeepers(slot, 1))
+  #lacksMany(): boolean {
+    return this.#departures >= Math.max(this.#replicas, this.#nodes.size * refillAfterShare)
   }
 
-  /** Copies of slots held here for other tables: what belongs here is taken, the rest is offered. */
-  spread(copies: readonly OfferedSlot[]): readonly Offer[] {
-    for (const slot of copies) {
-      const source = this.#slots.get(slot.source)
-      if (source !== undefined && this.#firstKeepers(slot, 1).includes(this.#id))
-        this.#slots.put(slot, source)
-    }
-    return this.#byHolder(copies, (slot) => this.#firstKeepers(slot, 1))
+  /** Slots for other nodes: those that are not held here any more, and the next keys to refill. */
+  offers(monoMs: number): readonly Offer[] {
+    const offered = [...this.#surplus(), ...this.#nextRefill(monoMs)]
+    return this.#byHolder(offered, (slot) => this.#firstKeepers(slot, 1))
   }
 
   /** What is not held here any more, except for spares that the first holder has. */
@@ -117,7 +137,7 @@ export class Repair {
     const spare = this.#nodes.arcOf(this.#id, this.#replicas + spareHolders) ?? own
     const offered: OfferedSlot[] = []
     for (const slot of this.#slots.inArc({ from: own.to, to: own.from })) {
-      const name = nameOf(slot)
+      const name = slotName(slot)
       const settled = before.get(name)
       const isKept = covers(spare, slot.position)
       if (isKept && settled !== undefined && this.#isSettled(slot, settled))
@@ -159,7 +179,7 @@ export class Repair {
   handleList(from: string, arc: Arc, heads: readonly SlotHead[]): readonly Parcel[] {
     const { wanted, newer, names } = this.#judge(heads)
     for (const slot of this.#slots.inArc(arc)) {
-      if (!names.has(nameOf(slot))) newer.push(slot)
+      if (!names.has(slotName(slot))) newer.push(slot)
     }
     const puts = this.#puts(from, newer)
     return wanted.length === 0 ? puts : [{ peer: from, payload: wantPayload(0, wanted) }, ...puts]
@@ -176,11 +196,11 @@ export class Repair {
     wanted: readonly Slot[],
     offered: readonly OfferedSlot[],
   ): readonly Parcel[] {
-    const names = new Set(wanted.map(nameOf))
-    const sources = new Map(offered.map((slot) => [nameOf(slot), slot.source]))
+    const names = new Set(wanted.map(slotName))
+    const sources = new Map(offered.map((slot) => [slotName(slot), slot.source]))
     for (const slot of offered) {
-      const name = nameOf(slot)
-      if (name !== nameOf(slot.source)) continue
+      const name = slotName(slot)
+      if (name !== slotName(slot.source)) continue
       // What was wanted is on its way, and settled at the next offer.
       if (!names.has(name)) {
         this.#settled.set(name, { to: from, version: slot.version })
@@ -188,7 +208,7 @@ export class Repair {
       }
     }
     const entries = wanted.flatMap((slot): StoredSlot[] => {
-      const source = this.#slots.get(sources.get(nameOf(slot)) ?? slot)
+      const source = this.#slots.get(sources.get(slotName(slot)) ?? slot)
       if (source === undefined) return []
       const { table, slotText, position } = slot
       return [{ ...source, table, slotText, position }]
@@ -212,13 +232,41 @@ export class Repair {
     const newer: StoredSlot[] = []
     const names = new Set<string>()
     for (const head of heads) {
-      names.add(nameOf(head))
+      names.add(slotName(head))
       const held = this.#slots.get(head)
       const order = held === undefined ? -1 : compareVersions(held.version, head.version)
       if (order < 0) wanted.push(head)
       else if (order > 0 && held !== undefined) newer.push(held)
     }
     return { wanted, newer, names }
+  }
+
+  /** Copies of slots held here for other tables. Those that belong here are taken at once. */
+  #nextRefill(monoMs: number): readonly OfferedSlot[] {
+    const own = this.#nodes.size > 1 ? this.#nodes.arcOf(this.#id, 1) : undefined
+    if (own === undefined) return []
+    if (this.#refill === undefined) {
+      if (monoMs < this.#refillDueMs && !this.#lacksMany()) return []
+      this.#refillDueMs = this.#lacksMany() ? monoMs : monoMs + refillEveryMs
+      this.#departures = 0
+      this.#refill = [...this.#slots.inArc(own)].values()
+    }
+    const offered: OfferedSlot[] = []
+    for (let count = 0; count < refilledKeys; count += 1) {
+      const step = this.#refill.next()
+      if (step.done === true) {
+        this.#refill = undefined
+        break
+      }
+      const { key, table, version } = step.value
+      if (key === undefined) continue
+      for (const slot of slotsOf(key)) {
+        if (slot.table === table) continue
+        if (this.#firstKeepers(slot, 1).includes(this.#id)) this.#slots.put(slot, step.value)
+        else offered.push({ ...slot, version, source: step.value })
+      }
+    }
+    return offered
   }
 
   #firstKeepers(slot: Slot, count: number): readonly string[] {
@@ -243,9 +291,7 @@ export class Repair {
     }
     const offers: Offer[] = []
     for (const [to, slots] of byHolder) {
-      for (let start = 0; start < slots.length; start += maxListedSlots) {
-        offers.push({ to, slots: slots.slice(start, start + maxListedSlots) })
-      }
+      for (const portion of portionsOf(slots, maxListedSlots)) offers.push({ to, slots: portion })
     }
     return offers
   }
@@ -286,9 +332,4 @@ function splitArc({ from, to }: Arc): readonly Arc[] {
     const start = ends[index] ?? from
     return start === end ? [] : [{ from: start, to: end }]
   })
-}
-
-/** No table name holds a space. */
-function nameOf({ table, slotText }: Slot): string {
-  return `${table} ${slotText}`
 }

@@ -20,6 +20,10 @@ import type { VersionClock } from './version.ts'
 
 /** What the talk needs of the machine around it. */
 export interface TalkLine {
+  readonly slots: SlotStore
+  readonly clock: VersionClock
+  /** The reads and writes of this node. */
+  own(): OwnRequests
   isStoring(): boolean
   /** False when the node cannot be reached. */
   send(to: string, payload: readonly Value[], now: Now): boolean
@@ -30,28 +34,16 @@ export interface TalkLine {
 }
 
 export class ReplicaTalk {
-  readonly #slots: SlotStore
-  readonly #clock: VersionClock
-  readonly #repair: Repair
-  readonly #own: OwnRequests
   readonly #line: TalkLine
+  readonly #repair: Repair
   readonly #requests = new TableRequests()
   /** Not answered, and not yet given to the next holder. */
   #unanswered: OpenRequest[] = []
   #refusedCount = 0
 
-  constructor(parts: {
-    readonly slots: SlotStore
-    readonly clock: VersionClock
-    readonly repair: Repair
-    readonly own: OwnRequests
-    readonly line: TalkLine
-  }) {
-    this.#slots = parts.slots
-    this.#clock = parts.clock
-    this.#repair = parts.repair
-    this.#own = parts.own
-    this.#line = parts.line
+  constructor(line: TalkLine, repair: Repair) {
+    this.#line = line
+    this.#repair = repair
   }
 
   /** Slots that found no room. */
@@ -87,7 +79,7 @@ export class ReplicaTalk {
   failUnanswered(now: Now): void {
     while (this.#unanswered.length > 0) {
       for (const { to, about } of this.#unanswered.splice(0))
-        this.#own.handleUnanswered(about, to, now)
+        this.#line.own().handleUnanswered(about, to, now)
     }
   }
 
@@ -120,12 +112,12 @@ export class ReplicaTalk {
         return
       case 'stored': {
         const about = this.#requests.take(message.request, from)
-        if (about !== undefined) this.#own.handleStored(about, from, message.tables, now)
+        if (about !== undefined) this.#line.own().handleStored(about, from, message.tables, now)
         return
       }
       case 'found': {
         const about = this.#requests.take(message.request, from)
-        if (about !== undefined) this.#own.handleFound(about, from, message.slots, now)
+        if (about !== undefined) this.#line.own().handleFound(about, from, message.slots, now)
         return
       }
       case 'want': {
@@ -145,7 +137,7 @@ export class ReplicaTalk {
 
   #onWrite(message: Extract<TableMessage, { type: 'write' }>, from: string, now: Now): void {
     const { request, key, version, value, tables } = message
-    const mayTake = this.#line.isStoring() && this.#clock.see(version, now.utcSeconds)
+    const mayTake = this.#line.isStoring() && this.#line.clock.see(version, now.utcSeconds)
     const taken = tables.filter((table) => {
       const name = hashTables[table]
       if (!mayTake || name === undefined) return false
@@ -155,7 +147,7 @@ export class ReplicaTalk {
   }
 
   #take(entry: StoredSlot): boolean {
-    const isFull = this.#slots.put(entry, entry) === 'full'
+    const isFull = this.#line.slots.put(entry, entry) === 'full'
     if (isFull) this.#refusedCount += 1
     return !isFull
   }
@@ -163,7 +155,7 @@ export class ReplicaTalk {
   #onRead(message: Extract<TableMessage, { type: 'read' }>, from: string, now: Now): void {
     const found = message.tables.map((table) => {
       const name = hashTables[table]
-      return name === undefined ? undefined : this.#slots.get(slotOf(message.key, name))
+      return name === undefined ? undefined : this.#line.slots.get(slotOf(message.key, name))
     })
     this.#line.send(from, foundPayload(message.request, found), now)
   }
@@ -176,7 +168,7 @@ export class ReplicaTalk {
     switch (message.type) {
       case 'put':
         for (const entry of message.entries) {
-          if (this.#clock.see(entry.version, now.utcSeconds)) this.#take(entry)
+          if (this.#line.clock.see(entry.version, now.utcSeconds)) this.#take(entry)
         }
         return
       case 'offer':

@@ -12,11 +12,11 @@
  */
 import type { Now, Peer, RandomBytes } from '@p2p/base'
 import type { Value } from '@p2p/serializer'
+import { portionsOf } from './portions.ts'
 import { randomBelow } from './random-below.ts'
-import { digestPayload, maxRecords, membersPayload, replicaFeature } from './ring-messages.ts'
+import { digestPayload, maxRecords, membersPayload } from './ring-messages.ts'
 import type { KeysMessage, RingMessage } from './ring-messages.ts'
-import { RingView } from './ring-view.ts'
-import type { Member } from './ring-view.ts'
+import type { Member, RingView } from './ring-view.ts'
 
 /** What the keeper needs of the machine around it. */
 export interface RingLine {
@@ -27,6 +27,10 @@ export interface RingLine {
   dial(id: string, now: Now): void
   /** A node began to store, or does so no more. */
   ringChanged(member: Member, now: Now): void
+  /** Whether it is one of ours that speaks of the ring. */
+  talksTo(peer: Peer): boolean
+  /** A neighbour has told all that it knows. */
+  told(peer: string): void
 }
 
 /** Neighbours on the ring, on each side, to which a storing node keeps links. */
@@ -82,7 +86,7 @@ interface Doubt {
 }
 
 export class RingKeeper {
-  readonly view: RingView = new RingView()
+  readonly view: RingView
   readonly #id: string
   readonly #line: RingLine
   readonly #random: RandomBytes
@@ -98,10 +102,12 @@ export class RingKeeper {
 
   constructor(options: {
     readonly id: string
+    readonly view: RingView
     readonly line: RingLine
     readonly random: RandomBytes
     readonly isTalking: boolean
   }) {
+    this.view = options.view
     this.#id = options.id
     this.#line = options.line
     this.#random = options.random
@@ -128,7 +134,7 @@ export class RingKeeper {
   peerJoined(peer: Peer, now: Now): void {
     const rumour = this.#doubts.get(peer.id)?.rumour
     this.#doubts.delete(peer.id)
-    if (!this.#talksTo(peer)) return
+    if (!this.#line.talksTo(peer)) return
     if (rumour !== undefined) this.#line.send(peer.id, membersPayload([rumour]), now)
     if (this.#compareDueMs === Infinity)
       this.#compareDueMs = now.monoMs + firstCompareMs + randomBelow(this.#random, firstCompareMs)
@@ -176,12 +182,14 @@ export class RingKeeper {
         if (member.incarnation <= latest) this.#hear(member, isPrivate, now)
       return
     }
+    const differs = this.#differs(message.sums)
+    // An answer follows the records; who knows the same, or nobody, sends none.
+    const knowsNobody = message.sums.every((sum) => sum === 0)
+    if (message.isAnswer || !differs || knowsNobody) this.#line.told(from.id)
     const differing = this.view.differing(message.sums, now.monoMs)
-    for (let start = 0; start < differing.length; start += maxRecords) {
-      const portion = differing.slice(start, start + maxRecords)
+    for (const portion of portionsOf(differing, maxRecords))
       this.#line.send(from.id, membersPayload(portion), now)
-    }
-    if (message.isAnswer || !this.#differs(message.sums)) return
+    if (message.isAnswer || !differs) return
     this.#line.send(from.id, digestPayload(true, this.view.digest()), now)
   }
 
@@ -253,7 +261,8 @@ export class RingKeeper {
     if (!this.#merge(member, now)) return
     const peer = this.#line.peers.get(member.id)
     // Who has a link to an old node that is said to be gone knows better.
-    if (!wasStoring || member.state !== 'gone' || peer === undefined || this.#talksTo(peer)) return
+    if (!wasStoring || member.state !== 'gone' || peer === undefined || this.#line.talksTo(peer))
+      return
     this.#tell({ ...member, state: 'storing', incarnation: member.incarnation + 1 }, now)
   }
 
@@ -287,23 +296,12 @@ export class RingKeeper {
     if (isSo && member.incarnation <= (own?.incarnation ?? 0)) return
     if (!isSo && member.incarnation < (own?.incarnation ?? 0)) return
     if (own === undefined && member.state !== 'storing') return
-    this.#tell(
-      {
-        id: this.#id,
-        incarnation: Math.max(millisecondsOf(now), member.incarnation + 1),
-        state: this.isStoring ? 'storing' : 'left',
-        isOld: false,
-        addresses: this.#addresses,
-      },
-      now,
-    )
+    this.#announceSelf(this.isStoring ? 'storing' : 'left', now, member)
   }
 
-  #announceSelf(state: 'storing' | 'left', now: Now): void {
-    const incarnation = Math.max(
-      millisecondsOf(now),
-      (this.view.get(this.#id)?.incarnation ?? 0) + 1,
-    )
+  /** `known`: what is said of this node, which the new record overrides. */
+  #announceSelf(state: 'storing' | 'left', now: Now, known = this.view.get(this.#id)): void {
+    const incarnation = Math.max(millisecondsOf(now), (known?.incarnation ?? 0) + 1)
     const addresses = this.#addresses
     this.#tell({ id: this.#id, incarnation, state, isOld: false, addresses }, now)
   }
@@ -323,9 +321,8 @@ export class RingKeeper {
         this.view.get(id)?.incarnation === incarnation && this.view.get(id)?.state === state,
     )
     this.#news.clear()
-    for (let start = 0; start < news.length; start += maxRecords) {
-      this.#line.spread(membersPayload(news.slice(start, start + maxRecords)), now)
-    }
+    for (const portion of portionsOf(news, maxRecords))
+      this.#line.spread(membersPayload(portion), now)
   }
 
   #merge(member: Member, now: Now): boolean {
@@ -342,7 +339,7 @@ export class RingKeeper {
     this.#compareDueMs = now.monoMs + this.#comparePause()
     this.view.sweep(now.monoMs)
     this.#sound(now)
-    const partners = [...this.#line.peers.values()].filter((peer) => this.#talksTo(peer))
+    const partners = [...this.#line.peers.values()].filter((peer) => this.#line.talksTo(peer))
     const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
     if (partner === undefined) return
     this.#line.send(partner.id, digestPayload(false, this.view.digest()), now)
@@ -362,8 +359,9 @@ export class RingKeeper {
   // ---- links
 
   #keepLinks(now: Now): void {
-    this.#linksDueMs = this.isStoring && this.#isTalking ? now.monoMs + keepLinksEveryMs : Infinity
-    if (!this.isStoring || !this.#isTalking) return
+    const keepsLinks = this.isStoring && this.#isTalking
+    this.#linksDueMs = keepsLinks ? now.monoMs + keepLinksEveryMs : Infinity
+    if (!keepsLinks) return
     const { nodes } = this.view
     const wanted = [
       ...nodes.behind(this.#id, linkedEachSide),
@@ -396,10 +394,6 @@ export class RingKeeper {
 
   #differs(sums: readonly number[]): boolean {
     return this.view.digest().some((sum, bucket) => sum !== sums[bucket])
-  }
-
-  #talksTo(peer: Peer): boolean {
-    return this.#isTalking && peer.supports(replicaFeature)
   }
 
   #comparePause(): number {

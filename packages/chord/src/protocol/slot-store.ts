@@ -11,8 +11,9 @@
  *
  * Source: spec/chord.md §2, §12.2, §12.10.
  */
-import type { HashTable, Slot } from './hash-tables.ts'
-import { clockwiseDistance, covers, ringBits } from './ring.ts'
+import { slotName } from './hash-tables.ts'
+import type { Slot } from './hash-tables.ts'
+import { covers, ringBits } from './ring.ts'
 import type { Arc, Position } from './ring.ts'
 import { stampOf } from './stamp.ts'
 import { compareVersions } from './version.ts'
@@ -62,10 +63,8 @@ export class SlotStore {
   readonly #slots = new Map<string, StoredSlot>()
   /** Names of the tombstones, oldest first. */
   readonly #tombstones = new Set<string>()
-  readonly #buckets: Map<string, StoredSlot>[] = Array.from(
-    { length: 2 ** bucketBits },
-    () => new Map<string, StoredSlot>(),
-  )
+  /** Those that were needed yet, by number. */
+  readonly #buckets: (Map<string, StoredSlot> | undefined)[] = []
   /** Of the slots that a summary asked for since they were written. */
   readonly #stamps = new Map<string, number>()
   /** Slots that changed since they were last taken; undefined when nobody wants to know. */
@@ -93,12 +92,12 @@ export class SlotStore {
 
   /** What is known of a slot, a tombstone too; undefined when nothing is. */
   get(slot: Slot): StoredSlot | undefined {
-    return this.#slots.get(nameOf(slot.table, slot.slotText))
+    return this.#slots.get(slotName(slot))
   }
 
   /** Takes a write when it is newer than what is there. An undefined value deletes. */
   put(slot: Slot, write: Pick<StoredSlot, 'value' | 'version' | 'key'>): PutResult {
-    const name = nameOf(slot.table, slot.slotText)
+    const name = slotName(slot)
     const before = this.#slots.get(name)
     if (before !== undefined && compareVersions(write.version, before.version) <= 0) return 'stale'
     const { table, slotText, position } = slot
@@ -122,7 +121,7 @@ export class SlotStore {
 
   /** Says whose slot it is, where that was not known. */
   nameKey(slot: Slot, key: Uint8Array): void {
-    const name = nameOf(slot.table, slot.slotText)
+    const name = slotName(slot)
     const held = this.#slots.get(name)
     if (held === undefined || held.key !== undefined) return
     const named = { ...held, key: key.slice() }
@@ -134,7 +133,7 @@ export class SlotStore {
 
   /** Drops a slot without a trace: somebody else keeps it now. */
   forget(slot: Slot): void {
-    this.#remove(nameOf(slot.table, slot.slotText), slot)
+    this.#remove(slotName(slot), slot)
   }
 
   #remove(name: string, slot: Slot): void {
@@ -195,7 +194,7 @@ export class SlotStore {
   *#namedInArc(arc: Arc): Generator<readonly [string, StoredSlot]> {
     const first = Number(arc.from >> bucketShift)
     const last = Number(arc.to >> bucketShift)
-    const all = this.#buckets.length
+    const all = 2 ** bucketBits
     // An arc that ends in its first bucket is either inside of it or goes once around.
     const wraps = arc.from >= arc.to
     const steps = first === last && wraps ? all : (last - first + all) % all
@@ -207,9 +206,7 @@ export class SlotStore {
   }
 
   #bucketOf(position: Position): Map<string, StoredSlot> {
-    const bucket = this.#buckets[Number(position >> bucketShift)]
-    if (bucket === undefined) throw new RangeError('a position lies outside the ring')
-    return bucket
+    return (this.#buckets[Number(position >> bucketShift)] ??= new Map<string, StoredSlot>())
   }
 
   /** Every slot with a value, oldest write first. */
@@ -226,7 +223,8 @@ export class SlotStore {
    * Nothing when both are one place.
    */
   *valuesBetween(arc: Arc): Generator<StoredSlot & { readonly value: Uint8Array }> {
-    for (const slot of this.values()) if (isInArc(slot.position, arc)) yield slot
+    for (const slot of this.values())
+      if (arc.from !== arc.to && covers(arc, slot.position)) yield slot
   }
 
   /** Forgets deletes that are old enough; returns how many. */
@@ -252,19 +250,6 @@ export class SlotStore {
   }
 }
 
-/**
- * Whether a position is nearer ahead of `from` than of `to`. This is the originals' test for what to
- * hand over, and what their `dump_data(start, end)` selects.
- */
-export function isInArc(position: Position, { from, to }: Arc): boolean {
-  return clockwiseDistance({ from, to: position }) < clockwiseDistance({ from: to, to: position })
-}
-
 function sizeOf(slot: StoredSlot | undefined): number {
   return (slot?.value?.length ?? 0) + (slot?.key?.length ?? 0)
-}
-
-/** No table name holds a space. */
-function nameOf(table: HashTable, slotText: string): string {
-  return `${table} ${slotText}`
 }

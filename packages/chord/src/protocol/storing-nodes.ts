@@ -61,7 +61,7 @@ export class StoringNodes {
     if (node === undefined) return false
     this.#byId.delete(id)
     if (node.isOld) this.#oldCount -= 1
-    this.#ordered.splice(this.#ordered.indexOf(node, this.#firstAt(node.position)), 1)
+    this.#ordered.splice(this.#indexOf(node), 1)
     return true
   }
 
@@ -124,7 +124,7 @@ export class StoringNodes {
   oldBeside(id: string, step: 1 | -1): readonly StoringNode[] {
     const node = this.#byId.get(id)
     if (node === undefined || this.#oldCount === 0) return []
-    const index = this.#ordered.indexOf(node, this.#firstAt(node.position))
+    const index = this.#indexOf(node)
     const found: StoringNode[] = []
     for (let walked = 1; walked < this.size; walked += 1) {
       const next = this.#ordered[(index + walked * step + this.size * 2) % this.size]
@@ -141,7 +141,7 @@ export class StoringNodes {
   tendedArcOf(id: string): Arc | undefined {
     const node = this.#byId.get(id)
     if (node === undefined || this.#oldCount === 0) return undefined
-    const index = this.#ordered.indexOf(node, this.#firstAt(node.position))
+    const index = this.#indexOf(node)
     const next = this.#ordered[(index + 1) % this.size]
     if (next?.isOld !== true) return undefined
     const [keeper] = this.ahead(id, 1)
@@ -154,9 +154,13 @@ export class StoringNodes {
   ): readonly StoringNode[] {
     const node = this.#byId.get(id)
     if (node === undefined) return []
-    const index = this.#ordered.indexOf(node, this.#firstAt(node.position))
+    const index = this.#indexOf(node)
     const others = this.keeperCount - (node.isOld ? 0 : 1)
     return this.#walk(index + step, { step, count: Math.min(count, others) })
+  }
+
+  #indexOf(node: StoringNode): number {
+    return this.#ordered.indexOf(node, this.#firstAt(node.position))
   }
 
   /** Keepers only. */

@@ -86,43 +86,48 @@ export type TableMessage =
 
 /** Undefined when it cannot be read. */
 export function readTableMessage(payload: readonly Value[]): TableMessage | undefined {
-  const [, verb, a, b, c, d, e, f] = payload
+  const [, verb, a, b, c, d] = payload
   const number = wholeNumber(a)
   switch (wholeNumber(verb)) {
-    case verbs.write: {
-      const version = readVersion(c, d)
-      if (number === undefined || !(b instanceof Uint8Array) || version === undefined)
-        return undefined
-      const held = readHeld(e)
-      if (held === undefined) return undefined
-      const { value } = held
-      return { type: 'write', request: number, key: b, version, value, tables: readTables(f) }
-    }
-    case verbs.stored:
-      return number === undefined
-        ? undefined
-        : { type: 'stored', request: number, tables: readTables(b) }
-    case verbs.read:
-      if (number === undefined || !(b instanceof Uint8Array)) return undefined
-      return { type: 'read', request: number, key: b, tables: readTables(c) }
-    case verbs.found:
-      return number === undefined ? undefined : readFound(number, b, c)
     case verbs.put:
       return { type: 'put', entries: listOf(a, readEntry) }
-    case verbs.offer:
-      return number === undefined
-        ? undefined
-        : { type: 'offer', request: number, heads: listOf(b, readHead) }
-    case verbs.want:
-      return number === undefined
-        ? undefined
-        : { type: 'want', request: number, slots: listOf(b, readSlot) }
     case verbs.compare:
       return readCompare(a, b, c, d)
     case verbs.list: {
       const arc = readArc(a, b)
-      return arc === undefined ? undefined : { type: 'list', arc, heads: listOf(c, readHead) }
+      return arc && { type: 'list', arc, heads: listOf(c, readHead) }
     }
+    default:
+      return number === undefined ? undefined : readRequest(payload, number)
+  }
+}
+
+/** Those with the number of a request. */
+function readRequest(
+  [, verb, , b, c, d, e, f]: readonly Value[],
+  request: number,
+): TableMessage | undefined {
+  switch (wholeNumber(verb)) {
+    case verbs.write: {
+      const version = readVersion(c, d)
+      if (!(b instanceof Uint8Array) || version === undefined) return undefined
+      const held = readHeld(e)
+      if (held === undefined) return undefined
+      const { value } = held
+      return { type: 'write', request, key: b, version, value, tables: readTables(f) }
+    }
+    case verbs.stored:
+      return { type: 'stored', request, tables: readTables(b) }
+    case verbs.read:
+      return b instanceof Uint8Array
+        ? { type: 'read', request, key: b, tables: readTables(c) }
+        : undefined
+    case verbs.found:
+      return readFound(request, b, c)
+    case verbs.offer:
+      return { type: 'offer', request, heads: listOf(b, readHead) }
+    case verbs.want:
+      return { type: 'want', request, slots: listOf(b, readSlot) }
     default:
       return undefined
   }

@@ -15,7 +15,7 @@
 import type { Now } from '@p2p/base'
 import { decodeValue } from '@p2p/serializer'
 import type { Parcel } from './hand-overs.ts'
-import { slotsOf } from './hash-tables.ts'
+import { slotName, slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import type { KeyList } from './key-list.ts'
 import { storePayload } from './messages.ts'
@@ -116,9 +116,9 @@ export class Tending {
     if (tended.length === 0) return
     const news = { key: key.slice(), isRemoved, heardMs: now.monoMs, looks: 0 }
     for (const slot of tended) {
-      const earlier = this.#news.get(nameOf(slot))
+      const earlier = this.#news.get(slotName(slot))
       if (earlier !== undefined) this.#newsOfKeys.delete(earlier)
-      this.#news.set(nameOf(slot), news)
+      this.#news.set(slotName(slot), news)
     }
     this.#newsOfKeys.add(news)
   }
@@ -130,7 +130,7 @@ export class Tending {
     if (!isLast && sought.length > 0) return
     this.#newsOfKeys.delete(news)
     for (const slot of slotsOf(news.key)) {
-      if (this.#news.get(nameOf(slot)) === news) this.#news.delete(nameOf(slot))
+      if (this.#news.get(slotName(slot)) === news) this.#news.delete(slotName(slot))
     }
   }
 
@@ -146,7 +146,7 @@ export class Tending {
   }
 
   #ask(slot: Slot, key: Uint8Array, owner: string, now: Now): void {
-    const name = nameOf(slot)
+    const name = slotName(slot)
     if (this.#missing.size < maxNews) this.#missing.set(name, key)
     this.#line.ask(slot, owner, now)
   }
@@ -191,7 +191,7 @@ export class Tending {
   #tendSlot(slot: StoredSlot, now: Now): void {
     const owner = this.#ownerOf(slot)
     if (owner === undefined) return
-    const name = nameOf(slot)
+    const name = slotName(slot)
     const isGiven = this.#given.get(name)?.startsWith(owner) === true
     if (isGiven || slot.value === undefined) this.#line.ask(slot, owner, now)
     else {
@@ -203,7 +203,7 @@ export class Tending {
   /** What an old owner has; undefined when it has nothing. */
   handleAnswer(slot: Slot, value: Uint8Array | undefined, owner: string, now: Now): void {
     const { slots, keep, storeAt } = this.#line
-    const name = nameOf(slot)
+    const name = slotName(slot)
     const held = slots.get(slot)
     const news = this.#news.get(name)
     const key = this.#missing.get(name)
@@ -233,7 +233,7 @@ export class Tending {
 
   /** At the second time only: of a delete, the nil may be here before the notice. */
   #giveBack(slot: Slot, value: Uint8Array, owner: string, now: Now): void {
-    const name = nameOf(slot)
+    const name = slotName(slot)
     const isSure = this.#given.get(name) === owner + emptyMark
     this.#given.set(name, isSure ? owner : owner + emptyMark)
     if (isSure) this.#line.storeAt(slot, value, owner, now)
@@ -261,7 +261,7 @@ export class Tending {
     return slots.flatMap((slot) => {
       const owner = this.#ownerOf(slot)
       if (owner === undefined) return []
-      this.#given.set(nameOf(slot), owner)
+      this.#given.set(slotName(slot), owner)
       const payload = storePayload(slot, decodeValue(slot.value))
       return [{ peer: owner, payload, bytes: slot.value.length }]
     })
@@ -281,9 +281,4 @@ export class Tending {
 
 function lookDueMs({ heardMs, looks }: News): number {
   return heardMs + (looksMs[looks] ?? Infinity)
-}
-
-/** No table name holds a space. */
-function nameOf({ table, slotText }: Slot): string {
-  return `${table} ${slotText}`
 }

@@ -31,12 +31,9 @@ export class PendingWrite {
 
   constructor(tables: readonly TableHolders[]) {
     for (const { slotText, holders } of tables) {
-      this.#tables.set(slotText, {
-        owner: holders[0],
-        required: Math.min(holders.length, 1 + replicasPerAcknowledgement),
-        stored: new Set(),
-        waiting: new Set(holders),
-      })
+      const nobody = { owner: undefined, required: 0 }
+      this.#tables.set(slotText, { ...nobody, stored: new Set(), waiting: new Set() })
+      this.replan(slotText, holders)
     }
   }
 
@@ -72,11 +69,6 @@ export class PendingWrite {
     const required = Math.min(holders.length, 1 + replicasPerAcknowledgement)
     this.#tables.set(slotText, { ...table, owner: holders[0], required })
     return fresh
-  }
-
-  /** A node is gone: it stores nothing in any table. */
-  handleLost(holder: string): void {
-    for (const slotText of this.#tables.keys()) this.handleFailed(slotText, holder)
   }
 }
 

@@ -21,8 +21,15 @@ export class ChordSimNode {
   sim!: SimNode<Command, Emitted>
   machine!: ChordMachine
 
-  join(): void {
-    this.sim.command({ type: 'join' })
+  join(): () => 'pending' | 'joined' | 'failed' {
+    lastRequest += 1
+    const request = lastRequest
+    this.sim.command({ type: 'join', request, timeoutMs: 5_000 })
+    return () => {
+      const end = this.events.find((event) => 'request' in event && event.request === request)
+      if (end?.type !== 'joined') return 'pending'
+      return end.error === undefined ? 'joined' : 'failed'
+    }
   }
 
   leave(): void {

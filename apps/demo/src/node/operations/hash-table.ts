@@ -59,8 +59,8 @@ export const hashTableOperations: Readonly<Record<string, Operation>> = {
       items.push([keyToTagged(key), valueToTagged(value)])
     return { items }
   }),
-  join: operation(z.object({}), (session) => {
-    session.table.join()
+  join: operation(z.object({ wait }), async (session, command) => {
+    await session.table.join(waitOf(command.wait))
     return {}
   }),
   unjoin: operation(z.object({ wait }), async (session, command) => {

@@ -1,0 +1,178 @@
+/**
+ * This node's coming and going: it joins the ring and learns who is on it, tells old nodes of itself and
+ * of each other, and leaves once others have what it stored.
+ *
+ * Source: spec/chord.md §4.
+ */
+import { P2pError } from '@p2p/base'
+import type { Now, Peer, RequestId } from '@p2p/base'
+import type { MeshInput } from '@p2p/mesh'
+import type { ChordEffect, ChordInput } from './chord-contract.ts'
+import { Introductions } from './introductions.ts'
+import type { Introduction } from './introductions.ts'
+import { Joining } from './joining.ts'
+import type { EarlyRequest } from './joining.ts'
+import { metaPayload } from './messages.ts'
+import type { OldQuestions } from './old-questions.ts'
+import type { Outbox } from './outbox.ts'
+import type { RepairRounds } from './repair-rounds.ts'
+import type { ReplicaTalk } from './replica-talk.ts'
+import type { RingKeeper } from './ring-keeper.ts'
+
+type Input<Type extends ChordInput['type']> = Extract<ChordInput, { type: Type }>
+
+/** What it needs of the machine around it. */
+export interface MembershipLine {
+  readonly peers: ReadonlyMap<string, Peer>
+  /** Whether a neighbour is one of ours that speaks of the ring. */
+  talksTo(peer: Peer): boolean
+  tellMesh(input: MeshInput, now: Now): void
+  emit(effect: ChordEffect): void
+}
+
+/** The parts of the machine that it starts, stops and tells. */
+export interface MembershipParts {
+  readonly ring: RingKeeper
+  readonly outbox: Outbox
+  readonly old: OldQuestions
+  readonly rounds: RepairRounds
+  readonly talk: ReplicaTalk
+}
+
+export class Membership {
+  readonly #line: MembershipLine
+  readonly #parts: MembershipParts
+  readonly #introductions: Introductions
+  readonly #joining = new Joining()
+  #leaving: { readonly request: RequestId; readonly endMs: number } | undefined
+
+  constructor(line: MembershipLine, parts: MembershipParts) {
+    this.#line = line
+    this.#parts = parts
+    this.#introductions = new Introductions(parts.ring.view.nodes)
+  }
+
+  nextDeadline(): number {
+    return Math.min(this.#leaving?.endMs ?? Infinity, this.#joining.nextDeadline())
+  }
+
+  /** A neighbour has told all that it knows of the ring. */
+  told(peer: string): void {
+    this.#joining.told(peer, false)
+  }
+
+  peerJoined(now: Now): void {
+    this.#joining.peerJoined(now.monoMs)
+  }
+
+  peerLeft(peer: string): void {
+    this.#introductions.forget(peer)
+    this.#joining.peerLeft(peer)
+  }
+
+  cancel(request: RequestId): void {
+    this.#joining.cancel(request)
+  }
+
+  join({ request, timeoutMs = Infinity }: Input<'join'>, now: Now): void {
+    const { ring, rounds } = this.#parts
+    if (ring.setStoring(true, now)) {
+      this.#announceState(now)
+      rounds.start(now)
+    }
+    if (request !== undefined) this.#joining.join(request, this.#line.peers.keys(), timeoutMs, now)
+  }
+
+  /**
+   * What is stored is offered to those that will hold it, and the node says that it has left once they
+   * have it. Without another storing node the data stays: py2p destroys it (spec/chord.md §12.9).
+   */
+  leave({ request, timeoutMs }: Input<'leave'>, now: Now): void {
+    if (!this.#parts.ring.isStoring || this.#leaving !== undefined) {
+      this.#line.emit({ type: 'left', request })
+      return
+    }
+    this.#leaving = { request, endMs: now.monoMs + timeoutMs }
+    this.#parts.talk.offer(this.#parts.rounds.repair.farewell(), now)
+  }
+
+  /** True when a read or write waits until the ring is known. */
+  holds(input: EarlyRequest, now: Now): boolean {
+    return !this.#knowsRing() && this.#joining.holds(input, now.monoMs)
+  }
+
+  /** Says what came of joining, when something has; returns reads and writes that need not wait any more. */
+  settleJoining(now: Now): readonly EarlyRequest[] {
+    const requests: EarlyRequest[] = []
+    for (const { input, isKnown } of this.#joining.takeEnded(now.monoMs, () => this.#knowsRing())) {
+      const { type, request } = input
+      if (type !== 'join') requests.push(input)
+      else this.#line.emit({ type: 'joined', request, error: isKnown ? undefined : ringUnknown() })
+    }
+    return requests
+  }
+
+  /** The same of leaving. */
+  settleLeaving(now: Now): void {
+    if (this.#leaving === undefined) return
+    const { request, endMs } = this.#leaving
+    const { ring, outbox, talk, rounds, old } = this.#parts
+    const isSent = !talk.isOffering && !outbox.isHandingOver
+    if (!isSent && endMs > now.monoMs) return
+    if (ring.isStoring) {
+      ring.setStoring(false, now)
+      rounds.stop()
+      this.#announceState(now)
+      outbox.handOver(old.tending.parcelsForOwners(), now)
+      if (outbox.isHandingOver && endMs > now.monoMs) return
+    }
+    this.#leaving = undefined
+    this.#line.emit({ type: 'left', request })
+  }
+
+  /** An old neighbour says whether it stores. */
+  hearMeta(peer: Peer, isStoring: boolean, now: Now): void {
+    const { ring, outbox, old } = this.#parts
+    this.#joining.told(peer.id, true)
+    const isNews = ring.hearOld(peer, isStoring, now)
+    if (isNews) outbox.whisper(peer.id, metaPayload(ring.isStoring), now)
+    if (!isStoring) {
+      this.#introductions.forget(peer.id)
+      if (isNews) old.peerStopped(peer.id, now)
+      return
+    }
+    if (!ring.isStoring) return
+    this.#listPeers(this.#introductions.introduce(peer, isNews, this.#line.peers), now)
+    if (isNews) outbox.handOver(old.tending.parcelsForNewcomer(peer.id), now)
+  }
+
+  /** Old nodes are told of each other again: a dial may have failed. */
+  introduceAgain(now: Now): void {
+    this.#listPeers(this.#introductions.again(this.#line.peers), now)
+  }
+
+  /** Whether enough is known of who stores to ask the right ones. */
+  #knowsRing(): boolean {
+    const { peers, talksTo } = this.#line
+    const isUntold = !this.#joining.isTold && [...peers.values()].some((peer) => talksTo(peer))
+    return !isUntold && this.#parts.ring.view.nodes.size > 0
+  }
+
+  #announceState(now: Now): void {
+    const { ring, outbox } = this.#parts
+    const { peers } = this.#line
+    for (const peer of peers.values()) {
+      outbox.whisper(peer.id, metaPayload(ring.isStoring), now)
+      if (!ring.isStoring || !ring.view.nodes.has(peer.id)) continue
+      this.#listPeers(this.#introductions.introduce(peer, true, peers), now)
+    }
+  }
+
+  #listPeers(introductions: readonly Introduction[], now: Now): void {
+    for (const to of introductions) this.#line.tellMesh({ type: 'list-peers', ...to }, now)
+  }
+}
+
+function ringUnknown(): P2pError {
+  return new P2pError('P2P_RING_UNKNOWN', 'nobody has told who stores')
+}

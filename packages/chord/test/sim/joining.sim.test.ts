@@ -1,0 +1,81 @@
+import { expect, test } from '@jest/globals'
+import { utf8Encode } from '@p2p/serializer'
+import { slotsOf } from '../../src/protocol/hash-tables.ts'
+import { ChordNetwork } from './chord-network.ts'
+
+const names = Array.from({ length: 20 }, (_, i) => `key ${i}`)
+
+test('once a node has joined it knows the ring, and reads and writes what the right nodes hold', () => {
+  const network = new ChordNetwork({ seed: 1 })
+  const others = network.addMany(8)
+  for (const node of others) node.join()
+  network.sim.runFor(3_000)
+  for (const name of names) others[0]?.write(name, name)
+  network.sim.runFor(2_000)
+  const newcomer = network.add()
+  for (const node of others.slice(0, 2)) network.connect(newcomer, node)
+  expect(network.sim.runUntil(() => newcomer.machine.peers.size === 2, 2_000)).toBe(true)
+  const joined = newcomer.join()
+  expect(joined()).toBe('pending')
+  expect(network.sim.runUntil(() => joined() === 'joined', 1_000)).toBe(true)
+  expect(newcomer.machine.storingNodes.size).toBe(9)
+  const reads = names.map((name) => newcomer.read(name))
+  const write = newcomer.write('new', 'v')
+  network.sim.runUntil(() => write() === 'written', 2_000)
+  const atOwners = slotsOf(utf8Encode('new')).filter((slot) => {
+    const owner = newcomer.machine.storingNodes.ownerOf(slot.position)?.id
+    const holder = network.nodes.find(({ machine }) => machine.id === owner)
+    return holder?.machine.slots.get(slot) !== undefined
+  })
+  expect(atOwners.length).toBeGreaterThanOrEqual(3)
+  network.sim.runFor(2_000)
+  expect(reads.map((read) => read())).toEqual(names)
+})
+
+test('a node without neighbours has joined at once, and one among nodes that do not store as soon as they say so', () => {
+  const network = new ChordNetwork({ seed: 2 })
+  const alone = network.add()
+  network.sim.runFor(100)
+  const joined = alone.join()
+  network.sim.runFor(1)
+  expect(joined()).toBe('joined')
+  const write = alone.write('key', 1)
+  network.sim.runFor(100)
+  expect(write()).toBe('written')
+
+  const [one] = new ChordNetwork({ seed: 3 }).addMany(1)
+  expect(one?.machine.isStoring).toBe(false)
+  const pair = new ChordNetwork({ seed: 4 })
+  const [first, second] = [pair.add(), pair.add()]
+  pair.connect(second, first)
+  expect(pair.sim.runUntil(() => second.machine.peers.size > 0, 2_000)).toBe(true)
+  const amongUsers = second.join()
+  expect(pair.sim.runUntil(() => amongUsers() === 'joined', 500)).toBe(true)
+})
+
+test('a join of which no neighbour tells fails in time, and the node stores all the same', () => {
+  const network = new ChordNetwork({ seed: 5 })
+  const [first, second] = [network.add(), network.add()]
+  first.join()
+  network.connect(second, first)
+  expect(network.sim.runUntil(() => second.machine.peers.size > 0, 2_000)).toBe(true)
+  const partition = network.sim.partition([[first.sim], [second.sim]])
+  const joined = second.join()
+  network.sim.runFor(4_900)
+  expect(joined()).toBe('pending')
+  network.sim.runFor(200)
+  expect([joined(), second.machine.isStoring]).toEqual(['failed', true])
+  partition.heal()
+  network.sim.runFor(10_000)
+  expect(second.machine.storingNodes.size).toBe(2)
+})
+
+test('a join does not wait for neighbours that die, and cancelling it leaves nothing behind', () => {
+  const network = new ChordNetwork({ seed: 6 })
+  const [first, second] = [network.add(), network.add()]
+  network.connect(second, first)
+  expect(network.sim.runUntil(() => second.machine.peers.size > 0, 2_000)).toBe(true)
+  first.sim.crash({ keepStore: false })
+  const joined = second.join()
+  expect(network.sim.runUntil(() => joined() === 'joined', 4_900)).toBe(true)
+})
