@@ -70,7 +70,7 @@ export class Joining {
   /** True when the request waits from now on. Without a neighbour nothing does: it could wait for ever. */
   holds(input: EarlyRequest, nowMs: number): boolean {
     const endMs = this.#earlyEndMs
-    if (endMs === Infinity || nowMs >= endMs) return false
+    if (nowMs >= endMs || endMs === Infinity) return false
     this.#waiting.push({ input, untold: new Set(), enoughMs: endMs, endMs })
     return true
   }
@@ -80,8 +80,7 @@ export class Joining {
   }
 
   nextDeadline(): number {
-    const { isTold } = this
-    return Math.min(...this.#waiting.map((it) => (isTold ? it.enoughMs : it.endMs)))
+    return Math.min(...this.#waiting.map(({ enoughMs, endMs }) => (this.isTold ? enoughMs : endMs)))
   }
 
   /** Whose wait is over, in their order; reads and writes at once where the ring is known. */

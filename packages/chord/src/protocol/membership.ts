@@ -174,5 +174,5 @@ export class Membership {
 }
 
 function ringUnknown(): P2pError {
-  return new P2pError('P2P_RING_UNKNOWN', 'nobody has told who stores')
+  return new P2pError('P2P_RING_UNKNOWN', 'nobody told the ring')
 }
