@@ -192,7 +192,7 @@ export class ChordNode {
     report = (error) => {
       control.reportError(error)
     }
-    if (machine === undefined) throw new Error('no machine')
+    if (machine === undefined) throw new Error('the mesh made no machine')
     for (const error of errors) report(error)
     const node = new ChordNode({ mesh, control, machine, persistence, events })
     // It fails with errors of ours only, and a node that knows no ring yet is no reason not to open.
@@ -508,7 +508,7 @@ function checkOwnOptions({
   if (!Number.isInteger(replicas)) throw new TypeError('replicas must be a whole number')
   if (replicas < 1 || replicas > maxReplicas)
     throw new RangeError(`replicas must be from 1 to ${maxReplicas}`)
-  if (typeof join !== 'boolean') throw new TypeError('join is a boolean')
+  if (typeof join !== 'boolean') throw new TypeError('join must be a boolean')
   for (const [name, value] of Object.entries(table)) {
     if (!Object.hasOwn(defaultSlotStoreLimits, name)) {
       throw new TypeError(`unknown limit "${name}" of the table`)

@@ -16,7 +16,12 @@ import { runStorm } from './mesh-storm.ts'
 import type { SimOptions } from './options.ts'
 import type { RunResult } from './run-result.ts'
 
+/** Then the measurements begin once hardly anybody makes or ends links any more; thousands of nodes take minutes. */
 const settleMs = 40_000
+const settleStepMs = 20_000
+const maxSettleMs = 600_000
+/** Links made and ended in a step, for each node. */
+const calmChanges = 0.01
 const senderCount = 4
 /** The first messages of a sender build its tree; they are not measured. */
 const warmUpPerSender = 4
@@ -41,7 +46,7 @@ export function runMesh(options: SimOptions, seed: number, transcriptLength: num
   try {
     world.join()
     world.addHostile(options.hostileCount)
-    world.sim.runFor(settleMs)
+    settle(world)
     measure(world, options.broadcasts, measured)
     world.sim.checkAtRest()
     if (options.storm !== undefined) counts = runStorm(world, options.storm, options.broadcasts)
@@ -59,6 +64,17 @@ function createWorld(options: SimOptions, seed: number, transcriptLength: number
   const spread = (seed * 2_654_435_761) % 0x1_0000_0000
   const nodeCount = minNodes + Math.floor((spread / 0x1_0000_0000) * (maxNodes - minNodes + 1))
   return new MeshWorld({ seed, nodeCount, oldShare, dissemination, liarShare, transcriptLength })
+}
+
+function settle({ sim }: MeshWorld): void {
+  const { counters } = sim
+  const untilMs = sim.nowMs + maxSettleMs
+  sim.runFor(settleMs)
+  for (let changes = Infinity; changes > calmChanges * sim.nodes.length && sim.nowMs < untilMs;) {
+    const before = counters.dials + counters.closes
+    sim.runFor(settleStepMs)
+    changes = counters.dials + counters.closes - before
+  }
 }
 
 interface Measurement {
