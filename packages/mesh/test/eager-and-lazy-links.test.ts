@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals'
 import type { PeerKind } from '@p2p/base'
-import { createMessage, type WireMessage } from '@p2p/serializer'
+import { bytesEqual, createMessage, type WireMessage } from '@p2p/serializer'
 import type { Copy } from '../src/protocol/dissemination.ts'
-import { messageKey, type MessageKey } from '../src/protocol/message-key.ts'
+import { shortIdBytes } from '../src/protocol/message-key.ts'
 import {
   decodeTreeControl,
   encodeTreeControl,
@@ -10,17 +10,19 @@ import {
   type TreeControl,
 } from '../src/protocol/tree-control.ts'
 import { TreeDissemination, type TreeLimits } from '../src/protocol/tree-dissemination.ts'
-import { at, broadcastOf, meshPeer } from './tree-fixtures.ts'
+import { at, broadcastOf, idsOf, meshPeer } from './tree-fixtures.ts'
 
 /** A strategy with neighbours; those whose name begins with "py" are old. */
 function treeOf(
   names: readonly string[],
-  options: { readonly seen?: readonly MessageKey[]; readonly limits?: Partial<TreeLimits> } = {},
+  options: { readonly seen?: WireMessage; readonly limits?: Partial<TreeLimits> } = {},
 ): TreeDissemination {
   const tree = new TreeDissemination({
     random: (count) => new Uint8Array(count),
     compose: (payload) => createMessage({ type: 2, sender: 'me', time: 1_500_000_000, payload }),
-    wasSeen: (key) => options.seen?.includes(key) ?? false,
+    wasSeen: (ids, at) =>
+      options.seen !== undefined &&
+      bytesEqual(ids.subarray(at, at + shortIdBytes), idsOf(options.seen)),
     ...(options.limits && { limits: options.limits }),
   })
   for (const name of names) tree.addNeighbour(named(name), at(0))
@@ -41,10 +43,11 @@ function words(copies: readonly Copy[]): readonly string[] {
     const control = controlOf(copy)
     if (control === undefined) return `${copy.peer}: whole`
     const { announced, wanted, pruned, sinceSeconds } = control
+    const count = (ids: Uint8Array): number => ids.length / shortIdBytes
     const parts = [
-      announced.length > 0 ? `has ${announced.length}` : '',
-      wanted.length > 0 ? `wants ${wanted.length}` : '',
-      pruned.length > 0 ? `prunes ${pruned.length}` : '',
+      announced.length > 0 ? `has ${count(announced)}` : '',
+      wanted.length > 0 ? `wants ${count(wanted)}` : '',
+      pruned.length > 0 ? `prunes ${count(pruned)}` : '',
       sinceSeconds > 0 ? `since ${sinceSeconds}` : '',
     ]
     return `${copy.peer}: ${parts.filter(Boolean).join(', ')}`
@@ -53,16 +56,15 @@ function words(copies: readonly Copy[]): readonly string[] {
 
 function control(part: Partial<TreeControl>): WireMessage {
   const payload = encodeTreeControl({
-    announced: [],
-    wanted: [],
-    pruned: [],
+    announced: idsOf(),
+    wanted: idsOf(),
+    pruned: idsOf(),
     sinceSeconds: 0,
     ...part,
   })
   return createMessage({ type: 2, sender: 'them', time: 1_500_000_000, payload })
 }
 
-const keyOf = (message: WireMessage): MessageKey => messageKey(message.id)
 const message = (number: number): WireMessage => broadcastOf('s', number)
 
 test('the first copy goes whole to everybody but the one that brought it and the one that said it', () => {
@@ -99,9 +101,9 @@ test('a neighbour that prunes us gets announcements, and whole messages again on
   const tree = treeOf(['a', 'b'])
   tree.spread(message(1), named('a'), at(0))
   tree.spread(message(2), named('a'), at(0))
-  tree.handleControl(control({ pruned: [keyOf(message(2))] }), named('b'), at(1))
+  tree.handleControl(control({ pruned: idsOf(message(2)) }), named('b'), at(1))
   expect(tree.spread(message(3), named('a'), at(2))).toEqual([])
-  const wanted = control({ wanted: [keyOf(message(3))] })
+  const wanted = control({ wanted: idsOf(message(3)) })
   expect(words(tree.handleControl(wanted, named('b'), at(3)))).toEqual(['b: whole'])
   expect(tree.handleControl(wanted, named('b'), at(4))).toEqual([])
   expect(words(tree.spread(message(4), named('a'), at(5)))).toEqual(['b: whole'])
@@ -109,7 +111,7 @@ test('a neighbour that prunes us gets announcements, and whole messages again on
 
 test('what was announced and does not come is asked for, from one announcer after the other', () => {
   const tree = treeOf(['a', 'b', 'c'])
-  const announced = control({ announced: [keyOf(message(1))] })
+  const announced = control({ announced: idsOf(message(1)) })
   expect(tree.handleControl(announced, named('a'), at(0))).toEqual([])
   expect(tree.handleControl(announced, named('b'), at(5))).toEqual([])
   expect(tree.nextDeadline()).toBe(250)
@@ -121,8 +123,8 @@ test('what was announced and does not come is asked for, from one announcer afte
 })
 
 test('what was seen before is not asked for, also when it is no longer kept', () => {
-  const tree = treeOf(['a'], { seen: [keyOf(message(1))] })
-  tree.handleControl(control({ announced: [keyOf(message(1))] }), named('a'), at(0))
+  const tree = treeOf(['a'], { seen: message(1) })
+  tree.handleControl(control({ announced: idsOf(message(1)) }), named('a'), at(0))
   expect(tree.nextDeadline()).toBe(Infinity)
 })
 
@@ -145,7 +147,7 @@ test('our own messages go to old neighbours at once', () => {
 test('an old neighbour that sends control messages is not listened to', () => {
   const tree = treeOf(['a', 'py'])
   tree.spread(message(1), named('a'), at(0))
-  const wanted = control({ wanted: [keyOf(message(1))], announced: [keyOf(message(2))] })
+  const wanted = control({ wanted: idsOf(message(1)), announced: idsOf(message(2)) })
   expect(tree.handleControl(wanted, named('py'), at(1))).toEqual([])
   expect(tree.counters()['missingMessages']).toBe(0)
 })
@@ -175,7 +177,7 @@ test('a neighbour that asks what it missed is told of what it is not known to ha
   tree.handleControl(control({ sinceSeconds: 5 }), named('late'), at(10_000))
   const [told] = tree.handleDeadline(at(10_040))
   expect(told?.peer).toBe('late')
-  expect(told && controlOf(told)?.announced).toEqual([keyOf(message(2))])
+  expect(told && controlOf(told)?.announced).toEqual(idsOf(message(2)))
   // It sent us both itself: there is nothing to tell.
   tree.handleControl(control({ sinceSeconds: 60 }), named('a'), at(10_100))
   expect(tree.handleDeadline(at(11_000))).toEqual([])
@@ -183,7 +185,7 @@ test('a neighbour that asks what it missed is told of what it is not known to ha
 
 test('a lost neighbour gets nothing, is asked nothing, and leaves nothing behind', () => {
   const tree = treeOf(['a', 'b', 'py'])
-  tree.handleControl(control({ announced: [keyOf(message(9))] }), named('b'), at(0))
+  tree.handleControl(control({ announced: idsOf(message(9)) }), named('b'), at(0))
   tree.spread(message(1), named('a'), at(0))
   tree.removeNeighbour(named('b'))
   tree.removeNeighbour(named('py'))

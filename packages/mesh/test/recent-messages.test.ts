@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals'
 import { createMessage, encodeFrame } from '@p2p/serializer'
-import { messageKey } from '../src/protocol/message-key.ts'
 import { RecentMessages, type RecentMessage } from '../src/protocol/recent-messages.ts'
 import { SmallSet } from '../src/protocol/small-set.ts'
 
@@ -9,26 +8,27 @@ const neighbour = {}
 function entry(number: number, seenMs: number, bytes = 0): RecentMessage<object, string> {
   const payload = [0, number, new Uint8Array(bytes)]
   const message = createMessage({ type: 0, sender: 'me', time: 1, payload })
-  const key = messageKey(message.id)
   return {
-    key,
     frame: encodeFrame(message),
     seenMs,
-    holders: new SmallSet(neighbour),
+    holders: new SmallSet([neighbour]),
     first: undefined,
     tree: 't',
   }
 }
+
+const idOf = ({ frame }: { readonly frame: Uint8Array }): Uint8Array => frame.subarray(4, 36)
 
 test('the oldest messages go at each of the limits', () => {
   const recent = new RecentMessages<object, string>({
     maxCount: 3,
     maxBytes: 10_000,
     maxAgeMs: 100,
+    secret: 1,
   })
   const entries = [0, 1, 2, 3].map((number) => entry(number, number))
   for (const one of entries) recent.add(one)
-  expect(recent.keysSince(0)).toEqual(entries.slice(1).map(({ key }) => key))
+  expect([...recent.since(0)]).toEqual(entries.slice(1))
   recent.add(entry(4, 102))
   expect(recent.count).toBe(3)
   recent.add(entry(5, 103, 9_990))
@@ -41,9 +41,35 @@ test('a lost neighbour holds nothing any more', () => {
     maxCount: 3,
     maxBytes: 10_000,
     maxAgeMs: 100,
+    secret: 1,
   })
   const one = entry(0, 0)
   recent.add(one)
   recent.forget(neighbour)
-  expect(recent.get(one.key)?.holders.size).toBe(0)
+  expect(recent.get(idOf(one))?.holders.size).toBe(0)
+})
+
+test('what was added is found by its id, and only as long as it is kept', () => {
+  const maxCount = 100
+  const recent = new RecentMessages<object, string>({
+    maxCount,
+    maxBytes: 1_000_000,
+    maxAgeMs: 1_000_000,
+    secret: 7,
+  })
+  const entries = Array.from({ length: 1_000 }, (_, number) => entry(number, number))
+  for (const [number, one] of entries.entries()) {
+    recent.add(one)
+    const from = Math.max(0, number + 1 - maxCount)
+    for (const [other, expected] of entries.slice(0, number + 2).entries()) {
+      const isKept = other >= from && other <= number
+      if (recent.get(idOf(expected)) !== (isKept ? expected : undefined)) {
+        throw new Error(`message ${other} after ${number}`)
+      }
+    }
+  }
+  expect(recent.count).toBe(maxCount)
+  // Sixteen bytes count, wherever they stand.
+  const list = new Uint8Array([9, 9, 9, ...idOf(entries[990] ?? entry(0, 0)).subarray(0, 16)])
+  expect(recent.get(list, 3)).toBe(entries[990])
 })

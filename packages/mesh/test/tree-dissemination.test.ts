@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals'
 import type { Peer } from '@p2p/base'
 import { createMessage, flags, type WireMessage } from '@p2p/serializer'
-import { messageKey, type MessageKey } from '../src/protocol/message-key.ts'
 import { decodeTreeControl, encodeTreeControl } from '../src/protocol/tree-control.ts'
 import { TreeDissemination } from '../src/protocol/tree-dissemination.ts'
+import { idsOf } from './tree-fixtures.ts'
 
 const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({
   monoMs,
@@ -32,14 +32,17 @@ function broadcast(text: string): WireMessage {
   return createMessage({ type: flags.broadcast, sender: 'far', time: 1_500_000_000, payload })
 }
 
-const control = (lists: { announced?: MessageKey[]; pruned?: MessageKey[] }): WireMessage =>
-  whisper(encodeTreeControl({ announced: [], wanted: [], pruned: [], sinceSeconds: 0, ...lists }))
+const none = idsOf()
+const control = (lists: { announced?: Uint8Array; pruned?: Uint8Array }): WireMessage =>
+  whisper(
+    encodeTreeControl({ announced: none, wanted: none, pruned: none, sinceSeconds: 0, ...lists }),
+  )
 
 /** A node with one neighbour upstream and one to which the link is lazy. */
 function withLazyNeighbour(isDialler: boolean): {
   readonly tree: TreeDissemination
   readonly lazy: Peer
-  readonly announce: (text: string, monoMs: number) => MessageKey
+  readonly announce: (text: string, monoMs: number) => Uint8Array
 } {
   const tree = new TreeDissemination({
     random: (count) => new Uint8Array(count),
@@ -49,14 +52,14 @@ function withLazyNeighbour(isDialler: boolean): {
   const upstream = peer('upstream', true)
   const lazy = peer('lazy', isDialler)
   for (const neighbour of [upstream, lazy]) tree.addNeighbour(neighbour, at(0))
-  const announce = (text: string, monoMs: number): MessageKey => {
+  const announce = (text: string, monoMs: number): Uint8Array => {
     const message = broadcast(text)
     tree.spread(message, upstream, at(monoMs))
-    return messageKey(message.id)
+    return idsOf(message)
   }
   // The first message travels on the shared tree, the second begins the sender's own.
   for (const text of ['1', '2']) {
-    tree.handleControl(control({ pruned: [announce(text, 0)] }), lazy, at(0))
+    tree.handleControl(control({ pruned: announce(text, 0) }), lazy, at(0))
   }
   return { tree, lazy, announce }
 }
@@ -72,7 +75,7 @@ test('the end that dialled announces after 40 ms, the other end after 140 ms', (
     expect(tree.handleDeadline(at(999 + afterMs))).toEqual([])
     const copies = tree.handleDeadline(at(1_000 + afterMs))
     expect(copies.map(({ peer: id, priority }) => [id, priority])).toEqual([['lazy', 'announce']])
-    expect(decodeTreeControl(copies[0]?.message.payload ?? [])?.announced).toEqual([key])
+    expect(decodeTreeControl(copies[0]?.message.payload ?? [])?.announced).toEqual(key)
     expect(tree.nextDeadline()).toBe(Infinity)
   }
 })
@@ -81,15 +84,15 @@ test('what a neighbour has announced meanwhile is not announced back, the rest i
   const { tree, lazy, announce } = withLazyNeighbour(false)
   const known = announce('3', 1_000)
   const news = announce('4', 1_010)
-  tree.handleControl(control({ announced: [known] }), lazy, at(1_050))
+  tree.handleControl(control({ announced: known }), lazy, at(1_050))
   const [copy] = tree.handleDeadline(at(1_140))
-  expect(decodeTreeControl(copy?.message.payload ?? [])?.announced).toEqual([news])
+  expect(decodeTreeControl(copy?.message.payload ?? [])?.announced).toEqual(news)
 })
 
 test('when a neighbour knows everything already, nothing is left to wait for', () => {
   const { tree, lazy, announce } = withLazyNeighbour(false)
   const key = announce('3', 1_000)
-  tree.handleControl(control({ announced: [key] }), lazy, at(1_050))
+  tree.handleControl(control({ announced: key }), lazy, at(1_050))
   expect(tree.nextDeadline()).toBe(Infinity)
   expect(tree.handleDeadline(at(2_000))).toEqual([])
 })

@@ -1,7 +1,7 @@
 /** Neighbours, keys and messages for the tests of dissemination. */
 import type { Now, Peer, PeerKind } from '@p2p/base'
 import { createMessage, encodeFrame, type Value, type WireMessage } from '@p2p/serializer'
-import { messageKey, type MessageKey } from '../src/protocol/message-key.ts'
+import { messageKey, shortIdBytes, type MessageKey } from '../src/protocol/message-key.ts'
 import type { RecentMessage } from '../src/protocol/recent-messages.ts'
 import type { Tree } from '../src/protocol/sender-trees.ts'
 import { SmallSet } from '../src/protocol/small-set.ts'
@@ -41,6 +41,11 @@ export function broadcastOf(sender: string, ...payload: readonly Value[]): WireM
   return createMessage({ type: 0, sender, time: 1_500_000_000, payload: [0, ...payload] })
 }
 
+/** The ids of messages as control messages name them. */
+export function idsOf(...messages: readonly WireMessage[]): Uint8Array {
+  return Uint8Array.from(messages.flatMap(({ id }) => [...id.subarray(0, shortIdBytes)]))
+}
+
 export function key(number: number): MessageKey {
   return messageKey(broadcastOf('somebody', number).id)
 }
@@ -48,7 +53,6 @@ export function key(number: number): MessageKey {
 export function recentMessage(number: number): RecentMessage<TreeNeighbour, Tree<TreeNeighbour>> {
   const message = broadcastOf('somebody', number)
   return {
-    key: messageKey(message.id),
     frame: encodeFrame(message),
     seenMs: 0,
     holders: new SmallSet(),

@@ -19,7 +19,6 @@
  * Source: research/reliability.md, 3.4 rule 4.
  */
 import type { RandomBytes } from '@p2p/base'
-import type { MessageKey } from './message-key.ts'
 import type { RecentMessage } from './recent-messages.ts'
 import type { Tree } from './sender-trees.ts'
 import { TimedQueue } from './timed-queue.ts'
@@ -54,7 +53,7 @@ interface Learned {
   /** When the last copy that is held leaves: a later one never does before it. */
   lastDueMs: number
   /** When copies went to it that have not come back, oldest first. */
-  readonly sentMs: Map<MessageKey, number>
+  readonly sentMs: Map<Recent, number>
 }
 
 export class HeldCopies {
@@ -86,9 +85,9 @@ export class HeldCopies {
       noteSpared(learned)
       return
     }
-    const sentMs = learned.sentMs.get(entry.key)
+    const sentMs = learned.sentMs.get(entry)
     if (sentMs === undefined) return
-    learned.sentMs.delete(entry.key)
+    learned.sentMs.delete(entry)
     const tookMs = monoMs - sentMs
     if (tookMs < crossedShare * learned.roundTripMs) noteSpared(learned)
     else noteNeeded(learned)
@@ -107,7 +106,7 @@ export class HeldCopies {
         this.cancelled += 1
         continue
       }
-      learned.sentMs.set(held.entry.key, monoMs)
+      learned.sentMs.set(held.entry, monoMs)
       if (learned.sentMs.size > maxTimedCopies) forgetOldest(learned.sentMs)
       due.push(held)
     }
@@ -145,9 +144,9 @@ function noteNeeded(learned: Learned): void {
   learned.holdMs -= (learned.holdMs - minHoldMs) / 12
 }
 
-function forgetOldest(sentMs: Map<MessageKey, number>): void {
-  for (const key of sentMs.keys()) {
-    sentMs.delete(key)
+function forgetOldest(sentMs: Map<Recent, number>): void {
+  for (const entry of sentMs.keys()) {
+    sentMs.delete(entry)
     return
   }
 }

@@ -55,7 +55,6 @@ import {
   type MeshPolicy,
 } from './mesh-contract.ts'
 import { resolveMeshLimits } from './mesh-limits.ts'
-import { messageKey } from './message-key.ts'
 import { encodeTail } from './message-tail.ts'
 import { OutgoingStamps } from './outgoing-stamps.ts'
 import { Overlay } from './overlay.ts'
@@ -111,10 +110,8 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.id = options.id
     this.#peers = new Peers({ ...options, features })
     this.#policy = options.policy ?? defaultMeshPolicy
-    this.#seen = new SeenCache({
-      maxIds: limits.maxSeenIds,
-      secret: readSecret(options.randomBytes),
-    })
+    const secret = readSecret(options.randomBytes)
+    this.#seen = new SeenCache({ maxIds: limits.maxSeenIds, secret })
     this.#exchange = new PeerExchange(options.randomBytes)
     this.#overlay = new Overlay({
       ownId: options.id,
@@ -127,7 +124,8 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       ? new TreeDissemination({
           random: options.randomBytes,
           compose: (payload, now) => this.#whisper(payload, now),
-          wasSeen: (key) => this.#seen.has(key),
+          wasSeen: (id, offset) => this.#seen.has(id, offset),
+          secret,
           limits,
         })
       : new FloodDissemination()
@@ -371,7 +369,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
 
   #spread(command: Extract<MeshInput, { type: 'spread' }>, now: Now): void {
     const { message, from, heldBy } = command
-    if (this.#seen.check(messageKey(message.id), message.time, now) !== 'new') return
+    if (this.#seen.check(message.id, message.time, now) !== 'new') return
     this.#sendCopies(this.#dissemination.spread(message, from, now, heldBy), now)
   }
 
@@ -388,7 +386,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       { sender: this.#sender(senderAs), payload, ...(tail !== undefined && { tail }) },
       now.utcSeconds,
     )
-    this.#seen.check(messageKey(message.id), message.time, now)
+    this.#seen.check(message.id, message.time, now)
     return message
   }
 
@@ -512,7 +510,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       this.#counters.notRelayed += 1
       return
     }
-    const verdict = this.#seen.check(messageKey(message.id), message.time, now)
+    const verdict = this.#seen.check(message.id, message.time, now)
     switch (verdict) {
       case 'expired':
       case 'early':

@@ -24,11 +24,17 @@ export function messageKey(id: Uint8Array, offset = 0): MessageKey {
   ) as MessageKey
 }
 
-/** Writes the 16 bytes of a key to `target` at `offset`. */
-export function writeMessageKey(key: MessageKey, target: Uint8Array, offset: number): void {
-  for (let unit = 0; unit < shortIdBytes / 2; unit += 1) {
-    const code = key.charCodeAt(unit)
-    target[offset + 2 * unit] = code >> 8
-    target[offset + 2 * unit + 1] = code & 0xff
+/** The ids that keys were made of, end to end. */
+export function joinKeys(keys: readonly MessageKey[]): Uint8Array {
+  const bytes = new Uint8Array(shortIdBytes * keys.length)
+  let offset = 0
+  for (const key of keys) {
+    for (let unit = 0; unit < shortIdBytes / 2; unit += 1) {
+      const code = key.charCodeAt(unit)
+      bytes[offset] = code >> 8
+      bytes[offset + 1] = code & 0xff
+      offset += 2
+    }
   }
+  return bytes
 }

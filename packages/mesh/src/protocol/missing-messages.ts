@@ -35,14 +35,14 @@ interface MissingMessage {
 }
 
 /** What was known of a message that came. */
-interface Taken {
+export interface Taken {
   /** For the caller to keep; undefined when nobody announced it. */
   readonly announcers: SmallSet<TreeNeighbour> | undefined
   /** True when we had asked the neighbour that brought it. */
   readonly wasAskedFor: boolean
 }
 
-const notMissing: Taken = { announcers: undefined, wasAskedFor: false }
+export const notMissing: Taken = { announcers: undefined, wasAskedFor: false }
 
 export interface Graft {
   readonly key: MessageKey
@@ -84,7 +84,7 @@ export class MissingMessages {
 
   /** The message came: who announced it, and whether we had asked the neighbour that brought it. */
   take(key: MessageKey, from: TreeNeighbour | undefined, monoMs: number): Taken {
-    const missing = this.#messages.size === 0 ? undefined : this.#messages.get(key)
+    const missing = this.#messages.get(key)
     if (missing === undefined) return notMissing
     this.#messages.delete(key)
     const wasAskedFor = from !== undefined && missing.asked === from

@@ -2,13 +2,16 @@
  * The broadcasts of the last minute, whole: what a neighbour may still ask for, and who is known to
  * have each. Bounded by count, bytes and age; the oldest goes first. A message that went early can
  * no longer be handed to a neighbour that lacks it, but another neighbour may still hold it.
+ *
+ * Every delivery adds one and soon drops one, so they lie in a ring, and are found by their ids through
+ * chains of places in it: that makes nothing for a garbage collector, which a map of texts does.
  */
 import { checksumBytes, decodeMessage, frameHeaderBytes, type WireMessage } from '@p2p/serializer'
-import type { MessageKey } from './message-key.ts'
+import { shortIdBytes } from './message-key.ts'
+import { highWord, lowWord, mix } from './seen-cache.ts'
 import type { SmallSet } from './small-set.ts'
 
 export interface RecentMessage<Neighbour extends object, Tree> {
-  readonly key: MessageKey
   /** Uncompressed: one array instead of the dozen objects of a message, for the garbage collector's sake. */
   readonly frame: Uint8Array
   readonly seenMs: number
@@ -27,76 +30,152 @@ export function keptMessage({ frame }: { readonly frame: Uint8Array }): WireMess
   return decodeMessage({ id, body: frame.subarray(bodyOffset) }, { lazyPayload: true })
 }
 
+/** Announced ids of kept messages, end to end. */
+export function joinIds(entries: readonly { readonly frame: Uint8Array }[]): Uint8Array {
+  const ids = new Uint8Array(shortIdBytes * entries.length)
+  let offset = 0
+  for (const { frame } of entries) {
+    for (let at = 0; at < shortIdBytes; at += 1)
+      ids[offset + at] = frame[frameHeaderBytes + at] ?? 0
+    offset += shortIdBytes
+  }
+  return ids
+}
+
+const firstCapacity = 16
+
 export class RecentMessages<Neighbour extends object, Tree> {
-  readonly #entries = new Map<MessageKey, RecentMessage<Neighbour, Tree>>()
-  /**
-   * The entries once more, oldest first from `#first` on. A map would have to step over everything
-   * that was ever deleted from its start to find its first entry.
-   */
-  #order: RecentMessage<Neighbour, Tree>[] = []
-  #first = 0
   readonly #limits: {
     readonly maxCount: number
     readonly maxBytes: number
     readonly maxAgeMs: number
+    readonly secret: number
   }
+  /** A power of two. Message number n since the start lies at n modulo that. */
+  #ring: (RecentMessage<Neighbour, Tree> | undefined)[] = emptyRing(firstCapacity)
+  /** Chains of places in the ring, each place plus one: 0 ends a chain. */
+  #heads = new Int32Array(firstCapacity)
+  #nexts = new Int32Array(firstCapacity)
+  #oldest = 0
+  #count = 0
   #bytes = 0
 
+  /** `secret` keeps ids from being made to fall into one chain. */
   constructor(limits: {
     readonly maxCount: number
     readonly maxBytes: number
     readonly maxAgeMs: number
+    readonly secret: number
   }) {
     this.#limits = limits
   }
 
   get count(): number {
-    return this.#entries.size
+    return this.#count
   }
 
   get bytes(): number {
     return this.#bytes
   }
 
-  get(key: MessageKey): RecentMessage<Neighbour, Tree> | undefined {
-    return this.#entries.get(key)
+  /** The message whose id begins at `offset`; 16 bytes must stand there. */
+  get(id: Uint8Array, offset = 0): RecentMessage<Neighbour, Tree> | undefined {
+    for (let place = this.#heads[this.#chain(id, offset)] ?? 0; place !== 0;) {
+      const entry = this.#ring[place - 1]
+      if (entry !== undefined && isSameId(entry.frame, id, offset)) return entry
+      place = this.#nexts[place - 1] ?? 0
+    }
+    return undefined
   }
 
   add(entry: RecentMessage<Neighbour, Tree>): void {
-    this.#entries.set(entry.key, entry)
-    this.#order.push(entry)
+    if (this.#count === this.#ring.length) this.#grow()
+    this.#put(entry)
     this.#bytes += entry.frame.length
     this.#trim(entry.seenMs)
   }
 
-  /** Keys of what was first seen at or after this moment, oldest first. */
-  keysSince(monoMs: number): MessageKey[] {
-    const keys: MessageKey[] = []
-    for (const entry of this.#entries.values()) {
-      if (entry.seenMs >= monoMs) keys.push(entry.key)
-    }
-    return keys
+  /** What was first seen at or after this moment, oldest first. */
+  *since(monoMs: number): Generator<RecentMessage<Neighbour, Tree>, void> {
+    for (const entry of this.#all()) if (entry.seenMs >= monoMs) yield entry
   }
 
   /** Takes a lost neighbour out of every entry. */
   forget(neighbour: Neighbour): void {
-    for (const entry of this.#entries.values()) entry.holders.delete(neighbour)
+    for (const entry of this.#all()) entry.holders.delete(neighbour)
+  }
+
+  *#all(): Generator<RecentMessage<Neighbour, Tree>, void> {
+    for (let number = 0; number < this.#count; number += 1) {
+      const entry = this.#ring[this.#placeOf(number)]
+      if (entry !== undefined) yield entry
+    }
   }
 
   #trim(monoMs: number): void {
-    for (let entry = this.#order[this.#first]; entry !== undefined;) {
-      const isTooOld = entry.seenMs < monoMs - this.#limits.maxAgeMs
-      const isTooMuch =
-        this.#entries.size > this.#limits.maxCount || this.#bytes > this.#limits.maxBytes
-      if (!isTooOld && !isTooMuch) break
-      this.#entries.delete(entry.key)
-      this.#bytes -= entry.frame.length
-      this.#first += 1
-      entry = this.#order[this.#first]
-    }
-    if (this.#first > 1_024 && 2 * this.#first > this.#order.length) {
-      this.#order = this.#order.slice(this.#first)
-      this.#first = 0
+    const { maxAgeMs, maxBytes, maxCount } = this.#limits
+    for (let entry = this.#ring[this.#oldest]; entry !== undefined;) {
+      const isTooOld = entry.seenMs < monoMs - maxAgeMs
+      if (!isTooOld && this.#count <= maxCount && this.#bytes <= maxBytes) return
+      this.#dropOldest(entry)
+      entry = this.#ring[this.#oldest]
     }
   }
+
+  #dropOldest(entry: RecentMessage<Neighbour, Tree>): void {
+    const place = this.#oldest
+    const next = this.#nexts[place] ?? 0
+    const chain = this.#chain(entry.frame, frameHeaderBytes)
+    let before = this.#heads[chain] ?? 0
+    if (before === place + 1) this.#heads[chain] = next
+    else {
+      while (this.#nexts[before - 1] !== place + 1) before = this.#nexts[before - 1] ?? 0
+      this.#nexts[before - 1] = next
+    }
+    this.#ring[place] = undefined
+    this.#bytes -= entry.frame.length
+    this.#count -= 1
+    this.#oldest = (place + 1) & (this.#ring.length - 1)
+  }
+
+  #grow(): void {
+    const entries = [...this.#all()]
+    const capacity = 2 * this.#ring.length
+    this.#ring = emptyRing(capacity)
+    this.#heads = new Int32Array(capacity)
+    this.#nexts = new Int32Array(capacity)
+    this.#oldest = 0
+    this.#count = 0
+    for (const entry of entries) this.#put(entry)
+  }
+
+  #put(entry: RecentMessage<Neighbour, Tree>): void {
+    const place = this.#placeOf(this.#count)
+    const chain = this.#chain(entry.frame, frameHeaderBytes)
+    this.#nexts[place] = this.#heads[chain] ?? 0
+    this.#heads[chain] = place + 1
+    this.#ring[place] = entry
+    this.#count += 1
+  }
+
+  /** Where the message lies that is so many younger than the oldest. */
+  #placeOf(number: number): number {
+    return (this.#oldest + number) & (this.#ring.length - 1)
+  }
+
+  #chain(id: Uint8Array, offset: number): number {
+    const spread = mix(highWord(id, offset) ^ this.#limits.secret, lowWord(id, offset))
+    return spread & (this.#heads.length - 1)
+  }
+}
+
+function emptyRing<Entry>(capacity: number): (Entry | undefined)[] {
+  return Array.from({ length: capacity }, () => undefined)
+}
+
+function isSameId(frame: Uint8Array, id: Uint8Array, offset: number): boolean {
+  for (let at = 0; at < shortIdBytes; at += 1) {
+    if (frame[frameHeaderBytes + at] !== id[offset + at]) return false
+  }
+  return true
 }

@@ -21,7 +21,6 @@
  * Source: spec/mesh.md, 4.1 and 4.2; research/reliability.md, 3.4 rule 7.
  */
 import type { Now, RandomBytes } from '@p2p/base'
-import type { MessageKey } from './message-key.ts'
 
 /** A message of this age, in seconds, is no longer taken; old peers still do at exactly this age. */
 const maxAgeSeconds = 60
@@ -68,8 +67,9 @@ export class SeenCache {
     return this.#younger.ids.size + this.#older.ids.size
   }
 
-  has(key: MessageKey): boolean {
-    return this.#holds(highWord(key), lowWord(key))
+  /** Whether the message whose id begins at `offset` was here. */
+  has(id: Uint8Array, offset = 0): boolean {
+    return this.#holds(highWord(id, offset), lowWord(id, offset))
   }
 
   #holds(high: number, low: number): boolean {
@@ -77,11 +77,11 @@ export class SeenCache {
   }
 
   /** Judges a message and, when it is new, remembers it. */
-  check(key: MessageKey, timeSeconds: number, now: Now): Verdict {
+  check(id: Uint8Array, timeSeconds: number, now: Now): Verdict {
     if (timeSeconds <= now.utcSeconds - maxAgeSeconds) return 'expired'
     if (timeSeconds > now.utcSeconds + maxAheadSeconds) return 'early'
-    const high = highWord(key)
-    const low = lowWord(key)
+    const high = highWord(id, 0)
+    const low = lowWord(id, 0)
     if (this.#holds(high, low)) return 'seen'
     // A floor ahead of our clock comes from a clock that was wrong before; it would refuse everything.
     if (timeSeconds <= this.#floorSeconds && this.#floorSeconds <= now.utcSeconds) return 'expired'
@@ -109,12 +109,19 @@ export class SeenCache {
   }
 }
 
-function highWord(key: MessageKey): number {
-  return ((key.charCodeAt(0) << 16) | key.charCodeAt(1)) >>> 0
+/** The first 32 bits of the id that begins at `offset` … */
+export function highWord(id: Uint8Array, offset: number): number {
+  return word(id, offset)
 }
 
-function lowWord(key: MessageKey): number {
-  return ((key.charCodeAt(2) << 16) | key.charCodeAt(3)) >>> 0
+/** … and the next. */
+export function lowWord(id: Uint8Array, offset: number): number {
+  return word(id, offset + 4)
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16)
+  return (high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
 }
 
 /** A set of 64-bit numbers without deletion: linear probing, doubled when half full. */
@@ -173,7 +180,7 @@ class IdTable {
 }
 
 /** Spreads two words over 32 bits; the multipliers are those of the murmur finaliser. */
-function mix(high: number, low: number): number {
+export function mix(high: number, low: number): number {
   let word = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ low
   word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35)
   return (word ^ (word >>> 16)) >>> 0

@@ -13,7 +13,7 @@
  * Source: spec/capabilities.md, 3.2 (layer B); research/reliability.md, 3.4.
  */
 import type { Value } from '@p2p/serializer'
-import { messageKey, shortIdBytes, writeMessageKey, type MessageKey } from './message-key.ts'
+import { shortIdBytes } from './message-key.ts'
 
 export const treeControlSubFlag = 0x7040
 /** Named in the hello by nodes that speak this. */
@@ -21,51 +21,28 @@ export const treeFeature = 'tree'
 /** Ids of one kind in one message; more are refused, and more to send take another message. */
 export const maxIdsPerControl = 4_096
 
+/** Each list is ids end to end, `shortIdBytes` of each. */
 export interface TreeControl {
-  readonly announced: readonly MessageKey[]
-  readonly wanted: readonly MessageKey[]
-  readonly pruned: readonly MessageKey[]
+  readonly announced: Uint8Array
+  readonly wanted: Uint8Array
+  readonly pruned: Uint8Array
   readonly sinceSeconds: number
 }
 
 export function encodeTreeControl(control: TreeControl): Value[] {
-  return [
-    treeControlSubFlag,
-    joinKeys(control.announced),
-    joinKeys(control.wanted),
-    joinKeys(control.pruned),
-    control.sinceSeconds,
-  ]
+  const { announced, wanted, pruned, sinceSeconds } = control
+  return [treeControlSubFlag, announced, wanted, pruned, sinceSeconds]
 }
 
 /** Reads the payload of a control message; undefined when it is none. */
 export function decodeTreeControl(payload: readonly unknown[]): TreeControl | undefined {
-  const [, announcedBytes, wantedBytes, prunedBytes, since] = payload
-  const announced = splitKeys(announcedBytes)
-  const wanted = splitKeys(wantedBytes)
-  const pruned = splitKeys(prunedBytes)
-  if (announced === undefined || wanted === undefined || pruned === undefined) return undefined
+  const [, announced, wanted, pruned, since] = payload
+  if (!isIdList(announced) || !isIdList(wanted) || !isIdList(pruned)) return undefined
   const sinceSeconds = typeof since === 'number' && since > 0 ? since : 0
   return { announced, wanted, pruned, sinceSeconds }
 }
 
-function joinKeys(keys: readonly MessageKey[]): Uint8Array {
-  const bytes = new Uint8Array(shortIdBytes * keys.length)
-  let offset = 0
-  for (const key of keys) {
-    writeMessageKey(key, bytes, offset)
-    offset += shortIdBytes
-  }
-  return bytes
-}
-
-function splitKeys(bytes: unknown): MessageKey[] | undefined {
-  if (!(bytes instanceof Uint8Array)) return undefined
-  if (bytes.length % shortIdBytes !== 0) return undefined
-  if (bytes.length > shortIdBytes * maxIdsPerControl) return undefined
-  const keys: MessageKey[] = []
-  for (let offset = 0; offset < bytes.length; offset += shortIdBytes) {
-    keys.push(messageKey(bytes, offset))
-  }
-  return keys
+function isIdList(bytes: unknown): bytes is Uint8Array {
+  if (!(bytes instanceof Uint8Array)) return false
+  return bytes.length % shortIdBytes === 0 && bytes.length <= shortIdBytes * maxIdsPerControl
 }

@@ -26,9 +26,9 @@ import type { Now, Peer, RandomBytes } from '@p2p/base'
 import { encodeFrame, idText, type Value, type WireMessage } from '@p2p/serializer'
 import type { Copy, Dissemination } from './dissemination.ts'
 import { HeldCopies } from './held-copies.ts'
-import { messageKey, type MessageKey } from './message-key.ts'
-import { MissingMessages } from './missing-messages.ts'
-import { keptMessage, RecentMessages, type RecentMessage } from './recent-messages.ts'
+import { joinKeys, messageKey, shortIdBytes, type MessageKey } from './message-key.ts'
+import { MissingMessages, notMissing, type Taken } from './missing-messages.ts'
+import { joinIds, keptMessage, RecentMessages, type RecentMessage } from './recent-messages.ts'
 import {
   SenderTrees,
   isEager,
@@ -75,9 +75,9 @@ export const defaultTreeLimits: TreeLimits = {
 /** A neighbour and what waits to be told to it. */
 export interface TreeNeighbour {
   readonly peer: Peer
-  announced: MessageKey[]
+  announced: Recent[]
   wanted: MessageKey[]
-  pruned: MessageKey[]
+  pruned: Recent[]
   /** When the waiting announcements leave; Infinity when there are none. */
   announceAtMs: number
   /** True once we asked it what we missed. */
@@ -95,8 +95,10 @@ interface TreeDisseminationOptions {
   readonly random: RandomBytes
   /** Makes a whisper of ours. */
   readonly compose: (payload: readonly Value[], now: Now) => WireMessage
-  /** True for a broadcast that was here, also when it is no longer kept. */
-  readonly wasSeen: (key: MessageKey) => boolean
+  /** True for a broadcast that was here, also when it is no longer kept; its id begins at `offset`. */
+  readonly wasSeen: (id: Uint8Array, offset: number) => boolean
+  /** Keeps ids from being made to fall into one chain of the recent messages. */
+  readonly secret?: number
   readonly limits?: Partial<TreeLimits>
 }
 
@@ -123,6 +125,7 @@ export class TreeDissemination implements Dissemination {
       maxCount: limits.maxRecentMessages,
       maxBytes: limits.maxRecentBytes,
       maxAgeMs: maxCatchUpMs,
+      secret: options.secret ?? 0,
     })
     this.#missing = new MissingMessages({ maxMessages: limits.maxMissingMessages })
     this.#held = new HeldCopies(options.random)
@@ -172,16 +175,14 @@ export class TreeDissemination implements Dissemination {
     now: Now,
     heldBy?: Iterable<string>,
   ): readonly Copy[] {
-    const key = messageKey(message.id)
     const sender = idText(message.sender) ?? ''
     const first = from === undefined ? undefined : this.#neighbours.get(from.id)
     const tree = this.#trees.treeFor(sender)
-    const { announcers, wasAskedFor } = this.#missing.take(key, first, now.monoMs)
+    const { announcers, wasAskedFor } = this.#takeMissing(message, first, now)
     const entry: Recent = {
-      key,
       frame: encodeFrame(message),
       seenMs: now.monoMs,
-      holders: announcers ?? new SmallSet(),
+      holders: announcers ?? new SmallSet(first === undefined ? [] : [first]),
       first,
       tree,
     }
@@ -197,6 +198,11 @@ export class TreeDissemination implements Dissemination {
     return this.#forward(entry, message, sender, now)
   }
 
+  #takeMissing(message: WireMessage, first: TreeNeighbour | undefined, now: Now): Taken {
+    if (this.#missing.count === 0) return notMissing
+    return this.#missing.take(messageKey(message.id), first, now.monoMs)
+  }
+
   #forward(entry: Recent, message: WireMessage, sender: string, now: Now): Copy[] {
     const copies: Copy[] = []
     const isOwn = entry.first === undefined
@@ -205,7 +211,7 @@ export class TreeDissemination implements Dissemination {
       if (peer.id === sender || entry.holders.has(neighbour)) continue
       if (isTreeNode(neighbour)) {
         if (isEager(entry.tree, neighbour)) copies.push(this.#copy(entry, neighbour, message))
-        else this.#announce(neighbour, entry.key, now, copies)
+        else this.#announce(neighbour, entry, now, copies)
       } else if (isOwn || peer.kind === 'ours') {
         copies.push(this.#copy(entry, neighbour, message))
       } else {
@@ -218,7 +224,7 @@ export class TreeDissemination implements Dissemination {
   noteDuplicate(message: WireMessage, from: Peer, now: Now): readonly Copy[] {
     this.#counters.duplicates += 1
     const neighbour = this.#neighbours.get(from.id)
-    const entry = this.#recent.get(messageKey(message.id))
+    const entry = this.#recent.get(message.id)
     if (neighbour === undefined || entry === undefined) return []
     const isTree = isTreeNode(neighbour)
     if (!isTree) this.#held.noteDelivery(entry, neighbour, now.monoMs)
@@ -227,7 +233,7 @@ export class TreeDissemination implements Dissemination {
     const duplicate = { from: neighbour, first: entry.first }
     if (!pruneAfterDuplicate(entry.tree, duplicate, now.monoMs)) return []
     this.#counters.prunes += 1
-    neighbour.pruned.push(entry.key)
+    neighbour.pruned.push(entry)
     return [this.#control(neighbour, 0, now)]
   }
 
@@ -236,47 +242,49 @@ export class TreeDissemination implements Dissemination {
     const control = decodeTreeControl(message.payload)
     if (neighbour === undefined || control === undefined || !isTreeNode(neighbour)) return []
     const copies: Copy[] = []
-    for (const key of control.announced) this.#noteAnnouncement(key, neighbour, now)
+    for (let at = 0; at < control.announced.length; at += shortIdBytes) {
+      this.#noteAnnouncement(control.announced, at, neighbour, now)
+    }
     if (neighbour.announced.length > 0) this.#dropKnown(neighbour)
-    for (const key of control.pruned) this.#notePrune(key, neighbour)
-    for (const key of control.wanted) this.#serve(key, neighbour, copies)
+    for (let at = 0; at < control.pruned.length; at += shortIdBytes) {
+      this.#notePrune(this.#recent.get(control.pruned, at), neighbour)
+    }
+    for (let at = 0; at < control.wanted.length; at += shortIdBytes) {
+      this.#serve(this.#recent.get(control.wanted, at), neighbour, copies)
+    }
     if (control.sinceSeconds > 0) {
       const sinceMs = now.monoMs - Math.min(1_000 * control.sinceSeconds, maxCatchUpMs)
-      for (const key of this.#recent.keysSince(sinceMs)) {
-        if (this.#recent.get(key)?.holders.has(neighbour) !== true) {
-          this.#announce(neighbour, key, now, copies)
-        }
+      for (const entry of this.#recent.since(sinceMs)) {
+        if (!entry.holders.has(neighbour)) this.#announce(neighbour, entry, now, copies)
       }
     }
     return copies
   }
 
-  #noteAnnouncement(key: MessageKey, neighbour: TreeNeighbour, now: Now): void {
-    const entry = this.#recent.get(key)
+  #noteAnnouncement(ids: Uint8Array, offset: number, neighbour: TreeNeighbour, now: Now): void {
+    const entry = this.#recent.get(ids, offset)
     if (entry !== undefined) entry.holders.add(neighbour)
-    else if (!this.#wasSeen(key)) this.#missing.announce(key, neighbour, now.monoMs)
+    else if (!this.#wasSeen(ids, offset)) {
+      this.#missing.announce(messageKey(ids, offset), neighbour, now.monoMs)
+    }
   }
 
   /** Takes back what waits to be announced to a neighbour that turned out to have it. */
   #dropKnown(neighbour: TreeNeighbour): void {
-    neighbour.announced = neighbour.announced.filter(
-      (key) => this.#recent.get(key)?.holders.has(neighbour) === false,
-    )
+    neighbour.announced = neighbour.announced.filter(({ holders }) => !holders.has(neighbour))
     if (neighbour.announced.length > 0) return
     neighbour.announceAtMs = Infinity
     this.#announceAtMs = undefined
   }
 
-  #notePrune(key: MessageKey, neighbour: TreeNeighbour): void {
-    const entry = this.#recent.get(key)
+  #notePrune(entry: Recent | undefined, neighbour: TreeNeighbour): void {
     if (entry === undefined) return
     entry.holders.add(neighbour)
     if (!entry.tree.lazy.has(neighbour)) entry.tree.lazy.set(neighbour, -Infinity)
   }
 
   /** A graft: the link becomes eager on that tree, and the message goes out unless it did before. */
-  #serve(key: MessageKey, neighbour: TreeNeighbour, copies: Copy[]): void {
-    const entry = this.#recent.get(key)
+  #serve(entry: Recent | undefined, neighbour: TreeNeighbour, copies: Copy[]): void {
     if (entry === undefined) return
     entry.tree.lazy.delete(neighbour)
     if (!entry.holders.has(neighbour)) copies.push(this.#copy(entry, neighbour))
@@ -331,8 +339,8 @@ export class TreeDissemination implements Dissemination {
     return { peer: neighbour.peer.id, message, priority }
   }
 
-  #announce(neighbour: TreeNeighbour, key: MessageKey, now: Now, copies: Copy[]): void {
-    neighbour.announced.push(key)
+  #announce(neighbour: TreeNeighbour, entry: Recent, now: Now, copies: Copy[]): void {
+    neighbour.announced.push(entry)
     this.#counters.announcements += 1
     if (neighbour.announced.length >= maxAnnouncementBatch) {
       copies.push(this.#control(neighbour, 0, now))
@@ -346,9 +354,9 @@ export class TreeDissemination implements Dissemination {
   /** Everything that waits to be told to this neighbour, in one message. */
   #control(neighbour: TreeNeighbour, sinceSeconds: number, now: Now): Copy {
     const control = {
-      announced: neighbour.announced,
-      wanted: neighbour.wanted.splice(0, maxIdsPerControl),
-      pruned: neighbour.pruned,
+      announced: joinIds(neighbour.announced),
+      wanted: joinKeys(neighbour.wanted.splice(0, maxIdsPerControl)),
+      pruned: joinIds(neighbour.pruned),
       sinceSeconds,
     }
     neighbour.announced = []
