@@ -203,10 +203,11 @@ function receiveHandshake(
       onBytes: (bytes) => {
         if (keptBytes < maxKeptBytes) chunks.push(bytes)
         keptBytes += bytes.length
-        for (const arrival of connection.receive(bytes, now)) {
+        connection.receive(bytes, now, (arrival) => {
           if (arrival.type === 'failed') reject(arrival.error)
           if (arrival.type === 'handshake') resolve(arrival.handshake)
-        }
+          return 'go-on'
+        })
       },
       onDrain: () => undefined,
       onClose: (cause) => {

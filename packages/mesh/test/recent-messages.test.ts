@@ -1,17 +1,17 @@
 import { expect, test } from '@jest/globals'
 import { createMessage, encodeFrame } from '@p2p/serializer'
+import { HolderSet, type Placed } from '../src/protocol/holder-set.ts'
 import { RecentMessages, type RecentMessage } from '../src/protocol/recent-messages.ts'
-import { SmallSet } from '../src/protocol/small-set.ts'
 
-const neighbour = {}
+const neighbour = { place: 0 }
 
-function entry(number: number, seenMs: number, bytes = 0): RecentMessage<object, string> {
+function entry(number: number, seenMs: number, bytes = 0): RecentMessage<Placed, string> {
   const payload = [0, number, new Uint8Array(bytes)]
   const message = createMessage({ type: 0, sender: 'me', time: 1, payload })
   return {
     frame: encodeFrame(message),
     seenMs,
-    holders: new SmallSet([neighbour]),
+    holders: new HolderSet(neighbour),
     first: undefined,
     tree: 't',
   }
@@ -20,7 +20,7 @@ function entry(number: number, seenMs: number, bytes = 0): RecentMessage<object,
 const idOf = ({ frame }: { readonly frame: Uint8Array }): Uint8Array => frame.subarray(4, 36)
 
 test('the oldest messages go at each of the limits', () => {
-  const recent = new RecentMessages<object, string>({
+  const recent = new RecentMessages<Placed, string>({
     maxCount: 3,
     maxBytes: 10_000,
     maxAgeMs: 100,
@@ -37,7 +37,7 @@ test('the oldest messages go at each of the limits', () => {
 })
 
 test('a lost neighbour holds nothing any more', () => {
-  const recent = new RecentMessages<object, string>({
+  const recent = new RecentMessages<Placed, string>({
     maxCount: 3,
     maxBytes: 10_000,
     maxAgeMs: 100,
@@ -51,7 +51,7 @@ test('a lost neighbour holds nothing any more', () => {
 
 test('what was added is found by its id, and only as long as it is kept', () => {
   const maxCount = 100
-  const recent = new RecentMessages<object, string>({
+  const recent = new RecentMessages<Placed, string>({
     maxCount,
     maxBytes: 1_000_000,
     maxAgeMs: 1_000_000,

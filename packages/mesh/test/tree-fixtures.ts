@@ -1,10 +1,10 @@
 /** Neighbours, keys and messages for the tests of dissemination. */
 import type { Now, Peer, PeerKind } from '@p2p/base'
 import { createMessage, encodeFrame, type Value, type WireMessage } from '@p2p/serializer'
+import { HolderSet } from '../src/protocol/holder-set.ts'
 import { messageKey, shortIdBytes, type MessageKey } from '../src/protocol/message-key.ts'
 import type { RecentMessage } from '../src/protocol/recent-messages.ts'
 import type { Tree } from '../src/protocol/sender-trees.ts'
-import { SmallSet } from '../src/protocol/small-set.ts'
 import { treeFeature } from '../src/protocol/tree-control.ts'
 import type { TreeNeighbour } from '../src/protocol/tree-dissemination.ts'
 
@@ -24,9 +24,12 @@ export function meshPeer(id: string, kind: PeerKind = 'ours'): Peer {
   }
 }
 
+let lastPlace = 0
 export function treeNeighbour(id: string, more: Partial<TreeNeighbour> = {}): TreeNeighbour {
+  lastPlace += 1
   return {
     peer: meshPeer(id),
+    place: lastPlace,
     announced: [],
     wanted: [],
     pruned: [],
@@ -55,7 +58,7 @@ export function recentMessage(number: number): RecentMessage<TreeNeighbour, Tree
   return {
     frame: encodeFrame(message),
     seenMs: 0,
-    holders: new SmallSet(),
+    holders: new HolderSet(),
     first: undefined,
     tree: { lazy: new Map() },
   }

@@ -1,14 +1,9 @@
 /** Small operations on byte arrays that every layer above needs. */
-
-const hexDigits: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, '0'),
-)
+import { writeHex } from '#text'
 
 /** Lower-case hexadecimal, two digits per byte. */
 export function toHex(bytes: Uint8Array): string {
-  let text = ''
-  for (let i = 0; i < bytes.length; i++) text += hexDigits[bytes[i] ?? 0] ?? ''
-  return text
+  return writeHex(bytes)
 }
 
 /** Bytes of an even number of hexadecimal digits; RangeError for anything else. */

@@ -41,7 +41,7 @@ import {
 } from './hello.ts'
 import type { Control, Hello } from './hello.ts'
 import type { NodeLimits } from './limits.ts'
-import type { DialId, LinkId, SendPriority, TransportName } from './link.ts'
+import type { DialId, LinkEffect, LinkId, SendPriority, TransportName } from './link.ts'
 import type { Now } from './machine.ts'
 
 /** What a node says about itself on every link of one transport. */
@@ -85,6 +85,8 @@ export type Arrival =
   | { readonly type: 'answer'; readonly frame: Uint8Array }
   /** The link cannot go on; nothing follows. */
   | { readonly type: 'failed'; readonly error: P2pError }
+
+export type Send = Extract<LinkEffect, { type: 'send' }>
 
 /** A handshake is some 300 bytes; before it, nobody gets more of our memory than this. */
 const maxBytesBeforeHandshake = 65_536
@@ -234,6 +236,13 @@ export class Connection {
     return this.#sent(this.#frames.frame(message, method))
   }
 
+  /** What sends a frame over this link. */
+  send(bytes: Uint8Array, priority: SendPriority): Send {
+    const { link } = this
+    if (this.#handshake?.kind !== 'py2p') return { type: 'send', link, bytes, priority }
+    return { type: 'send', link, bytes, priority, toPython: true }
+  }
+
   /**
    * Between two programs on one machine bytes cost nothing and packing them does. Old peers get what
    * they were promised all the same.
@@ -259,8 +268,8 @@ export class Connection {
     return true
   }
 
-  /** Takes bytes in and says, one by one, what they meant. Stop asking once the link is closed. */
-  *receive(bytes: Uint8Array, now: Now): Generator<Arrival, void, undefined> {
+  /** Takes bytes in and says, one by one, what they meant, until told that the link is closed. */
+  receive(bytes: Uint8Array, now: Now, tell: (arrival: Arrival) => 'go-on' | 'closed'): void {
     this.#lastReceivedMs = now.monoMs
     this.#bytesIn += bytes.length
     const wasBetweenFrames = this.receivingBytes === 0
@@ -269,18 +278,18 @@ export class Connection {
     try {
       frames = this.#splitter.push(bytes)
     } catch (error) {
-      yield { type: 'failed', error: this.#failure(error) }
+      tell({ type: 'failed', error: this.#failure(error) })
       return
     }
     if (this.receivingBytes === 0) this.#frameStartedMs = undefined
     else if (wasBetweenFrames || frames.length > 0) this.#frameStartedMs = now.monoMs
     for (const frame of frames) {
       const arrival = this.#open(frame, now)
-      if (arrival !== undefined) yield arrival
-      if (arrival?.type === 'failed') return
+      if (arrival === undefined) continue
+      if (tell(arrival) === 'closed' || arrival.type === 'failed') return
     }
     const error = this.#tooLongBeforeHandshake()
-    if (error !== undefined) yield { type: 'failed', error }
+    if (error !== undefined) tell({ type: 'failed', error })
   }
 
   /** The transport holds so many bytes; returns why the link cannot go on, if so. */

@@ -22,16 +22,12 @@ const probeBytes = 256
 /** … and how many different values there are among them in such data: 162 on average if it is random. */
 const randomValues = 150
 
-interface Frames {
-  readonly message: WireMessage
-  plain: Uint8Array | undefined
-  /** True when whoever wrote it found that it does not shrink. */
-  stayedPlain: boolean
-  byMethod: Map<number, Uint8Array> | undefined
-}
-
 export class FrameCache {
-  #latest: Frames | undefined
+  #message: WireMessage | undefined
+  #plain: Uint8Array | undefined
+  /** True when whoever wrote the message found that it does not shrink. */
+  #stayedPlain = false
+  #byMethod: Map<number, Uint8Array> | undefined
 
   /**
    * The shorter of the plain and the compressed frame; plain when no method was agreed, compressed when
@@ -41,16 +37,16 @@ export class FrameCache {
     if (method === undefined) return this.plain(message)
     const mustCompress = looksCompressed(message.id)
     if (!mustCompress && message.body.length < minCompressedBytes) return this.plain(message)
-    const frames = this.#frames(message)
-    if (!mustCompress && frames.stayedPlain) return this.plain(message)
-    frames.byMethod ??= new Map()
-    let frame = frames.byMethod.get(method)
+    this.#turnTo(message)
+    if (!mustCompress && this.#stayedPlain) return this.plain(message)
+    this.#byMethod ??= new Map()
+    let frame = this.#byMethod.get(method)
     if (frame === undefined) {
       frame =
         mustCompress || isCompressible(message, method)
           ? encodeFrame(message, { method })
           : this.plain(message)
-      frames.byMethod.set(method, frame)
+      this.#byMethod.set(method, frame)
     }
     return frame
   }
@@ -61,22 +57,23 @@ export class FrameCache {
    */
   noteReceived(message: WireMessage, frame: Uint8Array): void {
     if (frame.length !== frameHeaderBytes + checksumBytes + message.body.length) return
-    const frames = this.#frames(message)
-    frames.plain = frame
-    frames.stayedPlain = true
+    this.#turnTo(message)
+    this.#plain = frame
+    this.#stayedPlain = true
   }
 
   plain(message: WireMessage): Uint8Array {
-    const frames = this.#frames(message)
-    frames.plain ??= encodeFrame(message)
-    return frames.plain
+    this.#turnTo(message)
+    this.#plain ??= encodeFrame(message)
+    return this.#plain
   }
 
-  #frames(message: WireMessage): Frames {
-    if (this.#latest?.message !== message) {
-      this.#latest = { message, plain: undefined, stayedPlain: false, byMethod: undefined }
-    }
-    return this.#latest
+  #turnTo(message: WireMessage): void {
+    if (this.#message === message) return
+    this.#message = message
+    this.#plain = undefined
+    this.#stayedPlain = false
+    this.#byMethod = undefined
   }
 }
 

@@ -27,7 +27,7 @@ import { formatAddress, parseAddress } from './address.ts'
 import { ConnectRequests } from './connect-requests.ts'
 import type { Abandoned } from './connect-requests.ts'
 import { Connection } from './connection.ts'
-import type { Arrival } from './connection.ts'
+import type { Arrival, Send } from './connection.ts'
 import { Contests } from './contests.ts'
 import type { Contest } from './contests.ts'
 import { Deadlines } from './deadlines.ts'
@@ -144,9 +144,11 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       case 'disconnect':
         this.#onDisconnect(input.peer, input.reason)
         break
-      case 'send-message':
-        this.#onSendMessage(input)
+      case 'send-message': {
+        const effect = this.send(input.peer, input.message, input.priority, now)
+        if (effect !== undefined) this.#emit(effect)
         break
+      }
       default:
         this.#onLinkInput(input)
     }
@@ -250,10 +252,11 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   #onLinkBytes(link: LinkId, bytes: Uint8Array): void {
     const connection = this.#connections.get(link)
     if (connection === undefined) return
-    for (const arrival of connection.receive(bytes, this.#now)) {
+    connection.receive(bytes, this.#now, (arrival) => {
       this.#onArrival(connection, arrival)
-      if (!this.#connections.has(link)) return
-    }
+      return this.#connections.has(link) ? 'go-on' : 'closed'
+    })
+    if (!this.#connections.has(link)) return
     this.#settleContestByLife(connection)
     this.#watchFrame(connection)
   }
@@ -365,19 +368,17 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     this.#contests.keep(connection, message)
   }
 
-  #onSendMessage(input: Extract<PeersInput, { type: 'send-message' }>): void {
-    const { message, priority } = input
-    const connection = this.#table.byId.get(input.peer)?.connection
-    if (connection === undefined) return
+  /** What sends a message to a peer: `send-message` for a mesh, which does it for each copy. */
+  send(id: string, message: WireMessage, priority: SendPriority, now: Now): Send | undefined {
+    const connection = this.#table.byId.get(id)?.connection
+    if (connection === undefined) return undefined
     const isAnswer = priority === 'control'
-    if (isAnswer && !connection.chargeReply(message.body.length, this.#now)) return
-    this.#send(connection, connection.encode(message, priority), priority)
+    if (isAnswer && !connection.chargeReply(message.body.length, now)) return undefined
+    return connection.send(connection.encode(message, priority), priority)
   }
 
-  #send(connection: Connection, bytes: Uint8Array, priority: SendPriority = 'control'): void {
-    const { link, handshake } = connection
-    const toPython = handshake?.kind === 'py2p'
-    this.#emit({ type: 'send', link, bytes, priority, ...(toPython && { toPython }) })
+  #send(connection: Connection, bytes: Uint8Array): void {
+    this.#emit(connection.send(bytes, 'control'))
   }
 
   #contest(peer: OpenPeer, newcomer: Connection): void {

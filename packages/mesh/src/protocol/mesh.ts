@@ -478,7 +478,8 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   }
 
   #sendTo(peer: string, message: WireMessage, priority: SendPriority, now: Now): void {
-    this.#tellPeers({ type: 'send-message', peer, message, priority }, now)
+    const effect = this.#peers.send(peer, message, priority, now)
+    if (effect !== undefined) this.#effects.push(effect)
   }
 
   #sender(form: 'text' | 'bytes' | undefined): string | Uint8Array {

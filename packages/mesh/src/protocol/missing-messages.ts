@@ -10,8 +10,8 @@
  *
  * Source: research/reliability.md, 3.4 rule 3, and the waits simulated there.
  */
+import { HolderSet } from './holder-set.ts'
 import type { MessageKey } from './message-key.ts'
-import { SmallSet } from './small-set.ts'
 import { TimedQueue } from './timed-queue.ts'
 import type { TreeNeighbour } from './tree-dissemination.ts'
 
@@ -28,7 +28,7 @@ const maxAnnouncers = 32
 
 interface MissingMessage {
   readonly announcers: TreeNeighbour[]
-  readonly announcedBy: SmallSet<TreeNeighbour>
+  readonly announcedBy: HolderSet
   readonly announcedMs: number
   /** Who was asked last and has not delivered. */
   asked: TreeNeighbour | undefined
@@ -37,7 +37,7 @@ interface MissingMessage {
 /** What was known of a message that came. */
 export interface Taken {
   /** For the caller to keep; undefined when nobody announced it. */
-  readonly announcers: SmallSet<TreeNeighbour> | undefined
+  readonly announcers: HolderSet | undefined
   /** True when we had asked the neighbour that brought it. */
   readonly wasAskedFor: boolean
 }
@@ -70,7 +70,7 @@ export class MissingMessages {
       if (this.#messages.size >= this.#maxMessages) return
       missing = {
         announcers: [],
-        announcedBy: new SmallSet(),
+        announcedBy: new HolderSet(),
         announcedMs: monoMs,
         asked: undefined,
       }

@@ -7,16 +7,16 @@
  * chains of places in it: that makes nothing for a garbage collector, which a map of texts does.
  */
 import { checksumBytes, decodeMessage, frameHeaderBytes, type WireMessage } from '@p2p/serializer'
+import type { HolderSet, Placed } from './holder-set.ts'
 import { shortIdBytes } from './message-key.ts'
 import { highWord, lowWord, mix } from './seen-cache.ts'
-import type { SmallSet } from './small-set.ts'
 
-export interface RecentMessage<Neighbour extends object, Tree> {
+export interface RecentMessage<Neighbour extends Placed, Tree> {
   /** Uncompressed: one array instead of the dozen objects of a message, for the garbage collector's sake. */
   readonly frame: Uint8Array
   readonly seenMs: number
   /** Neighbours that sent it, or were sent it: none of them needs another copy. */
-  readonly holders: SmallSet<Neighbour>
+  readonly holders: HolderSet
   /** Who brought the first copy; undefined for our own. */
   readonly first: Neighbour | undefined
   /** The tree it travelled on here, so that later word about it changes the right one. */
@@ -44,7 +44,7 @@ export function joinIds(entries: readonly { readonly frame: Uint8Array }[]): Uin
 
 const firstCapacity = 16
 
-export class RecentMessages<Neighbour extends object, Tree> {
+export class RecentMessages<Neighbour extends Placed, Tree> {
   readonly #limits: {
     readonly maxCount: number
     readonly maxBytes: number

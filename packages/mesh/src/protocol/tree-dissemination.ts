@@ -26,6 +26,7 @@ import type { Now, Peer, RandomBytes } from '@p2p/base'
 import { encodeFrame, idText, type Value, type WireMessage } from '@p2p/serializer'
 import type { Copy, Dissemination } from './dissemination.ts'
 import { HeldCopies } from './held-copies.ts'
+import { HolderSet, type Placed } from './holder-set.ts'
 import { joinKeys, messageKey, shortIdBytes, type MessageKey } from './message-key.ts'
 import { MissingMessages, notMissing, type Taken } from './missing-messages.ts'
 import { joinIds, keptMessage, RecentMessages, type RecentMessage } from './recent-messages.ts'
@@ -36,7 +37,6 @@ import {
   pruneAfterDuplicate,
   type Tree,
 } from './sender-trees.ts'
-import { SmallSet } from './small-set.ts'
 import {
   decodeTreeControl,
   encodeTreeControl,
@@ -73,7 +73,7 @@ export const defaultTreeLimits: TreeLimits = {
 }
 
 /** A neighbour and what waits to be told to it. */
-export interface TreeNeighbour {
+export interface TreeNeighbour extends Placed {
   readonly peer: Peer
   announced: Recent[]
   wanted: MessageKey[]
@@ -135,6 +135,7 @@ export class TreeDissemination implements Dissemination {
     this.#connectedSinceMs ??= now.monoMs
     this.#neighbours.set(peer.id, {
       peer,
+      place: this.#freePlace(),
       announced: [],
       wanted: [],
       pruned: [],
@@ -143,6 +144,13 @@ export class TreeDissemination implements Dissemination {
       penalty: 0,
     })
     return this.noteFeatures(peer, now)
+  }
+
+  #freePlace(): number {
+    const taken = new Set([...this.#neighbours.values()].map(({ place }) => place))
+    let place = 0
+    while (taken.has(place)) place += 1
+    return place
   }
 
   removeNeighbour(peer: Peer): readonly Copy[] {
@@ -182,7 +190,7 @@ export class TreeDissemination implements Dissemination {
     const entry: Recent = {
       frame: encodeFrame(message),
       seenMs: now.monoMs,
-      holders: announcers ?? new SmallSet(first === undefined ? [] : [first]),
+      holders: announcers ?? new HolderSet(first),
       first,
       tree,
     }
