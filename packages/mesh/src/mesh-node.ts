@@ -26,6 +26,7 @@ import {
   checksumBytes,
   createMessage,
   encodeBase58Integer,
+  encodeFrame,
   flags,
   toHex,
   wholeNumber,
@@ -38,7 +39,8 @@ import { MeshMachine } from './protocol/mesh.ts'
 import type { MeshInput } from './protocol/mesh-contract.ts'
 import { isMeshLimit, defaultMeshLimits, type MeshLimits } from './protocol/mesh-limits.ts'
 import { OutgoingStamps } from './protocol/outgoing-stamps.ts'
-import { ReceivedMessage } from './received-message.ts'
+import { keptMessage } from './protocol/recent-messages.ts'
+import { ReceivedMessage, type SetAsideMessage } from './received-message.ts'
 import {
   RemoteRequests,
   answerSubFlag,
@@ -98,7 +100,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   readonly #shell: NodeShell<Command | LayerCommand, MeshEmitted | LayerEffect, MeshEvents>
   readonly #machine: MeshLikeMachine<LayerCommand, LayerEffect>
   readonly #stamps = new OutgoingStamps()
-  readonly #queue: MessageQueue<ReceivedMessage>
+  readonly #queue: MessageQueue<ReceivedMessage | SetAsideMessage>
   readonly #handlers = new Set<MessageHandler>()
   readonly #topics = new Map<string, Set<Topic<unknown>>>()
   readonly #requests = new RemoteRequests()
@@ -268,10 +270,10 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   receive(): ReceivedMessage | undefined
   receive(count: number): ReceivedMessage[]
   receive(count?: number): ReceivedMessage | ReceivedMessage[] | undefined {
-    if (count === undefined) return this.#queue.take()
+    if (count === undefined) return this.#takeQueued()
     const messages: ReceivedMessage[] = []
     while (messages.length < count) {
-      const message = this.#queue.take()
+      const message = this.#takeQueued()
       if (message === undefined) break
       messages.push(message)
     }
@@ -287,7 +289,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   ): AsyncGenerator<ReceivedMessage> {
     const { signal } = options
     while (signal?.aborted !== true && !this.#shell.isClosed) {
-      const message = this.#queue.take()
+      const message = this.#takeQueued()
       if (message === undefined) await this.#queue.next(signal)
       else yield message
     }
@@ -436,8 +438,10 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     const message = new ReceivedMessage({ wire, from, isPrivate }, this.#reply)
     if (this.#handlers.size > 0 && this.#isKept(message)) return
     if (effect.type === 'message') {
-      this.#queue.push(message)
-      this.#shell.events.emit('message', message)
+      const isSeen = this.#shell.events.hasListeners('message')
+      const { byteLength } = message
+      this.#queue.push(isSeen ? { frame: encodeFrame(wire), byteLength, from, isPrivate } : message)
+      if (isSeen) this.#shell.events.emit('message', message)
       return
     }
     const subFlag = wholeNumber(wire.payload[0])
@@ -445,6 +449,12 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     else if (subFlag === questionSubFlag && isPrivate) void this.#onQuestion(wire, from.id)
     else if (subFlag === answerSubFlag && isPrivate)
       this.#requests.takeAnswer(wire.payload, from.id)
+  }
+
+  #takeQueued(): ReceivedMessage | undefined {
+    const message = this.#queue.take()
+    if (message === undefined || !('frame' in message)) return message
+    return new ReceivedMessage({ ...message, wire: keptMessage(message) }, this.#reply)
   }
 
   #isKept(message: ReceivedMessage): boolean {

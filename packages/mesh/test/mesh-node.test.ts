@@ -117,6 +117,23 @@ test('receive hands out what waits, one or several', async () => {
   expect(b.receive(5).map(({ packets }) => packets[0])).toEqual([2, 3])
 })
 
+test('what an event has shown is received as it was, private or not', async () => {
+  const [a, b] = await pair()
+  for (const send of [
+    () => a.broadcast('to all', { bytes: Uint8Array.of(1, 2) }),
+    () => a.whisper(b.id, 'to you', { bytes: Uint8Array.of(1, 2) }),
+  ]) {
+    const shown = nextMessage(b)
+    const id = send()
+    const { packets, sender, via, isPrivate, byteLength, timeSeconds } = await shown
+    const received = b.receive()
+    expect(received?.id).toBe(id)
+    expect(received).toMatchObject({ packets, sender, via, isPrivate, byteLength, timeSeconds })
+    await received?.reply('thanks')
+  }
+  expect(b.receive()).toBeUndefined()
+})
+
 test('a handler can keep messages, and one that throws does not stop them', async () => {
   const [a, b] = await pair()
   const kept: unknown[] = []

@@ -19,12 +19,6 @@ export class HolderSet {
     if (first !== undefined) this.add(first)
   }
 
-  get size(): number {
-    let count = this.#beyond?.size ?? 0
-    for (let bits = this.#bits; bits !== 0; bits &= bits - 1) count += 1
-    return count
-  }
-
   has({ place }: Placed): boolean {
     if (place < maxBits) return (this.#bits & (1 << place)) !== 0
     return this.#beyond?.has(place) === true

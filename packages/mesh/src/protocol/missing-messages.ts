@@ -77,7 +77,7 @@ export class MissingMessages {
       this.#messages.set(key, missing)
       this.#waits.add(monoMs + this.#graftAfterMs(), key)
     }
-    if (missing.announcedBy.has(announcer) || missing.announcedBy.size >= maxAnnouncers) return
+    if (missing.announcedBy.has(announcer) || missing.announcers.length >= maxAnnouncers) return
     missing.announcedBy.add(announcer)
     missing.announcers.push(announcer)
   }

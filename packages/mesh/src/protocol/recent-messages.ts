@@ -9,7 +9,7 @@
 import { checksumBytes, decodeMessage, frameHeaderBytes, type WireMessage } from '@p2p/serializer'
 import type { HolderSet, Placed } from './holder-set.ts'
 import { shortIdBytes } from './message-key.ts'
-import { highWord, lowWord, mix } from './seen-cache.ts'
+import { mix, word } from './seen-cache.ts'
 
 export interface RecentMessage<Neighbour extends Placed, Tree> {
   /** Uncompressed: one array instead of the dozen objects of a message, for the garbage collector's sake. */
@@ -52,7 +52,7 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     readonly secret: number
   }
   /** A power of two. Message number n since the start lies at n modulo that. */
-  #ring: (RecentMessage<Neighbour, Tree> | undefined)[] = emptyRing(firstCapacity)
+  #ring: (RecentMessage<Neighbour, Tree> | undefined)[] = []
   /** Chains of places in the ring, each place plus one: 0 ends a chain. */
   #heads = new Int32Array(firstCapacity)
   #nexts = new Int32Array(firstCapacity)
@@ -89,15 +89,15 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
   }
 
   add(entry: RecentMessage<Neighbour, Tree>): void {
-    if (this.#count === this.#ring.length) this.#grow()
+    if (this.#count === this.#heads.length) this.#grow()
     this.#put(entry)
     this.#bytes += entry.frame.length
     this.#trim(entry.seenMs)
   }
 
   /** What was first seen at or after this moment, oldest first. */
-  *since(monoMs: number): Generator<RecentMessage<Neighbour, Tree>, void> {
-    for (const entry of this.#all()) if (entry.seenMs >= monoMs) yield entry
+  since(monoMs: number): readonly RecentMessage<Neighbour, Tree>[] {
+    return this.#all().filter(({ seenMs }) => seenMs >= monoMs)
   }
 
   /** Takes a lost neighbour out of every entry. */
@@ -105,11 +105,9 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     for (const entry of this.#all()) entry.holders.delete(neighbour)
   }
 
-  *#all(): Generator<RecentMessage<Neighbour, Tree>, void> {
-    for (let number = 0; number < this.#count; number += 1) {
-      const entry = this.#ring[this.#placeOf(number)]
-      if (entry !== undefined) yield entry
-    }
+  #all(): RecentMessage<Neighbour, Tree>[] {
+    const inOrder = [...this.#ring.slice(this.#oldest), ...this.#ring.slice(0, this.#oldest)]
+    return inOrder.filter((entry) => entry !== undefined)
   }
 
   #trim(monoMs: number): void {
@@ -135,13 +133,13 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     this.#ring[place] = undefined
     this.#bytes -= entry.frame.length
     this.#count -= 1
-    this.#oldest = (place + 1) & (this.#ring.length - 1)
+    this.#oldest = this.#placeOf(1)
   }
 
   #grow(): void {
-    const entries = [...this.#all()]
-    const capacity = 2 * this.#ring.length
-    this.#ring = emptyRing(capacity)
+    const entries = this.#all()
+    const capacity = 2 * this.#heads.length
+    this.#ring = []
     this.#heads = new Int32Array(capacity)
     this.#nexts = new Int32Array(capacity)
     this.#oldest = 0
@@ -160,17 +158,13 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
 
   /** Where the message lies that is so many younger than the oldest. */
   #placeOf(number: number): number {
-    return (this.#oldest + number) & (this.#ring.length - 1)
+    return (this.#oldest + number) & (this.#heads.length - 1)
   }
 
   #chain(id: Uint8Array, offset: number): number {
-    const spread = mix(highWord(id, offset) ^ this.#limits.secret, lowWord(id, offset))
+    const spread = mix(word(id, offset) ^ this.#limits.secret, word(id, offset + 4))
     return spread & (this.#heads.length - 1)
   }
-}
-
-function emptyRing<Entry>(capacity: number): (Entry | undefined)[] {
-  return Array.from({ length: capacity }, () => undefined)
 }
 
 function isSameId(frame: Uint8Array, id: Uint8Array, offset: number): boolean {

@@ -69,7 +69,7 @@ export class SeenCache {
 
   /** Whether the message whose id begins at `offset` was here. */
   has(id: Uint8Array, offset = 0): boolean {
-    return this.#holds(highWord(id, offset), lowWord(id, offset))
+    return this.#holds(word(id, offset), word(id, offset + 4))
   }
 
   #holds(high: number, low: number): boolean {
@@ -80,8 +80,8 @@ export class SeenCache {
   check(id: Uint8Array, timeSeconds: number, now: Now): Verdict {
     if (timeSeconds <= now.utcSeconds - maxAgeSeconds) return 'expired'
     if (timeSeconds > now.utcSeconds + maxAheadSeconds) return 'early'
-    const high = highWord(id, 0)
-    const low = lowWord(id, 0)
+    const high = word(id, 0)
+    const low = word(id, 4)
     if (this.#holds(high, low)) return 'seen'
     // A floor ahead of our clock comes from a clock that was wrong before; it would refuse everything.
     if (timeSeconds <= this.#floorSeconds && this.#floorSeconds <= now.utcSeconds) return 'expired'
@@ -109,17 +109,8 @@ export class SeenCache {
   }
 }
 
-/** The first 32 bits of the id that begins at `offset` … */
-export function highWord(id: Uint8Array, offset: number): number {
-  return word(id, offset)
-}
-
-/** … and the next. */
-export function lowWord(id: Uint8Array, offset: number): number {
-  return word(id, offset + 4)
-}
-
-function word(bytes: Uint8Array, at: number): number {
+/** Four bytes of an id as a number. */
+export function word(bytes: Uint8Array, at: number): number {
   const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16)
   return (high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
 }
