@@ -2,7 +2,9 @@
  * Broadcasts in meshes of 2, 5 and 20 nodes, of 100 bytes and 4 KiB: messages per second that reach
  * everybody, how long one message takes on an idle network, and what a delivery costs in CPU time. All
  * nodes of a contender live in this process and share its processor, so the figures compare contenders,
- * and no more. Each has run before it is measured, or its compiler would be. A contender that loses a message or delivers one twice ends the run.
+ * and no more. Each has run before it is measured, or its compiler would be. One that is slow gets the
+ * same time as the others, and fewer messages, which is noted. A contender that loses a message or
+ * delivers one twice ends the run.
  */
 import { randomFillSync } from 'node:crypto'
 import type { Report, Suite } from '../figure.ts'
@@ -16,12 +18,16 @@ import { secretStream } from './secret-stream.ts'
 
 const nodeCounts = [2, 5, 20]
 const payloadSizes = [100, 4_096]
-/** Messages under way at most: enough to batch, and less than anybody's queue holds. */
+/** Messages under way at most: enough to batch, and less than anybody's queue holds … */
 const windowSize = 256
+/** … and no more than would take this long one by one: what is under way at the end has to arrive, too. */
+const windowMs = 2_000
 const sendMs = 1_000
 const rounds = 3
 const warmUpMessages = 50
 const latencyMessages = 200
+/** Sending one by one ends after this long, however few messages that were. */
+const oneByOneMs = 2_000
 
 /** By name, in the order of their turns. Some fetch what they need when they are made. */
 const makers: ReadonlyMap<string, () => Promise<MeshContender>> = new Map([
@@ -43,11 +49,11 @@ export const meshSuite: Suite = {
       .filter((load) => selection.wantsCase(caseOf(load)))
     note('mesh warm-up')
     for (const contender of contenders) {
-      for (const bytes of payloadSizes) await runOnce(contender, { nodeCount: 5, bytes })
+      for (const bytes of payloadSizes) await runOnce(contender, { nodeCount: 5, bytes }, note)
     }
     for (const load of loads) {
       note(`mesh ${caseOf(load)}`)
-      await compare(contenders, load, report)
+      await compare(contenders, load, { report, note })
     }
   },
 }
@@ -71,13 +77,13 @@ interface Result {
 async function compare(
   contenders: readonly MeshContender[],
   load: Load,
-  report: Report,
+  { report, note }: { readonly report: Report; readonly note: (text: string) => void },
 ): Promise<void> {
   const results = new Map<string, Result[]>()
   for (let round = 0; round < rounds; round += 1)
     for (const contender of contenders) {
       if (load.nodeCount > contender.maxNodes) continue
-      const result = await runOnce(contender, load)
+      const result = await runOnce(contender, load, note)
       results.set(contender.name, [...(results.get(contender.name) ?? []), result])
     }
   const about = { suite: 'mesh', case: caseOf(load) }
@@ -94,7 +100,11 @@ async function compare(
   }
 }
 
-async function runOnce(contender: MeshContender, load: Load): Promise<Result> {
+async function runOnce(
+  contender: MeshContender,
+  load: Load,
+  note: (text: string) => void,
+): Promise<Result> {
   const deliveries = new Deliveries(load.nodeCount)
   const mesh = await contender.open(load.nodeCount, (node, payload) =>
     deliveries.note(node, payload),
@@ -103,6 +113,8 @@ async function runOnce(contender: MeshContender, load: Load): Promise<Result> {
     const sending = new Sending(mesh, deliveries, load.bytes)
     await sending.oneByOne(warmUpMessages)
     const latenciesMs = await sending.oneByOne(latencyMessages)
+    const { window } = sending
+    if (window < windowSize) note(`${contender.name}, ${caseOf(load)}: ${window} under way at most`)
     const { perSecond, cpuUs } = await sending.asFastAsPossible()
     return { perSecond, cpuUs, latenciesMs }
   } catch (cause) {
@@ -153,6 +165,8 @@ class Sending {
   readonly #deliveries: Deliveries
   readonly #payload: Uint8Array
   #sent = 0
+  /** How long the latest messages took to reach everybody, one by one, on average. */
+  #messageMs = 0
 
   constructor(mesh: OpenMesh, deliveries: Deliveries, bytes: number) {
     this.#mesh = mesh
@@ -161,25 +175,33 @@ class Sending {
     this.#payload = randomFillSync(new Uint8Array(bytes))
   }
 
+  get window(): number {
+    return Math.max(1, Math.min(windowSize, Math.floor(windowMs / this.#messageMs)))
+  }
+
   /** Sends each message when the last one has arrived; returns how long each took to each node. */
   async oneByOne(count: number): Promise<readonly number[]> {
     const latenciesMs: number[] = []
-    for (let index = 0; index < count; index += 1) {
+    const before = this.#sent
+    const begun = performance.now()
+    while (this.#sent - before < count && performance.now() - begun < oneByOneMs) {
       const started = performance.now()
       this.#deliveries.onArrival = () => latenciesMs.push(performance.now() - started)
       this.#send()
       await this.#allArrived()
     }
     this.#deliveries.onArrival = undefined
+    this.#messageMs = (performance.now() - begun) / (this.#sent - before)
     return latenciesMs
   }
 
   async asFastAsPossible(): Promise<{ readonly perSecond: number; readonly cpuUs: number }> {
     const before = this.#sent
+    const { window } = this
     const cpuBefore = process.cpuUsage()
     const started = performance.now()
     while (performance.now() - started < sendMs) {
-      while (this.#sent - this.#deliveries.everywhere < windowSize) this.#send()
+      while (this.#sent - this.#deliveries.everywhere < window) this.#send()
       await turn()
     }
     await this.#allArrived()
