@@ -197,7 +197,7 @@ test('a lost neighbour gets nothing, is asked nothing, and leaves nothing behind
 test('strangers are neither listened to nor waited for', () => {
   const tree = treeOf(['a'])
   tree.spread(message(1), named('a'), at(0))
-  const wanted = control({ wanted: [keyOf(message(1))], announced: [keyOf(message(2))] })
+  const wanted = control({ wanted: idsOf(message(1)), announced: idsOf(message(2)) })
   expect(tree.handleControl(wanted, named('stranger'), at(1))).toEqual([])
   expect(tree.noteDuplicate(message(1), named('stranger'), at(1))).toEqual([])
   expect(tree.removeNeighbour(named('stranger'))).toEqual([])
@@ -206,7 +206,7 @@ test('strangers are neither listened to nor waited for', () => {
 
 test('a neighbour that asks for or prunes what is not here any more gets nothing', () => {
   const tree = treeOf(['a', 'b'])
-  const unknown = [keyOf(message(9))]
+  const unknown = idsOf(message(9))
   expect(
     tree.handleControl(control({ wanted: unknown, pruned: unknown }), named('a'), at(0)),
   ).toEqual([])
