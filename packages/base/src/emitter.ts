@@ -18,15 +18,11 @@ type Handler = (value: never) => unknown
 interface Subscription {
   readonly handler: Handler
   readonly once: boolean
-  isOver: boolean
 }
-
-const none: readonly Subscription[] = []
 
 export class Emitter<Events extends EventMap> {
   readonly #onHandlerError: (error: unknown, event: string) => void
-  /** Lists are replaced, never changed: who walks through one has those that were there when it began. */
-  readonly #subscriptionsByEvent = new Map<keyof Events, readonly Subscription[]>()
+  readonly #subscriptionsByEvent = new Map<keyof Events, Set<Subscription>>()
 
   constructor(onHandlerError: (error: unknown, event: string) => void) {
     this.#onHandlerError = onHandlerError
@@ -41,10 +37,12 @@ export class Emitter<Events extends EventMap> {
     if (typeof handler !== 'function') throw new TypeError(`handler of "${event}" is no function`)
     const { signal, once = false } = options
     if (signal?.aborted === true) return () => undefined
-    const subscription: Subscription = { handler, once, isOver: false }
-    this.#subscriptionsByEvent.set(event, [...this.#of(event), subscription])
+    const subscription: Subscription = { handler, once }
+    const subscriptions = this.#subscriptionsByEvent.get(event) ?? new Set<Subscription>()
+    this.#subscriptionsByEvent.set(event, subscriptions)
+    subscriptions.add(subscription)
     const unsubscribe = (): void => {
-      this.#end(event, subscription)
+      subscriptions.delete(subscription)
       signal?.removeEventListener('abort', unsubscribe)
     }
     signal?.addEventListener('abort', unsubscribe)
@@ -52,14 +50,16 @@ export class Emitter<Events extends EventMap> {
   }
 
   hasListeners(event: keyof Events): boolean {
-    return this.#of(event).length > 0
+    return (this.#subscriptionsByEvent.get(event)?.size ?? 0) > 0
   }
 
   /** Calls the handlers that are subscribed now, in the order they subscribed. */
   emit<Name extends keyof Events & string>(event: Name, value: Events[Name]): void {
-    for (const subscription of this.#of(event)) {
-      if (subscription.isOver) continue
-      if (subscription.once) this.#end(event, subscription)
+    const subscriptions = this.#subscriptionsByEvent.get(event)
+    if (subscriptions === undefined || subscriptions.size === 0) return
+    for (const subscription of [...subscriptions]) {
+      if (!subscriptions.has(subscription)) continue
+      if (subscription.once) subscriptions.delete(subscription)
       this.#call(subscription.handler as (value: Events[Name]) => unknown, value, event)
     }
   }
@@ -67,17 +67,6 @@ export class Emitter<Events extends EventMap> {
   /** Forgets all handlers. */
   clear(): void {
     this.#subscriptionsByEvent.clear()
-  }
-
-  #of(event: keyof Events): readonly Subscription[] {
-    return this.#subscriptionsByEvent.get(event) ?? none
-  }
-
-  #end(event: keyof Events, subscription: Subscription): void {
-    subscription.isOver = true
-    const left = this.#of(event).filter(({ isOver }) => !isOver)
-    if (left.length > 0) this.#subscriptionsByEvent.set(event, left)
-    else this.#subscriptionsByEvent.delete(event)
   }
 
   #call<Value>(handler: (value: Value) => unknown, value: Value, event: string): void {

@@ -8,10 +8,12 @@ const neighbour = { place: 0 }
 function entry(number: number, seenMs: number, bytes = 0): RecentMessage<Placed, string> {
   const payload = [0, number, new Uint8Array(bytes)]
   const message = createMessage({ type: 0, sender: 'me', time: 1, payload })
+  const holders = new HolderSet()
+  holders.add(neighbour)
   return {
     frame: encodeFrame(message),
     seenMs,
-    holders: new HolderSet(neighbour),
+    holders,
     first: undefined,
     tree: 't',
   }

@@ -238,9 +238,8 @@ export class Connection {
 
   /** What sends a frame over this link. */
   send(bytes: Uint8Array, priority: SendPriority): Send {
-    const { link } = this
-    if (this.#handshake?.kind !== 'py2p') return { type: 'send', link, bytes, priority }
-    return { type: 'send', link, bytes, priority, toPython: true }
+    const effect: Send = { type: 'send', link: this.link, bytes, priority }
+    return this.#handshake?.kind === 'py2p' ? { ...effect, toPython: true } : effect
   }
 
   /**

@@ -15,10 +15,6 @@ export class HolderSet {
   #bits = 0
   #beyond: Set<number> | undefined
 
-  constructor(first?: Placed) {
-    if (first !== undefined) this.add(first)
-  }
-
   has({ place }: Placed): boolean {
     if (place < maxBits) return (this.#bits & (1 << place)) !== 0
     return this.#beyond?.has(place) === true

@@ -239,7 +239,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   #keepDegree(now: Now): void {
     const surplus = this.#overlay.takeSurplus(now)
     if (surplus !== undefined) {
-      const reason = new P2pError('P2P_TOO_MANY_NEIGHBOURS', 'the node has all the links it wants')
+      const reason = new P2pError('P2P_TOO_MANY_NEIGHBOURS', 'the node has enough links')
       this.#tellPeers({ type: 'disconnect', peer: surplus.id, reason }, now)
     }
     for (const { id, address } of this.#overlay.takeDials(now)) {
@@ -394,7 +394,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     const { request, payload, senderAs, tail } = command
     const peer = this.#open.get(command.peer)
     if (peer === undefined) {
-      const error = new P2pError('P2P_NOT_CONNECTED', `peer ${command.peer} is no neighbour`)
+      const error = new P2pError('P2P_NOT_CONNECTED', `peer ${command.peer} is no peer`)
       this.#effects.push({ type: 'send-failed', request, error })
       return
     }
@@ -417,13 +417,13 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       return
     }
     if (command.peer === this.id) {
-      const error = new P2pError('P2P_SELF', 'a node does not send messages to itself')
+      const error = new P2pError('P2P_SELF', 'to the node itself')
       this.#effects.push({ type: 'send-failed', request, error })
       return
     }
     const search = this.#searches.open(command.peer, message, { request, timeoutMs }, now)
     if (search === undefined) {
-      const error = new P2pError('P2P_TOO_MANY_SEARCHES', 'too many searches are under way')
+      const error = new P2pError('P2P_TOO_MANY_SEARCHES', 'too many searches at once')
       this.#effects.push({ type: 'send-failed', request, error })
       return
     }

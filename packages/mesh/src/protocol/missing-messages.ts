@@ -35,7 +35,7 @@ interface MissingMessage {
 }
 
 /** What was known of a message that came. */
-export interface Taken {
+interface Taken {
   /** For the caller to keep; undefined when nobody announced it. */
   readonly announcers: HolderSet | undefined
   /** True when we had asked the neighbour that brought it. */

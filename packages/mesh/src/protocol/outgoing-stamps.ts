@@ -64,19 +64,16 @@ export class OutgoingStamps {
 function fingerprint(body: Uint8Array): number {
   const start = payloadOffset(body) ?? 0
   const { ends, between } = fingerprintBytes
-  const headEnd = Math.min(start + ends, body.length)
+  const headEnd = start + ends
   const tailStart = Math.max(headEnd, body.length - ends)
-  const step = Math.max(1, Math.floor((tailStart - headEnd) / between))
+  const stride = Math.max(1, Math.floor((tailStart - headEnd) / between))
   // FNV-1a, with the length so that a cut in the middle shows.
-  let hash = (0x811c9dc5 ^ body.length) >>> 0
-  for (let at = start; at < headEnd; at += 1) hash = Math.imul(hash ^ (body[at] ?? 0), 0x01000193)
-  for (let at = headEnd; at < tailStart; at += step) {
+  let hash = 0x811c9dc5 ^ body.length
+  for (let at = start; at < body.length;) {
     hash = Math.imul(hash ^ (body[at] ?? 0), 0x01000193)
+    at = at < headEnd || at >= tailStart ? at + 1 : Math.min(at + stride, tailStart)
   }
-  for (let at = tailStart; at < body.length; at += 1) {
-    hash = Math.imul(hash ^ (body[at] ?? 0), 0x01000193)
-  }
-  return hash >>> 0
+  return hash
 }
 
 function compose(

@@ -33,15 +33,13 @@ export function keptMessage({ frame }: { readonly frame: Uint8Array }): WireMess
 /** Announced ids of kept messages, end to end. */
 export function joinIds(entries: readonly { readonly frame: Uint8Array }[]): Uint8Array {
   const ids = new Uint8Array(shortIdBytes * entries.length)
-  let offset = 0
-  for (const { frame } of entries) {
-    for (let at = 0; at < shortIdBytes; at += 1)
-      ids[offset + at] = frame[frameHeaderBytes + at] ?? 0
-    offset += shortIdBytes
+  for (const [index, { frame }] of entries.entries()) {
+    ids.set(frame.subarray(frameHeaderBytes, frameHeaderBytes + shortIdBytes), shortIdBytes * index)
   }
   return ids
 }
 
+/** A power of two. */
 const firstCapacity = 16
 
 export class RecentMessages<Neighbour extends Placed, Tree> {
@@ -51,13 +49,13 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     readonly maxAgeMs: number
     readonly secret: number
   }
-  /** A power of two. Message number n since the start lies at n modulo that. */
+  /** Messages are numbered from 1; each lies at its number modulo the capacity. */
   #ring: (RecentMessage<Neighbour, Tree> | undefined)[] = []
-  /** Chains of places in the ring, each place plus one: 0 ends a chain. */
-  #heads = new Int32Array(firstCapacity)
-  #nexts = new Int32Array(firstCapacity)
-  #oldest = 0
-  #count = 0
+  /** The latest number in each chain, and behind each message the one before it: too low a one ends a chain. */
+  #heads = new Float64Array(firstCapacity)
+  #nexts = new Float64Array(firstCapacity)
+  #oldest = 1
+  #end = 1
   #bytes = 0
 
   /** `secret` keeps ids from being made to fall into one chain. */
@@ -71,7 +69,7 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
   }
 
   get count(): number {
-    return this.#count
+    return this.#end - this.#oldest
   }
 
   get bytes(): number {
@@ -80,16 +78,16 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
 
   /** The message whose id begins at `offset`; 16 bytes must stand there. */
   get(id: Uint8Array, offset = 0): RecentMessage<Neighbour, Tree> | undefined {
-    for (let place = this.#heads[this.#chain(id, offset)] ?? 0; place !== 0;) {
-      const entry = this.#ring[place - 1]
+    for (let number = this.#heads[this.#chain(id, offset)] ?? 0; number >= this.#oldest;) {
+      const entry = this.#at(number)
       if (entry !== undefined && isSameId(entry.frame, id, offset)) return entry
-      place = this.#nexts[place - 1] ?? 0
+      number = this.#nexts[this.#place(number)] ?? 0
     }
     return undefined
   }
 
   add(entry: RecentMessage<Neighbour, Tree>): void {
-    if (this.#count === this.#heads.length) this.#grow()
+    if (this.count === this.#heads.length) this.#grow()
     this.#put(entry)
     this.#bytes += entry.frame.length
     this.#trim(entry.seenMs)
@@ -106,64 +104,53 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
   }
 
   #all(): RecentMessage<Neighbour, Tree>[] {
-    const inOrder = [...this.#ring.slice(this.#oldest), ...this.#ring.slice(0, this.#oldest)]
-    return inOrder.filter((entry) => entry !== undefined)
+    return Array.from({ length: this.count }, (_, at) => this.#at(this.#oldest + at)).filter(
+      (entry) => entry !== undefined,
+    )
   }
 
   #trim(monoMs: number): void {
     const { maxAgeMs, maxBytes, maxCount } = this.#limits
-    for (let entry = this.#ring[this.#oldest]; entry !== undefined;) {
+    for (let entry = this.#at(this.#oldest); entry !== undefined;) {
       const isTooOld = entry.seenMs < monoMs - maxAgeMs
-      if (!isTooOld && this.#count <= maxCount && this.#bytes <= maxBytes) return
-      this.#dropOldest(entry)
-      entry = this.#ring[this.#oldest]
+      if (!isTooOld && this.count <= maxCount && this.#bytes <= maxBytes) return
+      this.#ring[this.#place(this.#oldest)] = undefined
+      this.#bytes -= entry.frame.length
+      this.#oldest += 1
+      entry = this.#at(this.#oldest)
     }
-  }
-
-  #dropOldest(entry: RecentMessage<Neighbour, Tree>): void {
-    const place = this.#oldest
-    const next = this.#nexts[place] ?? 0
-    const chain = this.#chain(entry.frame, frameHeaderBytes)
-    let before = this.#heads[chain] ?? 0
-    if (before === place + 1) this.#heads[chain] = next
-    else {
-      while (this.#nexts[before - 1] !== place + 1) before = this.#nexts[before - 1] ?? 0
-      this.#nexts[before - 1] = next
-    }
-    this.#ring[place] = undefined
-    this.#bytes -= entry.frame.length
-    this.#count -= 1
-    this.#oldest = this.#placeOf(1)
   }
 
   #grow(): void {
     const entries = this.#all()
     const capacity = 2 * this.#heads.length
     this.#ring = []
-    this.#heads = new Int32Array(capacity)
-    this.#nexts = new Int32Array(capacity)
-    this.#oldest = 0
-    this.#count = 0
+    this.#heads = new Float64Array(capacity)
+    this.#nexts = new Float64Array(capacity)
+    this.#end = this.#oldest
     for (const entry of entries) this.#put(entry)
   }
 
   #put(entry: RecentMessage<Neighbour, Tree>): void {
-    const place = this.#placeOf(this.#count)
     const chain = this.#chain(entry.frame, frameHeaderBytes)
+    const place = this.#place(this.#end)
     this.#nexts[place] = this.#heads[chain] ?? 0
-    this.#heads[chain] = place + 1
+    this.#heads[chain] = this.#end
     this.#ring[place] = entry
-    this.#count += 1
+    this.#end += 1
   }
 
-  /** Where the message lies that is so many younger than the oldest. */
-  #placeOf(number: number): number {
-    return (this.#oldest + number) & (this.#heads.length - 1)
+  #at(number: number): RecentMessage<Neighbour, Tree> | undefined {
+    return this.#ring[this.#place(number)]
+  }
+
+  #place(number: number): number {
+    return number % this.#heads.length
   }
 
   #chain(id: Uint8Array, offset: number): number {
     const spread = mix(word(id, offset) ^ this.#limits.secret, word(id, offset + 4))
-    return spread & (this.#heads.length - 1)
+    return this.#place(spread)
   }
 }
 

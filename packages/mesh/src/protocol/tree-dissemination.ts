@@ -28,7 +28,7 @@ import type { Copy, Dissemination } from './dissemination.ts'
 import { HeldCopies } from './held-copies.ts'
 import { HolderSet, type Placed } from './holder-set.ts'
 import { joinKeys, messageKey, shortIdBytes, type MessageKey } from './message-key.ts'
-import { MissingMessages, notMissing, type Taken } from './missing-messages.ts'
+import { MissingMessages, notMissing } from './missing-messages.ts'
 import { joinIds, keptMessage, RecentMessages, type RecentMessage } from './recent-messages.ts'
 import {
   SenderTrees,
@@ -186,11 +186,14 @@ export class TreeDissemination implements Dissemination {
     const sender = idText(message.sender) ?? ''
     const first = from === undefined ? undefined : this.#neighbours.get(from.id)
     const tree = this.#trees.treeFor(sender)
-    const { announcers, wasAskedFor } = this.#takeMissing(message, first, now)
+    const { announcers, wasAskedFor } =
+      this.#missing.count === 0
+        ? notMissing
+        : this.#missing.take(messageKey(message.id), first, now.monoMs)
     const entry: Recent = {
       frame: encodeFrame(message),
       seenMs: now.monoMs,
-      holders: announcers ?? new HolderSet(first),
+      holders: announcers ?? new HolderSet(),
       first,
       tree,
     }
@@ -204,11 +207,6 @@ export class TreeDissemination implements Dissemination {
     }
     this.#recent.add(entry)
     return this.#forward(entry, message, sender, now)
-  }
-
-  #takeMissing(message: WireMessage, first: TreeNeighbour | undefined, now: Now): Taken {
-    if (this.#missing.count === 0) return notMissing
-    return this.#missing.take(messageKey(message.id), first, now.monoMs)
   }
 
   #forward(entry: Recent, message: WireMessage, sender: string, now: Now): Copy[] {
