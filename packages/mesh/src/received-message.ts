@@ -2,17 +2,13 @@
 import { idText, toHex, wholeNumber, type Value, type WireMessage } from '@p2p/serializer'
 import type { Peer } from '@p2p/base'
 
-interface Received {
-  readonly wire: WireMessage
-  readonly from: Peer
-  readonly isPrivate: boolean
-}
-
 /**
  * A message that a handler has seen and nobody may ever ask for again: its frame, which is kept for the
  * neighbours anyway, in place of the dozen objects it was read into.
  */
-export interface SetAsideMessage extends Omit<Received, 'wire'> {
+export interface SetAsideMessage {
+  readonly from: Peer
+  readonly isPrivate: boolean
   readonly frame: Uint8Array
   readonly byteLength: number
 }

@@ -86,7 +86,7 @@ export type Arrival =
   /** The link cannot go on; nothing follows. */
   | { readonly type: 'failed'; readonly error: P2pError }
 
-export type Send = Extract<LinkEffect, { type: 'send' }>
+type Send = Extract<LinkEffect, { type: 'send' }>
 
 /** A handshake is some 300 bytes; before it, nobody gets more of our memory than this. */
 const maxBytesBeforeHandshake = 65_536

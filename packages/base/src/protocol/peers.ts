@@ -27,7 +27,7 @@ import { formatAddress, parseAddress } from './address.ts'
 import { ConnectRequests } from './connect-requests.ts'
 import type { Abandoned } from './connect-requests.ts'
 import { Connection } from './connection.ts'
-import type { Arrival, Send } from './connection.ts'
+import type { Arrival } from './connection.ts'
 import { Contests } from './contests.ts'
 import type { Contest } from './contests.ts'
 import { Deadlines } from './deadlines.ts'
@@ -41,7 +41,7 @@ import { nonceBytes, nonceText } from './hello.ts'
 import type { Control } from './hello.ts'
 import { LinkTotals } from './link-totals.ts'
 import type { NodeLimits } from './limits.ts'
-import type { LinkId, LinkInput, SendPriority } from './link.ts'
+import type { LinkEffect, LinkId, LinkInput, SendPriority } from './link.ts'
 import type { Machine, Now } from './machine.ts'
 import { OwnIdentities } from './own-identities.ts'
 import type { OpenPeer } from './open-peer.ts'
@@ -369,7 +369,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   }
 
   /** What sends a message to a peer: `send-message` for a mesh, which does it for each copy. */
-  send(id: string, message: WireMessage, priority: SendPriority, now: Now): Send | undefined {
+  send(id: string, message: WireMessage, priority: SendPriority, now: Now): LinkEffect | undefined {
     const connection = this.#table.byId.get(id)?.connection
     if (connection === undefined) return undefined
     const isAnswer = priority === 'control'

@@ -394,7 +394,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     const { request, payload, senderAs, tail } = command
     const peer = this.#open.get(command.peer)
     if (peer === undefined) {
-      const error = new P2pError('P2P_NOT_CONNECTED', `peer ${command.peer} is no peer`)
+      const error = new P2pError('P2P_NOT_CONNECTED', `peer ${command.peer} is no neighbour`)
       this.#effects.push({ type: 'send-failed', request, error })
       return
     }
