@@ -26,7 +26,6 @@ import {
   checksumBytes,
   createMessage,
   encodeBase58Integer,
-  encodeFrame,
   flags,
   toHex,
   wholeNumber,
@@ -39,8 +38,7 @@ import { MeshMachine } from './protocol/mesh.ts'
 import type { MeshInput } from './protocol/mesh-contract.ts'
 import { isMeshLimit, defaultMeshLimits, type MeshLimits } from './protocol/mesh-limits.ts'
 import { OutgoingStamps } from './protocol/outgoing-stamps.ts'
-import { keptMessage } from './protocol/recent-messages.ts'
-import { ReceivedMessage, type SetAsideMessage } from './received-message.ts'
+import { ReceivedMessage } from './received-message.ts'
 import {
   RemoteRequests,
   answerSubFlag,
@@ -100,7 +98,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   readonly #shell: NodeShell<Command | LayerCommand, MeshEmitted | LayerEffect, MeshEvents>
   readonly #machine: MeshLikeMachine<LayerCommand, LayerEffect>
   readonly #stamps = new OutgoingStamps()
-  readonly #queue: MessageQueue<ReceivedMessage | SetAsideMessage>
+  readonly #queue: MessageQueue<ReceivedMessage>
   readonly #handlers = new Set<MessageHandler>()
   readonly #topics = new Map<string, Set<Topic<unknown>>>()
   readonly #requests = new RemoteRequests()
@@ -270,10 +268,10 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   receive(): ReceivedMessage | undefined
   receive(count: number): ReceivedMessage[]
   receive(count?: number): ReceivedMessage | ReceivedMessage[] | undefined {
-    if (count === undefined) return this.#takeQueued()
+    if (count === undefined) return this.#queue.take()
     const messages: ReceivedMessage[] = []
     while (messages.length < count) {
-      const message = this.#takeQueued()
+      const message = this.#queue.take()
       if (message === undefined) break
       messages.push(message)
     }
@@ -289,7 +287,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   ): AsyncGenerator<ReceivedMessage> {
     const { signal } = options
     while (signal?.aborted !== true && !this.#shell.isClosed) {
-      const message = this.#takeQueued()
+      const message = this.#queue.take()
       if (message === undefined) await this.#queue.next(signal)
       else yield message
     }
@@ -438,10 +436,8 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     const message = new ReceivedMessage({ wire, from, isPrivate }, this.#reply)
     if (this.#handlers.size > 0 && this.#isKept(message)) return
     if (effect.type === 'message') {
-      const isSeen = this.#shell.events.hasListeners('message')
-      const { byteLength } = message
-      this.#queue.push(isSeen ? { frame: encodeFrame(wire), byteLength, from, isPrivate } : message)
-      if (isSeen) this.#shell.events.emit('message', message)
+      this.#queue.push(message)
+      this.#shell.events.emit('message', message)
       return
     }
     const subFlag = wholeNumber(wire.payload[0])
@@ -449,12 +445,6 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     else if (subFlag === questionSubFlag && isPrivate) void this.#onQuestion(wire, from.id)
     else if (subFlag === answerSubFlag && isPrivate)
       this.#requests.takeAnswer(wire.payload, from.id)
-  }
-
-  #takeQueued(): ReceivedMessage | undefined {
-    const message = this.#queue.take()
-    if (message === undefined || !('frame' in message)) return message
-    return new ReceivedMessage({ ...message, wire: keptMessage(message) }, this.#reply)
   }
 
   #isKept(message: ReceivedMessage): boolean {

@@ -2,17 +2,6 @@
 import { idText, toHex, wholeNumber, type Value, type WireMessage } from '@p2p/serializer'
 import type { Peer } from '@p2p/base'
 
-/**
- * A message that a handler has seen and nobody may ever ask for again: its frame, which is kept for the
- * neighbours anyway, in place of the dozen objects it was read into.
- */
-export interface SetAsideMessage {
-  readonly from: Peer
-  readonly isPrivate: boolean
-  readonly frame: Uint8Array
-  readonly byteLength: number
-}
-
 export class ReceivedMessage {
   /** The values that were sent. */
   readonly packets: readonly Value[]
@@ -28,7 +17,10 @@ export class ReceivedMessage {
   readonly wire: WireMessage
   readonly #reply: (to: string, packets: readonly Value[]) => Promise<void>
 
-  constructor(received: Received, reply: (to: string, packets: readonly Value[]) => Promise<void>) {
+  constructor(
+    received: { readonly wire: WireMessage; readonly from: Peer; readonly isPrivate: boolean },
+    reply: (to: string, packets: readonly Value[]) => Promise<void>,
+  ) {
     const { wire, from, isPrivate } = received
     this.wire = wire
     this.packets = wire.payload.slice(1)
