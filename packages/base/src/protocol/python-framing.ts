@@ -29,8 +29,11 @@ interface WriteStart {
   atMs: number
 }
 
-/** An older start cannot be where py2p's reads are aligned: it has caught up since. */
-const startLifeMs = 5_000
+/**
+ * An older start cannot be where py2p's reads are aligned: it has caught up since. On a busy machine it was
+ * seen ten seconds behind while its other thread went on sending.
+ */
+const startLifeMs = 30_000
 /** After hearing nothing for this long, all starts are as good as new. */
 const silenceMs = 2_000
 
