@@ -30,8 +30,8 @@ interface WriteStart {
 }
 
 /**
- * An older start cannot be where py2p's reads are aligned: it has caught up since. On a busy machine it was
- * seen ten seconds behind while its other thread went on sending.
+ * An older start cannot be where py2p's reads are aligned: it has caught up since. Generous, because one that
+ * is behind with reading may go on sending all the same: it does that in other threads.
  */
 const startLifeMs = 30_000
 /** After hearing nothing for this long, all starts are as good as new. */
