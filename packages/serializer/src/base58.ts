@@ -38,7 +38,7 @@ export function encodeBase58Integer(integer: bigint | Uint8Array): string {
   for (let start = 0; start < limbs.length;) {
     let rest = 0
     for (let at = start; at < limbs.length; at++) {
-      const dividend = rest * limb + (limbs[at] ?? 0)
+      const dividend = rest * limb + (limbs[at] as number)
       const quotient = Math.floor(dividend / divisor)
       limbs[at] = quotient
       rest = dividend - quotient * divisor
@@ -58,7 +58,7 @@ function limbsOf(bytes: Uint8Array): Int32Array {
   const limbs = new Int32Array(Math.ceil(bytes.length / limbBytes))
   for (let end = bytes.length, at = limbs.length; end > 0; end -= limbBytes) {
     limbs[--at] =
-      (bytes[end - 1] ?? 0) | ((bytes[end - 2] ?? 0) << 8) | ((bytes[end - 3] ?? 0) << 16)
+      (bytes[end - 1] as number) | ((bytes[end - 2] ?? 0) << 8) | ((bytes[end - 3] ?? 0) << 16)
   }
   return limbs
 }

@@ -29,7 +29,7 @@ export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length)
   for (let i = 0; i < shared; i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0)
+    const difference = (a[i] as number) - (b[i] as number)
     if (difference !== 0) return difference
   }
   return a.length - b.length

@@ -12,6 +12,7 @@ import {
   openFrame,
   sha256,
   toHex,
+  utf8Encode,
 } from '@p2p/serializer'
 import type { Inflater } from '@p2p/serializer'
 import { archiveInflaters } from '@p2p/serializer/archive'
@@ -140,4 +141,75 @@ test('bz2 and lzma are neither offered nor written', () => {
     const sealed = { body: new Uint8Array(2_000), id: sha256(new Uint8Array(2_000)) }
     expect(() => encodeFrame(sealed, { method })).toThrow(/not written/)
   }
+})
+
+test('the lzma container is read up to the length in its header, and refused when that is not there', () => {
+  const name = 'text, lzma container'
+  const length = vectors.blocks.find((one) => one.name === name)?.length ?? 0
+  const withLength = (claimed: number): Uint8Array => {
+    const block = blockOf(name)
+    new DataView(block.buffer, block.byteOffset).setBigUint64(5, BigInt(claimed), true)
+    return block
+  }
+  const inflate = (claimed: number): unknown =>
+    inflaterOf('lzma').inflate(withLength(claimed), mebibyte)
+  const whole = inflaterOf('lzma').inflate(blockOf(name), mebibyte)
+  expect(length).toBeGreaterThan(0)
+  expect(inflate(length)).toEqual(whole)
+  expect(inflate(length + 1)).toEqual({ type: 'invalid' })
+  expect(inflate(mebibyte + 1)).toEqual({ type: 'too-large' })
+})
+
+test('an xz stream with an unknown check or a block header too short for its fields is refused', () => {
+  const sound = blockOf('one byte, xz')
+  expect(inflaterOf('lzma').inflate(sound, mebibyte).type).toBe('inflated')
+  // Byte 7 is the check, byte 12 the length of the block header in words, less one.
+  for (const [at, byte] of [
+    [6, 1],
+    [7, 16],
+    [12, 1],
+  ] as const) {
+    const block = sound.slice()
+    block[at] = byte
+    expect(inflaterOf('lzma').inflate(block, mebibyte)).toEqual({ type: 'invalid' })
+  }
+})
+
+/** A bz2 stream of one block at level 1 (100,000 bytes), whose `alphabet` bytes count from 0. */
+function bzip2Block(alphabet: number, ...symbols: readonly string[]): Uint8Array {
+  const values = '1'.repeat(alphabet).padEnd(16, '0')
+  const ranges = (alphabet === 0 ? '0' : '1') + '0'.repeat(15)
+  // Codes of two bits for all symbols: first length, then no difference to any.
+  const table = `00010${'0'.repeat(alphabet + 2)}`
+  const selectors = 10
+  const bits = [
+    '0'.repeat(32 + 1 + 24),
+    ranges,
+    alphabet === 0 ? '' : values,
+    '010' + selectors.toString(2).padStart(15, '0') + '0'.repeat(selectors),
+    table.repeat(2),
+    ...symbols,
+    '0'.repeat(64),
+  ].join('')
+  const bytes = Uint8Array.from(bits.match(/.{8}/g) ?? [], (byte) => Number.parseInt(byte, 2))
+  return concatBytes(utf8Encode('BZh1'), fromHex('314159265359'), bytes)
+}
+
+test('a bz2 block that is longer than its level allows is refused, by what ends first', () => {
+  const inflate = (maxBytes: number, ...symbols: readonly string[]): unknown =>
+    inflaterOf('bz2').inflate(bzip2Block(2, ...symbols), maxBytes)
+  const [one, two, other] = ['00', '01', '10']
+  // Digits of a run count 1 or 2, 2 or 4, 4 or 8, …; these come to 100,000.
+  const full: string[] = []
+  for (let rest = 100_000; rest > 0; rest = Math.floor((rest - 1) / 2)) {
+    full.push(rest % 2 === 1 ? one : two)
+  }
+  expect(inflate(mebibyte, ...full, two)).toEqual({ type: 'invalid' })
+  expect(inflate(mebibyte, ...full, other)).toEqual({ type: 'invalid' })
+  expect(inflate(10, ...full)).toEqual({ type: 'too-large' })
+  expect(inflate(1, one, other, other, other, other)).toEqual({ type: 'too-large' })
+})
+
+test('a bz2 block in which no byte occurs is refused', () => {
+  expect(inflaterOf('bz2').inflate(bzip2Block(0), mebibyte)).toEqual({ type: 'invalid' })
 })

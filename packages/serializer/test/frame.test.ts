@@ -248,3 +248,24 @@ test('a block is compressed when it would be taken for compressed, and otherwise
     if (!isPlain) unlucky += 1
   }
 })
+
+test.each([
+  ['9503a16105c303', 1],
+  ['dc000503a16105c303', 3],
+  ['dd0000000503a16105c303', 5],
+])('a message is read behind an array header of any width: %s', (hex, headerBytes) => {
+  const { type, sender, time, payload, tail } = messageFromBody(fromHex(hex))
+  expect({ type, sender, time, payload }).toEqual({
+    type: 3,
+    sender: 'a',
+    time: 5,
+    payload: [true, 3],
+  })
+  expect(toHex(tail)).toBe('')
+  expect(hex.length / 2).toBe(headerBytes + 6)
+})
+
+test('a body without any byte is no message, and a frame needs an id of 32 bytes', () => {
+  expect(codeOf(() => messageFromBody(new Uint8Array(0)))).toBe('P2P_MESSAGE_NOT_ARRAY')
+  expect(() => encodeFrame({ body: fromHex('9503'), id: new Uint8Array(31) })).toThrow(RangeError)
+})

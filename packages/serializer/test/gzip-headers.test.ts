@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { crc32, gunzipSync, gzipSync } from 'node:zlib'
 import { inflateGzip } from '../src/platform/zlib-portable.ts'
 
 const text = new TextEncoder().encode('some text, some text, some text')
@@ -27,6 +27,14 @@ test.each([
   expect(inflateGzip(block, 1_000)).toEqual({ type: 'inflated', bytes: text })
 })
 
+test('the checksum of a header is skipped', () => {
+  const header = withHeader(2, []).subarray(0, 10)
+  const sum = crc32(header)
+  const block = withHeader(2, [sum & 0xff, (sum >> 8) & 0xff])
+  expect(new Uint8Array(gunzipSync(block))).toEqual(text)
+  expect(inflateGzip(block, 1_000)).toEqual({ type: 'inflated', bytes: text })
+})
+
 test('a header that is none, or that never ends, and sums that are wrong or cut off are invalid', () => {
   const changed = (at: number, byte: number): Uint8Array => {
     const block = plain.slice()
@@ -36,6 +44,7 @@ test('a header that is none, or that never ends, and sums that are wrong or cut 
   const blocks = [
     ...[0, 1, 2].map((at) => changed(at, 0)),
     Uint8Array.of(0x1f, 0x8b),
+    ...[10, 11, 12].map((length) => withHeader(4, extra).subarray(0, length)),
     Uint8Array.of(...withHeader(8, [1, 2, 3]).subarray(0, 12)),
     changed(-1, 99),
     changed(-8, (plain.at(-8) ?? 0) ^ 1),

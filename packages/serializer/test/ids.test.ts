@@ -77,6 +77,18 @@ test('node ids are those of the originals for the same salt', () => {
   )
 })
 
+test('a salt is the same as text and as bytes, and a host is quoted as Python quotes it', () => {
+  const node = { host: 'it', port: 1, networkId: 'x', salt: 'salt' }
+  expect(nodeId({ ...node, salt: new TextEncoder().encode('salt') })).toBe(nodeId(node))
+  const quotedAs = (host: string, quoted: string): void => {
+    expect(nodeId({ ...node, host })).toBe(nodeId({ ...node, host: quoted, addressStyle: 'js2p' }))
+  }
+  quotedAs(`it`, `'it'`)
+  quotedAs(`it's`, `"it's"`)
+  quotedAs(`it's "it"`, `'it\\'s "it"'`)
+  quotedAs(`a\\b`, `'a\\\\b'`)
+})
+
 test('an id is the same as text and as bytes', () => {
   const bytes = new TextEncoder().encode('3HYtjy')
   expect(idText(bytes)).toBe('3HYtjy')

@@ -1,6 +1,13 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { compressionMethods, DecodeError, fromHex, toHex, utf8Encode } from '@p2p/serializer'
+import {
+  compressionMethods,
+  DecodeError,
+  EncodeError,
+  fromHex,
+  toHex,
+  utf8Encode,
+} from '@p2p/serializer'
 import {
   decodeLegacyFrame,
   encodeLegacyFrame,
@@ -107,12 +114,30 @@ test('a block of zeros is refused at 65,537 packets', () => {
 test('a time that is no number of seconds is refused', () => {
   const parts = [utf8Encode('w'), utf8Encode('me'), utf8Encode('x')]
   for (const time of ['0', 'z'.repeat(3000)]) {
-    const block = joinInTurn([...parts, utf8Encode(time)])
-    const frame = new Uint8Array(4 + block.length)
-    new DataView(frame.buffer).setUint32(0, block.length)
-    frame.set(block, 4)
+    const frame = framed(joinInTurn([...parts, utf8Encode(time)]))
     expect(codeOf(() => decodeLegacyFrame(frame, { version: '0.5' }))).toMatch(
       /^P2P_(LEGACY|BASE58)_INVALID$/,
     )
   }
+  for (const time of [-1, 1.5, Number.NaN, 2 ** 53]) {
+    expect(() => encodeLegacyFrame({ ...sample('0.5'), time })).toThrow(EncodeError)
+  }
 })
+
+test.each([0, 1, 2, 3])('a message of %i packets is refused', (count) => {
+  const packets = Array.from({ length: count }, () => utf8Encode('x'))
+  for (const [version, join] of [
+    ['0.5', joinInTurn],
+    ['0.4', joinWithTable],
+  ] as const) {
+    const code = codeOf(() => decodeLegacyFrame(framed(join(packets)), { version }))
+    expect(code).toBe('P2P_LEGACY_INVALID')
+  }
+})
+
+function framed(block: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(4 + block.length)
+  new DataView(frame.buffer).setUint32(0, block.length)
+  frame.set(block, 4)
+  return frame
+}

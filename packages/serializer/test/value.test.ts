@@ -89,6 +89,8 @@ test.each<[Value, string]>([
   [new Uint8Array([1]), 'c40101'],
   [new Extension(5, new Uint8Array(3)), 'c70305000000'],
   [new Map<Value, Value>([[1, 2]]), '810102'],
+  [5n, '05'],
+  [-33n, 'd0df'],
   [{ k: [null, true] }, '81a16b92c0c3'],
 ])('%p is written as %s', (original, hex) => {
   expect(toHex(encodeValue(original))).toBe(hex)
@@ -105,6 +107,48 @@ test.each([31, 32, 40, 41, 255, 256, 65_535, 65_536])(
     }
   },
 )
+
+test.each([
+  ['array', 15, '9f'],
+  ['array', 16, 'dc0010'],
+  ['array', 65_535, 'dcffff'],
+  ['array', 65_536, 'dd00010000'],
+  ['map', 15, '8f'],
+  ['map', 16, 'de0010'],
+  ['map', 65_535, 'deffff'],
+  ['map', 65_536, 'df00010000'],
+  ['bytes', 255, 'c4ff'],
+  ['bytes', 256, 'c50100'],
+  ['bytes', 65_535, 'c5ffff'],
+  ['bytes', 65_536, 'c600010000'],
+  ['extension', 16, 'd805'],
+  ['extension', 17, 'c71105'],
+  ['extension', 255, 'c7ff05'],
+  ['extension', 256, 'c8010005'],
+  ['extension', 65_535, 'c8ffff05'],
+  ['extension', 65_536, 'c90001000005'],
+] as const)('an %s of %i begins with %s and comes back', (kind, count, header) => {
+  const numbers = Array.from({ length: count }, (_, i) => i)
+  const original = {
+    array: () => numbers,
+    map: () => new Map(numbers.map((i) => [i, 1])),
+    bytes: () => new Uint8Array(count).fill(7),
+    extension: () => new Extension(5, new Uint8Array(count).fill(7)),
+  }[kind]()
+  const bytes = encodeValue(original)
+  expect(toHex(bytes.subarray(0, header.length / 2))).toBe(header)
+  expect(decodeValue(bytes)).toEqual(original)
+})
+
+test('what is no float, no extension or no limit is refused where it is made', () => {
+  expect(() => new Float('1' as never)).toThrow(TypeError)
+  for (const type of [-1, 128, 0.5]) {
+    expect(() => new Extension(type, new Uint8Array(1))).toThrow(RangeError)
+  }
+  for (const maxValues of [-1, Number.NaN]) {
+    expect(() => decodeValue(fromHex('00'), { limits: { maxValues } })).toThrow(RangeError)
+  }
+})
 
 test('a float with a whole value stays a Float, or becomes a number when asked', () => {
   const bytes = encodeValue([new Float(3_000_000_000), 3_000_000_000])
@@ -209,6 +253,19 @@ test.each<[string, unknown, string]>([
       [1, 1],
       [true, 2],
     ]),
+    'P2P_ENCODE_DUPLICATE_KEY',
+  ],
+  [
+    'the keys 1 and 1n',
+    new Map<unknown, number>([
+      [1, 1],
+      [1n, 2],
+    ]),
+    'P2P_ENCODE_DUPLICATE_KEY',
+  ],
+  [
+    'the key 2^64 - 1 twice, in arrays',
+    new Map([1, 2].map((n) => [[2n ** 64n - 1n], n])),
     'P2P_ENCODE_DUPLICATE_KEY',
   ],
   ['a map as a key', new Map([[{}, 1]]), 'P2P_ENCODE_TYPE'],

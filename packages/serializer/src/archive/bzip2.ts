@@ -117,7 +117,8 @@ class Bzip2Reader {
     for (let i = 0; i < selectorCount; i++) {
       let index = 0
       while (bits.read(1) === 1) if (++index === tableCount) throw new InflateFailure('invalid')
-      const [table = 0] = recent.splice(index, 1)
+      const table = recent[index] as number
+      recent.splice(index, 1)
       recent.unshift(table)
       this.#selectors[i] = table
     }

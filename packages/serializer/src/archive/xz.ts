@@ -79,9 +79,9 @@ class XzReader {
   }
 
   readStream(): void {
-    const [reserved, check = 0] = this.#take(streamHeaderBytes).subarray(streamMark.length)
-    const sizeOfCheck = checkBytes[check]
-    if (reserved !== 0 || sizeOfCheck === undefined) throw new InflateFailure('invalid')
+    const header = this.#take(streamHeaderBytes)
+    const sizeOfCheck = checkBytes[header[7] as number]
+    if (header[6] !== 0 || sizeOfCheck === undefined) throw new InflateFailure('invalid')
     let blocks = 0
     for (; this.#block[this.at] !== 0; blocks++) {
       this.#blockHeader()

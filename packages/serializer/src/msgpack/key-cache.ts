@@ -32,6 +32,6 @@ export class KeyCache {
 /** A table slot for a key. */
 function slotOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = end - start
-  for (let i = start; i < end; i++) hash = (hash * 31 + (bytes[i] ?? 0)) | 0
+  for (let i = start; i < end; i++) hash = (hash * 31 + (bytes[i] as number)) | 0
   return (hash ^ (hash >>> 9)) & (slots - 1)
 }
