@@ -10,18 +10,15 @@ export function normalizeInteger(value: bigint): number | bigint {
 /** No bytes at all are zero. */
 export function decodeInteger(bytes: Uint8Array): number | bigint {
   if (bytes.length === 0) return 0
-  let hex = ''
-  for (let index = bytes.length - 1; index >= 0; index -= 1) {
-    hex += (bytes[index] ?? 0).toString(16).padStart(2, '0')
-  }
+  const pairs = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'))
+  const hex = pairs.reverse().join('')
   return normalizeInteger(BigInt.asIntN(bytes.length * 8, BigInt(`0x${hex}`)))
 }
 
-/** The shortest form, as CPython's `encode_long` writes it. */
+/** The shortest form of what is not zero, as CPython's `encode_long` writes it. */
 export function encodeInteger(value: bigint): Uint8Array {
-  if (value === 0n) return new Uint8Array(0)
   const magnitude = value < 0n ? -value - 1n : value
-  const bits = magnitude === 0n ? 0 : magnitude.toString(2).length
+  const bits = magnitude.toString(2).length
   const byteCount = Math.floor(bits / 8) + 1 // one bit more for the sign
   const hex = BigInt.asUintN(byteCount * 8, value)
     .toString(16)

@@ -15,7 +15,7 @@ export function canonicalKey(value: unknown, budget: Budget, depth = 0): string 
   budget.chargeValues(1)
   if (depth > budget.limits.maxDepth) throw notAKey()
   if (typeof value === 'string') {
-    if (depth > 0) budget.chargeBytes(value.length)
+    budget.chargeBytes(value.length)
     return `s${value.length}:${value}`
   }
   if (value === null) return 'none'

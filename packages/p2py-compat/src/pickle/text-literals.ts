@@ -76,7 +76,7 @@ export function parseStringLine(line: string): string {
     }
     const hex = /^x([0-9a-fA-F]{2})/.exec(line.slice(index, index + 3))
     if (hex === null) throw badLiteral('string has a bad escape')
-    parts.push(String.fromCharCode(Number.parseInt(hex[1] ?? '', 16)))
+    parts.push(String.fromCharCode(Number.parseInt(hex[0].slice(1), 16)))
     index += 2
   }
   const text = parts.join('')

@@ -13,14 +13,13 @@ export function decodeUtf8(bytes: Uint8Array): string {
   let text = ''
   let units: number[] = []
   let index = 0
-  while (index < bytes.length) {
-    const first = bytes[index] ?? 0
+  for (let first = bytes[0]; first !== undefined; first = bytes[index]) {
     if (first < 0x80) {
       units.push(first)
       index += 1
     } else {
       const length = sequenceLength(first)
-      const point = codePointAt(bytes, { index, length })
+      const point = codePointAt(bytes, { index, first, length })
       if (point > 0xffff) {
         units.push(0xd800 + ((point - 0x10000) >> 10), 0xdc00 + ((point - 0x10000) & 0x3ff))
       } else {
@@ -43,18 +42,25 @@ function sequenceLength(first: number): number {
   throw badUtf8()
 }
 
-const smallest = [0, 0, 0x80, 0x800, 0x10000]
+interface Sequence {
+  readonly index: number
+  readonly first: number
+  readonly length: number
+}
 
-function codePointAt(bytes: Uint8Array, at: { index: number; length: number }): number {
-  if (at.index + at.length > bytes.length) throw badUtf8()
-  let point = (bytes[at.index] ?? 0) & (0xff >> (at.length + 1))
-  for (let offset = 1; offset < at.length; offset += 1) {
-    const next = bytes[at.index + offset] ?? 0
+function codePointAt(bytes: Uint8Array, { index, first, length }: Sequence): number {
+  let point = first & (0xff >> (length + 1))
+  for (let offset = 1; offset < length; offset += 1) {
+    // Behind the last byte stands a zero, which continues no sequence.
+    const next = bytes[index + offset] ?? 0
     if ((next & 0xc0) !== 0x80) throw badUtf8()
     point = point * 64 + (next & 0x3f)
   }
   const isSurrogate = point >= 0xd800 && point < 0xe000
-  if (point < (smallest[at.length] ?? 0) || point > 0x10ffff || isSurrogate) throw badUtf8()
+  // What fits into fewer bytes must not take more: three are for 2^11 on, four for 2^16 on. Of two, `first`
+  // has told already.
+  const smallest = 2 ** (5 * length - 4)
+  if (point < smallest || point > 0x10ffff || isSurrogate) throw badUtf8()
   return point
 }
 
@@ -66,8 +72,9 @@ function badUtf8(): Error {
 export function encodeUtf8(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length * 3)
   let length = 0
-  for (let index = 0; index < text.length; index += 1) {
-    const point = text.codePointAt(index) ?? 0
+  let index = 0
+  for (let point = text.codePointAt(0); point !== undefined; point = text.codePointAt(index)) {
+    index += 1
     if (point < 0x80) {
       bytes[length++] = point
     } else if (point < 0x800) {
