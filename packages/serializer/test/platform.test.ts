@@ -45,6 +45,16 @@ test('both text readers agree, on what is UTF-8 and on what is not', () => {
   )
 })
 
+test('both write the same hexadecimal digits', () => {
+  const all = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+  const expected = Buffer.from(all).toString('hex')
+  for (const { writeHex } of [nodeText, portableText]) {
+    expect(writeHex(all)).toBe(expected)
+    expect(writeHex(all.subarray(250, 252))).toBe('fafb')
+    expect(writeHex(new Uint8Array(0))).toBe('')
+  }
+})
+
 test('each reads what the other compressed', () => {
   fc.assert(
     fc.property(bytes, (input) => {

@@ -8,6 +8,6 @@ const hexDigits: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
 /** Two digits per byte. */
 export function writeHex(bytes: Uint8Array): string {
   let text = ''
-  for (let i = 0; i < bytes.length; i++) text += hexDigits[bytes[i] ?? 0] ?? ''
+  for (let i = 0; i < bytes.length; i++) text += hexDigits[bytes[i] as number] as string
   return text
 }
