@@ -187,8 +187,7 @@ export class PunchMachine implements Machine<PunchInput, PunchEffect> {
 
   #unprobedPort(): number {
     for (;;) {
-      const [high = 0, low = 0] = this.#randomBytes(2)
-      const port = firstProbedPort + ((high * 256 + low) % probedPorts)
+      const port = firstProbedPort + (this.#draw(2) % probedPorts)
       if (this.#probed.has(port)) continue
       this.#probed.add(port)
       return port
@@ -208,6 +207,11 @@ export class PunchMachine implements Machine<PunchInput, PunchEffect> {
   }
 
   #random(): number {
-    return (this.#randomBytes(1)[0] ?? 0) / 255
+    return this.#draw(1) / 255
+  }
+
+  /** A random number of so many bytes. */
+  #draw(byteCount: number): number {
+    return this.#randomBytes(byteCount).reduce((number, byte) => number * 256 + byte, 0)
   }
 }

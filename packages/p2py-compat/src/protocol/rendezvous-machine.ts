@@ -80,6 +80,11 @@ interface Client {
   isIndependent: boolean
 }
 
+/** One that has introduced itself. */
+interface KnownClient extends Client {
+  info: NodeInfo
+}
+
 type Effect = LinkEffect | RendezvousEvent
 
 export class RendezvousMachine implements Machine<LinkInput, Effect> {
@@ -90,7 +95,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
   readonly #deadlines = new Deadlines()
   readonly #clients = new Map<LinkId, Client>()
   /** Announced address to the newest client of that name. */
-  readonly #byAddress = new Map<string, Client>()
+  readonly #byAddress = new Map<string, KnownClient>()
   /** Token to the two nodes it was given to, oldest first. */
   readonly #sessions = new Map<string, readonly [LinkId, LinkId]>()
   #effects: Effect[] = []
@@ -186,7 +191,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
   }
 
   #takeValue(client: Client, value: PyValue): void {
-    if (client.info === undefined) {
+    if (!isKnown(client)) {
       this.#introduce(client, readInfo(value))
       return
     }
@@ -201,24 +206,24 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
       return
     }
     this.#deadlines.delete(`info ${client.link}`)
-    client.info = info
+    const known = Object.assign(client, { info })
     // To Python nodes this type is unknown, and would end their thread.
     if (info.isOurs) this.#sendMessage(client, yourAddress(client.seenAs))
-    else this.#enter(client, info)
+    else this.#enter(known)
   }
 
   /** From now on others can ask for it. Ours enter when they know what their NAT does. */
-  #enter(client: Client, info: NodeInfo): void {
-    const address = addressToUrl(info.address)
+  #enter(client: KnownClient): void {
+    const address = addressToUrl(client.info.address)
     this.#byAddress.set(address, client)
     this.#effects.push({ type: 'registered', address, seenAs: addressToUrl(client.seenAs) })
   }
 
-  #onMessage(client: Client, message: Response): void {
+  #onMessage(client: KnownClient, message: Response): void {
     switch (message.type) {
       case rendezvousTypes.register:
         client.isIndependent = message.data === true
-        if (client.info !== undefined) this.#enter(client, client.info)
+        this.#enter(client)
         this.#sendMessage(client, register(client.isIndependent)) // says that it may be asked for now
         break
       case rendezvousTypes.relay:
@@ -233,7 +238,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     }
   }
 
-  #onRequest(client: Client, { contents, requestId }: RequestEnvelope): void {
+  #onRequest(client: KnownClient, { contents, requestId }: RequestEnvelope): void {
     if (contents.type === messageTypes.test) {
       this.#send(client.link, encodeResponse(encodeMessage(testAnswer), requestId))
     } else if (contents.type === rendezvousTypes.initRequest) {
@@ -244,18 +249,17 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     }
   }
 
-  #bringTogether(source: Client, wanted: NodeAddress, requestId: string): void {
+  #bringTogether(source: KnownClient, wanted: NodeAddress, requestId: string): void {
     const target = this.#byAddress.get(addressToUrl(wanted))
     const sourceEnds = endpointsOf(source)
-    const targetEnds = target === undefined ? undefined : endpointsOf(target)
-    if (sourceEnds === undefined) return
-    if (target === undefined || targetEnds === undefined || target === source) {
+    if (target === undefined || target === source) {
       this.#send(
         source.link,
         encodeResponse(encodeMessage(encodeUnknownTarget(sourceEnds)), requestId),
       )
       return
     }
+    const targetEnds = endpointsOf(target)
     const token = hexOf(this.#randomBytes(16))
     const answer = encodeIntroduction(rendezvousTypes.initResponse, {
       target: targetEnds,
@@ -265,7 +269,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
       isIndependent: source.isIndependent,
       isPeerIndependent: target.isIndependent,
     })
-    if (target.info?.isOurs === true && source.info?.isOurs === true) {
+    if (target.info.isOurs && source.info.isOurs) {
       this.#openSession(token, [source.link, target.link])
       const notice = encodeIntroduction(rendezvousTypes.init, {
         target: sourceEnds,
@@ -343,8 +347,11 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
   }
 }
 
-function endpointsOf(client: Client): Endpoints | undefined {
-  if (client.info === undefined) return undefined
+function isKnown(client: Client): client is KnownClient {
+  return client.info !== undefined
+}
+
+function endpointsOf(client: KnownClient): Endpoints {
   return { publicAddress: client.seenAs, privateAddress: client.info.address }
 }
 

@@ -362,3 +362,12 @@ test('a node that comes again from elsewhere under its address takes its place, 
   server.ask(2, initRequest(inside(1)))
   expect(server.heard(5)).toHaveLength(1)
 })
+
+test('who goes ends no session of others', () => {
+  const server = introduced()
+  server.enter(3)
+  server.lose(3)
+  server.open(4)
+  server.lose(4)
+  expect([server.machine.clientCount, server.machine.sessionCount]).toEqual([2, 1])
+})
