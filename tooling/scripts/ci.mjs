@@ -25,19 +25,27 @@ const isSummary = (line) =>
 const largeSimulation = '--type mesh --nodes 1000 --min-speed 1 --json'.split(' ')
 // Few seeds and short runs; 500 seeds of 16 to 64 nodes and 10 minutes are for the night.
 const faultySimulation =
-  '--type mesh --nodes 16-32 --seeds 24 --minutes 3 --faults all --workers 2 --json'.split(' ')
+  '--type mesh --nodes 16-32 --seeds 24 --minutes 3 --faults all --json'.split(' ')
 const mixedSimulation = [
   ...'--type mesh --nodes 10-24 --seeds 24 --minutes 2 --faults all'.split(' '),
-  ...'--old 0.2 --hostile 2 --workers 2 --json'.split(' '),
+  ...'--old 0.2 --hostile 2 --json'.split(' '),
 ]
-const syncSimulation =
-  '--type sync --nodes 6-12 --seeds 4 --faults all --minutes 2 --workers 2 --json'.split(' ')
+const syncSimulation = '--type sync --nodes 6-12 --seeds 4 --faults all --minutes 2 --json'.split(
+  ' ',
+)
 // Half of the nodes killed, a minute of churn, a partition; 500 seeds of the same take four minutes of processor time.
 const chordSimulation = [
   ...'--type chord --nodes 8-12 --keys 10 --minutes 1 --session 1'.split(' '),
-  ...'--seeds 30 --workers 2 --json'.split(' '),
+  ...'--seeds 30 --json'.split(' '),
 ]
 const p2pySimulation = '--type p2py --nodes 60-120 --seeds 3 --workers 2 --json'.split(' ')
+
+/** Built by the first simulation, which goes the way of a newcomer; each of these keeps one core busy. */
+const simulation = (name, args) => ({
+  name,
+  program: process.execPath,
+  args: [join(root, 'tooling', 'simulate', 'dist', 'main.js'), ...args],
+})
 
 /** Each pair of NATs twice; built by the stage before. Skips itself, and says so, without root. */
 const holePunching = {
@@ -60,18 +68,17 @@ const stages = [
   npm('verify', 'verify', '--', '--every-node'),
   npm('conformance', 'conformance'),
   npm('interop', 'interop'),
-  // One of them computes on one core, the others mostly wait.
+  npm('simulation of p2py', 'sim', '--', ...p2pySimulation),
   [
-    npm('simulation', 'sim', '--', ...largeSimulation),
+    simulation('simulation of 1,000 nodes', largeSimulation),
     holePunching,
     demoScript('commands', 'check-commands.mjs'),
+    simulation('simulation with old and hostile peers', mixedSimulation),
+    simulation('simulation with faults', faultySimulation),
+    simulation('simulation of hash tables', chordSimulation),
+    simulation('simulation of dictionaries', syncSimulation),
   ],
   demoScript('page of the demo', 'check-page.mjs'),
-  npm('simulation with faults', 'sim', '--', ...faultySimulation),
-  npm('simulation of dictionaries', 'sim', '--', ...syncSimulation),
-  npm('simulation of hash tables', 'sim', '--', ...chordSimulation),
-  npm('simulation of p2py', 'sim', '--', ...p2pySimulation),
-  npm('simulation with old and hostile peers', 'sim', '--', ...mixedSimulation),
   npm('soak', 'soak', '--', '--minutes', '0.2'),
   npm('fuzz', 'fuzz', '--', '--runs', '2000', '--json'),
 ]
