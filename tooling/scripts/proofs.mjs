@@ -56,7 +56,7 @@ const proofs = [
   simulation('p2py, 1,000 nodes', '--type p2py --nodes 1000'),
   simulation(
     'hash tables, 500 seeds',
-    '--type chord --nodes 8-20 --keys 30 --minutes 0 --seeds 500 --workers 2',
+    '--type chord --nodes 8-12 --keys 10 --minutes 1 --session 1 --seeds 500 --workers 2',
   ),
   node('placement, 10,000 nodes', 'packages/chord/scripts/placement-survival.mjs'),
   node('load of 10,000 nodes', 'packages/chord/scripts/load-balance.mjs'),
