@@ -40,6 +40,10 @@ const manners: readonly Manner[] = [
 ]
 const actPauseMs = 700
 const actsPerLink = 12
+/** Frames are kept for so long to be sent again: around the sixty seconds after which peers forget one. */
+const replayAfterMs = 57_000
+const keepEveryMs = 500
+const maxKeptFrames = 128
 const meshId = networkId({ subnet: 'mesh', encryption: 'Plaintext' })
 /** Sub-flags that mean something to somebody, and some that do not. */
 const subFlags: readonly Value[] = [
@@ -67,8 +71,10 @@ class HostileScript {
   #manner: Manner = 'silent'
   #actsLeft = 0
   #splitter = new FrameSplitter()
-  /** The last frame it was sent, for replays. */
+  /** The last frame it was sent, for replays at once. */
   #heard: Uint8Array | undefined
+  /** Frames of the last minute, oldest first, for replays when peers begin to forget them. */
+  readonly #kept: { readonly frame: Uint8Array; readonly atMs: number }[] = []
 
   constructor(random: SeededRandom, targets: HostileTargets) {
     this.#random = random
@@ -104,10 +110,15 @@ class HostileScript {
     }
   }
 
-  onBytes(_link: number, bytes: Uint8Array): void {
+  onBytes(_link: number, bytes: Uint8Array, hands: ScriptedPeerHands): void {
     try {
-      const frames = this.#splitter.push(bytes)
-      this.#heard = frames.at(-1) ?? this.#heard
+      const frame = this.#splitter.push(bytes).at(-1)
+      if (frame === undefined) return
+      this.#heard = frame
+      const newest = this.#kept.at(-1)
+      if (newest !== undefined && hands.now.monoMs < newest.atMs + keepEveryMs) return
+      this.#kept.push({ frame, atMs: hands.now.monoMs })
+      if (this.#kept.length > maxKeptFrames) this.#kept.shift()
     } catch {
       this.#splitter = new FrameSplitter()
     }
@@ -131,6 +142,10 @@ class HostileScript {
       this.#link = undefined
     } else if (this.#manner === 'member' || this.#manner === 'impostor') {
       hands.send(link, this.#nastyFrames(hands))
+      const [oldest] = this.#kept
+      if (oldest === undefined || hands.now.monoMs < oldest.atMs + replayAfterMs) return
+      hands.send(link, oldest.frame)
+      this.#kept.shift()
     }
   }
 

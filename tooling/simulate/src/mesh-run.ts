@@ -47,7 +47,8 @@ export function runMesh(options: SimOptions, seed: number, transcriptLength: num
     world.join()
     world.addHostile(options.hostileCount)
     settle(world)
-    measure(world, options.broadcasts, measured)
+    // Unrest sends so many broadcasts itself.
+    if (options.storm?.kind !== 'unrest') measure(world, options.broadcasts, measured)
     world.sim.checkAtRest()
     if (options.storm !== undefined) counts = runStorm(world, options.storm, options.broadcasts)
     if (options.faults.length > 0) faults = breakAndHeal(world, options)

@@ -65,10 +65,10 @@ export const usage: string = `npm run sim -- [options]
   --minutes 10           simulated minutes with faults
   --old 0                share of old peers (0 to 1), py2p and js2p in turn
   --hostile 0            hostile peers besides the nodes: noise, forged messages, replays …
-  --broadcasts 20        broadcasts that are measured before the faults
+  --broadcasts 20        broadcasts that are measured before the faults; with --storm unrest, sent in it
   --dissemination tree   tree or flood
   --storm crash:0.5      half of the nodes die at once; churn:0.1 replaces a tenth of them each second,
-                         liars:0.4 pass nothing on, unrest jumps clocks and breaks links meanwhile
+                         liars:0.4 pass nothing on, unrest jumps clocks and breaks links all the time
   --keys 200             chord: keys that are written and must survive
   --session 60           chord: mean minutes that a node stays, for --minutes of churn
   --phases crash,churn,partition   chord: what the network lives through
