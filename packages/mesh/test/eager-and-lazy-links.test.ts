@@ -72,17 +72,34 @@ test('the first copy goes whole to everybody but the one that brought it and the
   expect(words(tree.spread(message(1), named('a'), at(0)))).toEqual(['b: whole', 'c: whole'])
 })
 
-test('a second copy prunes its link, which then gets announcements, many in one frame', () => {
+test('a second copy that crossed ours makes its link lazy: announcements, many in one frame', () => {
   const tree = treeOf(['a', 'b'])
   tree.spread(message(1), named('a'), at(0))
-  tree.spread(message(2), named('a'), at(1))
-  expect(words(tree.noteDuplicate(message(2), named('b'), at(2)))).toEqual(['b: prunes 1'])
+  expect(words(tree.spread(message(2), named('a'), at(1)))).toEqual(['b: whole'])
+  // Our copy is a second one for b, and tells it what a prune would.
+  expect(tree.noteDuplicate(message(2), named('b'), at(2))).toEqual([])
   expect(tree.spread(message(3), named('a'), at(10))).toEqual([])
   expect(tree.spread(message(4), named('a'), at(20))).toEqual([])
   expect(tree.nextDeadline()).toBe(50)
   expect(tree.handleDeadline(at(49))).toEqual([])
   expect(words(tree.handleDeadline(at(50)))).toEqual(['b: has 2'])
   expect(tree.nextDeadline()).toBe(Infinity)
+})
+
+test('a second copy on a link that got none of ours is pruned', () => {
+  const tree = treeOf(['a', 'b'])
+  tree.spread(message(1), named('a'), at(0))
+  tree.spread(message(2), named('a'), at(0))
+  tree.handleControl(control({ pruned: idsOf(message(2)) }), named('b'), at(1))
+  expect(tree.spread(message(3), named('a'), at(2))).toEqual([])
+  expect(words(tree.noteDuplicate(message(3), named('b'), at(3)))).toEqual(['b: prunes 1'])
+})
+
+test('a second copy from the author, who got none of ours, is pruned', () => {
+  const tree = treeOf(['a', 's'])
+  tree.spread(message(1), named('a'), at(0))
+  expect(tree.spread(message(2), named('a'), at(1))).toEqual([])
+  expect(words(tree.noteDuplicate(message(2), named('s'), at(2)))).toEqual(['s: prunes 1'])
 })
 
 test('a full batch of announcements does not wait', () => {

@@ -3,8 +3,9 @@
  *
  * Theory of operation. Between our own nodes a link is eager or lazy, per sender (sender-trees.ts).
  * The first copy of a message goes out whole on the eager links and as a 16-byte announcement on the
- * lazy ones. A second copy prunes the link it came on. An announced message that does not come
- * within a short while is asked for (missing-messages.ts), which makes that link eager; if it does not come from there
+ * lazy ones. A second copy makes the link it came on lazy. The other end is told so (a prune), unless our
+ * own copy went to it: there that one is a second copy and says the same. An announced message that does
+ * not come within a short while is asked for (missing-messages.ts), which makes that link eager; if it does not come from there
  * either, the next announcer is asked. An announcer that did not deliver is asked last from then
  * on. Announcements wait a little so that many share one frame, longer at the end of the link that
  * was dialled: what the other end announced meanwhile need not be announced back, so a lazy link
@@ -236,8 +237,10 @@ export class TreeDissemination implements Dissemination {
     if (!isTree) this.#held.noteDelivery(entry, neighbour, now.monoMs)
     entry.holders.add(neighbour)
     if (!isTree) return []
+    if (neighbour.announced.length > 0) this.#dropKnown(neighbour)
     const duplicate = { from: neighbour, first: entry.first }
-    if (!pruneAfterDuplicate(entry.tree, duplicate, now.monoMs)) return []
+    const hasOurCopy = isEager(entry.tree, neighbour) && !isFromNeighbour(message, neighbour)
+    if (!pruneAfterDuplicate(entry.tree, duplicate, now.monoMs) || hasOurCopy) return []
     this.#counters.prunes += 1
     neighbour.pruned.push(entry)
     return [this.#control(neighbour, 0, now)]
@@ -376,6 +379,11 @@ export class TreeDissemination implements Dissemination {
       priority: isAnnouncement && sinceSeconds === 0 ? 'announce' : 'control',
     }
   }
+}
+
+/** Its author gets no copy from us. */
+function isFromNeighbour({ sender }: WireMessage, { peer }: TreeNeighbour): boolean {
+  return idText(sender) === peer.id
 }
 
 /** Asked for every neighbour and message; what a peer named once, it does not take back. */
