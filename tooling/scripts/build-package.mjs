@@ -5,11 +5,10 @@
 //
 // `tsc -b` never deletes the output of a source that is gone, so dist is emptied whenever it holds a
 // file without a source.
-import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { runTsc } from './tsc.mjs'
 
 const bundleFolder = 'dist/bundle/'
 
@@ -33,11 +32,8 @@ function bundledModules() {
 }
 
 if (hasStaleOutput()) rmSync('dist', { recursive: true })
-const tsc = createRequire(join(process.cwd(), 'package.json')).resolve('typescript/bin/tsc')
-const { status } = spawnSync(process.execPath, [tsc, '-b', 'tsconfig.build.json'], {
-  stdio: 'inherit',
-})
-if (status !== 0) process.exit(status ?? 1)
+const status = runTsc(['-b', 'tsconfig.build.json'])
+if (status !== 0) process.exit(status)
 
 const entryPoints = bundledModules()
 if (entryPoints.length > 0) {
