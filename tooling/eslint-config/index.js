@@ -61,51 +61,56 @@ const purityRules = {
   ],
 }
 
-const shared = tseslint.config(
-  { ignores: ['dist/**', 'coverage/**', '**/*.js', '**/*.mjs', '**/*.cjs'] },
-  tseslint.configs.base,
-  {
-    files: ['**/*.ts', '**/*.tsx'],
-    languageOptions: { parserOptions: { projectService: true } },
-    rules: {
-      '@typescript-eslint/no-explicit-any': 'error',
-      '@typescript-eslint/no-floating-promises': 'error',
-      '@typescript-eslint/no-misused-promises': 'error',
-      '@typescript-eslint/switch-exhaustiveness-check': [
-        'error',
-        { considerDefaultExhaustiveForUnions: true },
-      ],
-      '@typescript-eslint/consistent-type-imports': 'error',
-      '@typescript-eslint/only-throw-error': 'error',
-      'no-console': 'error',
-      eqeqeq: 'error',
-      'no-var': 'error',
-      'prefer-const': 'error',
+/**
+ * @param tsconfigRootDir folder above `packages`, `tooling` and `apps`
+ * @param project the programs of all files together: what they share is parsed and checked once
+ */
+export const lintRules = (tsconfigRootDir, project) =>
+  tseslint.config(
+    { ignores: ['**/dist/**', '**/coverage/**', '**/*.js', '**/*.mjs', '**/*.cjs'] },
+    tseslint.configs.base,
+    {
+      files: ['**/*.ts', '**/*.tsx'],
+      languageOptions: {
+        parserOptions: { project, tsconfigRootDir },
+      },
+      rules: {
+        '@typescript-eslint/no-explicit-any': 'error',
+        '@typescript-eslint/no-floating-promises': 'error',
+        '@typescript-eslint/no-misused-promises': 'error',
+        '@typescript-eslint/switch-exhaustiveness-check': [
+          'error',
+          { considerDefaultExhaustiveForUnions: true },
+        ],
+        '@typescript-eslint/consistent-type-imports': 'error',
+        '@typescript-eslint/only-throw-error': 'error',
+        'no-console': 'error',
+        eqeqeq: 'error',
+        'no-var': 'error',
+        'prefer-const': 'error',
+      },
     },
-  },
-  {
-    files: ['src/**/*.ts'],
-    rules: {
-      '@typescript-eslint/no-non-null-assertion': 'error',
-      'no-restricted-syntax': [
-        'error',
-        { selector: 'ExportAllDeclaration', message: 'Name what you export.' },
-        { selector: 'ExportDefaultDeclaration', message: 'Use a named export.' },
-      ],
-      'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
-      'max-lines': ['error', { max: 600, skipBlankLines: false, skipComments: false }],
+    {
+      files: ['*/*/src/**/*.ts'],
+      rules: {
+        '@typescript-eslint/no-non-null-assertion': 'error',
+        'no-restricted-syntax': [
+          'error',
+          { selector: 'ExportAllDeclaration', message: 'Name what you export.' },
+          { selector: 'ExportDefaultDeclaration', message: 'Use a named export.' },
+        ],
+        'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+        'max-lines': ['error', { max: 600, skipBlankLines: false, skipComments: false }],
+      },
     },
-  },
-  {
-    files: ['src/protocol/**/*.ts', 'src/**/protocol/**/*.ts', 'src/pickle/**/*.ts'],
-    rules: purityRules,
-  },
-)
-
-export default shared
-
-/** For a package that is pure throughout, what depends on the platform apart. */
-export const pureThroughout = [
-  ...shared,
-  { files: ['src/**/*.ts'], ignores: ['src/platform/**'], rules: purityRules },
-]
+    {
+      files: [
+        '*/*/src/**/protocol/**/*.ts',
+        '*/*/src/pickle/**/*.ts',
+        // The serializer is pure throughout, what depends on the platform apart.
+        'packages/serializer/src/**/*.ts',
+      ],
+      ignores: ['packages/serializer/src/platform/**'],
+      rules: purityRules,
+    },
+  )

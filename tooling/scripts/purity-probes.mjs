@@ -51,17 +51,21 @@ export async function findPurityGaps(root) {
   const { ESLint } = require('eslint')
   const folder = mkdtempSync(join(tmpdir(), 'p2p-purity-'))
   try {
-    const protocol = join(folder, 'src', 'protocol')
+    const protocol = join(folder, 'packages', 'probe', 'src', 'protocol')
     mkdirSync(protocol, { recursive: true })
     const sharedConfig = pathToFileURL(join(root, 'tooling', 'eslint-config', 'index.js')).href
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-    writeFileSync(join(folder, 'eslint.config.js'), `export { default } from '${sharedConfig}'\n`)
+    writeFileSync(
+      join(folder, 'eslint.config.js'),
+      `import { lintRules } from '${sharedConfig}'\n` +
+        `export default lintRules(import.meta.dirname, ['tsconfig.json'])\n`,
+    )
     writeFileSync(
       join(folder, 'tsconfig.json'),
       JSON.stringify({
         extends: join(root, 'tooling', 'tsconfig', 'pure.json'),
-        compilerOptions: { rootDir: 'src', noEmit: true },
-        include: ['src'],
+        compilerOptions: { rootDir: 'packages', noEmit: true },
+        include: ['packages'],
       }),
     )
     const names = ['pure', ...Object.keys(impure)]
@@ -116,10 +120,14 @@ function checkSettings(ts, root) {
     if (rest.some((file) => file.includes('/src/protocol/'))) {
       problems.push(`packages/${name}/tsconfig.build.json compiles src/protocol with Node types`)
     }
-    const lintConfig = readFileSync(join(folder, 'eslint.config.js'), 'utf8')
-    if (!lintConfig.includes("from '@p2p/eslint-config'")) {
-      problems.push(`packages/${name}/eslint.config.js does not use the shared rules`)
+    // It would take the place of the shared rules.
+    if (existsSync(join(folder, 'eslint.config.js'))) {
+      problems.push(`packages/${name}/eslint.config.js shadows the shared rules`)
     }
+  }
+  const lintConfig = readFileSync(join(root, 'eslint.config.js'), 'utf8')
+  if (!lintConfig.includes("from '@p2p/eslint-config'")) {
+    problems.push('eslint.config.js does not use the shared rules')
   }
   return problems
 }

@@ -26,9 +26,12 @@ process.env.npm_config_update_notifier = 'false'
 const tasks = {
   build: { run: [turbo('build')] },
   test: { run: [turbo('test')] },
-  lint: { run: [turbo('lint'), pnpmExec('prettier', '--check', '.')] },
+  lint: {
+    build: ['./packages/*'],
+    run: [pnpmExec('eslint', 'packages', 'tooling', 'apps'), pnpmExec('prettier', '--check', '.')],
+  },
   format: { run: [pnpmExec('prettier', '--write', '.')] },
-  typecheck: { build: ['./packages/*', './apps/*'], run: [turbo('typecheck')] },
+  typecheck: { build: ['./packages/*'], run: [node('tooling/scripts/check-types.mjs')] },
   verify: { build: ['./packages/*', './apps/*'], run: [node('tooling/scripts/verify.mjs')] },
   demo: { build: ['@p2p/demo'], run: [node('apps/demo/dist/demo.js')] },
   p2p: { build: ['@p2p/demo'], run: [node('apps/demo/dist/p2p.js')] },

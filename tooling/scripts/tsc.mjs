@@ -5,7 +5,6 @@ import { spawnSync } from 'node:child_process'
 import { pathToFileURL } from 'node:url'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import process from 'node:process'
 
 const manifest = createRequire(new URL('../tsconfig/package.json', import.meta.url)).resolve(
   'typescript/package.json',

@@ -19,26 +19,18 @@ const script = (name, file, ...args) => ({
 })
 /** Checks print their result, or a table, on lines of their own; notes of npm are left out. */
 const isResultLine = (line) => line !== '' && !/^npm |^\[p2p\]/.test(line)
-const turbo = (task) => [
-  'exec',
-  'turbo',
-  'run',
-  task,
-  '--output-logs=errors-only',
-  '--concurrency=100%',
-]
 
 const stages = [
-  pnpm('lint', ...turbo('lint')),
-  pnpm('types', ...turbo('typecheck')),
-  pnpm('test', ...turbo('test')),
+  pnpm('test', 'exec', 'turbo', 'run', 'test', '--output-logs=errors-only', '--concurrency=100%'),
   // Installs the checkers that the others use.
   script('sizes', 'check-sizes.mjs'),
   // Each of these keeps one core busy at most; the longest first.
   [
+    pnpm('lint', 'exec', 'eslint', 'packages', 'tooling', 'apps'),
     script('packages', 'check-packages.mjs', ...everyNode),
     script('examples', 'check-examples.mjs'),
     pnpm('format', 'exec', 'prettier', '--check', '.'),
+    script('types', 'check-types.mjs'),
     script('API reports', 'api-report.mjs', '--check'),
     script('release', 'check-release.mjs'),
     script('layers and purity', 'check-layers.mjs'),

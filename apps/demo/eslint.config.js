@@ -1,1 +1,0 @@
-export { default } from '@p2p/eslint-config'

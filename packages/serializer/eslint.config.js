@@ -1,1 +1,0 @@
-export { pureThroughout as default } from '@p2p/eslint-config'
