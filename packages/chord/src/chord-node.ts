@@ -112,6 +112,8 @@ const tableMeshLimits = {
   maxOldOutgoing: 8,
   // News of the ring come from everybody, seldom twice from the same: a tree for each would cost a flood.
   maxSenderTrees: 1,
+  // Many links are there for questions: news are announced on some of them.
+  maxLazyLinks: 12,
 }
 /** Neighbours named in a report. */
 const reportedNeighbours = 4
@@ -479,7 +481,7 @@ export class ChordNode {
 
   /** Leaves the ring, for which it takes two seconds at most, and ends everything. */
   async close(): Promise<void> {
-    if (!this.#control.isClosed && this.isStoring && this.peers.size > 0) {
+    if (!this.#control.isClosed && this.peers.size > 0) {
       await this.leave({ timeoutMs: closingHandOverMs }).catch(() => undefined)
     }
     await this.#mesh.close()

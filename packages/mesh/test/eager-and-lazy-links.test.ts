@@ -18,6 +18,7 @@ function treeOf(
   options: { readonly seen?: WireMessage; readonly limits?: Partial<TreeLimits> } = {},
 ): TreeDissemination {
   const tree = new TreeDissemination({
+    ownId: 'me',
     random: (count) => new Uint8Array(count),
     compose: (payload) => createMessage({ type: 2, sender: 'me', time: 1_500_000_000, payload }),
     wasSeen: (ids, at) =>

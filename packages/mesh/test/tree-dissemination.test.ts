@@ -27,9 +27,9 @@ function whisper(payload: Parameters<typeof createMessage>[0]['payload']): WireM
   return createMessage({ type: flags.whisper, sender: 'me', time: 1_500_000_000, payload })
 }
 
-function broadcast(text: string): WireMessage {
+function broadcast(text: string, sender = 'far'): WireMessage {
   const payload = [flags.broadcast, text]
-  return createMessage({ type: flags.broadcast, sender: 'far', time: 1_500_000_000, payload })
+  return createMessage({ type: flags.broadcast, sender, time: 1_500_000_000, payload })
 }
 
 const none = idsOf()
@@ -45,6 +45,7 @@ function withLazyNeighbour(isDialler: boolean): {
   readonly announce: (text: string, monoMs: number) => Uint8Array
 } {
   const tree = new TreeDissemination({
+    ownId: 'me',
     random: (count) => new Uint8Array(count),
     compose: whisper,
     wasSeen: () => false,
@@ -87,6 +88,50 @@ test('what a neighbour has announced meanwhile is not announced back, the rest i
   tree.handleControl(control({ announced: known }), lazy, at(1_050))
   const [copy] = tree.handleDeadline(at(1_140))
   expect(decodeTreeControl(copy?.message.payload ?? [])?.announced).toEqual(news)
+})
+
+/** Whom a node tells of a message that came from `upstream`, when its links to all others are lazy. */
+function announcedTo(ownId: string, others: readonly string[]): ReadonlySet<string> {
+  const tree = new TreeDissemination({
+    ownId,
+    random: (count) => new Uint8Array(count),
+    compose: whisper,
+    wasSeen: () => false,
+    limits: { maxLazyLinks: 12 },
+  })
+  const [upstream, ...lazy] = ['upstream', ...others].map((id) => peer(id, true))
+  for (const neighbour of [upstream, ...lazy]) if (neighbour) tree.addNeighbour(neighbour, at(0))
+  const message = broadcast('1')
+  tree.spread(message, upstream, at(0))
+  for (const neighbour of lazy) {
+    tree.handleControl(control({ pruned: idsOf(message) }), neighbour, at(0))
+  }
+  tree.spread(broadcast('2', 'another sender'), upstream, at(0))
+  return new Set(tree.handleDeadline(at(1_000)).map((copy) => copy.peer))
+}
+
+test('of many links without payload some announce, the same at both ends', () => {
+  const ids = Array.from({ length: 60 }, (_, index) => `node ${index}`)
+  const told = new Map(
+    ids.map((own) => [
+      own,
+      announcedTo(
+        own,
+        ids.filter((id) => id !== own),
+      ),
+    ]),
+  )
+  const counts = [...told.values()].map(({ size }) => size)
+  const mean = counts.reduce((sum, count) => sum + count, 0) / ids.length
+  expect(mean).toBeGreaterThan(9)
+  expect(mean).toBeLessThan(15)
+  const toldBy = (id: string): string[] => ids.filter((other) => told.get(other)?.has(id))
+  for (const id of ids) expect([...(told.get(id) ?? [])].sort()).toEqual(toldBy(id).sort())
+})
+
+test('of few links without payload all announce', () => {
+  const ids = Array.from({ length: 11 }, (_, index) => `node ${index}`)
+  expect(announcedTo('own', ids)).toEqual(new Set(ids))
 })
 
 test('when a neighbour knows everything already, nothing is left to wait for', () => {

@@ -36,6 +36,7 @@ export function treeNeighbour(id: string, more: Partial<TreeNeighbour> = {}): Tr
     announceAtMs: Infinity,
     hasCaughtUp: true,
     penalty: 0,
+    lot: 0,
     ...more,
   }
 }

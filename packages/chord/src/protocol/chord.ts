@@ -23,14 +23,15 @@ import type { MeshEffect, MeshInput } from '@p2p/mesh'
 import { flags, wholeNumber } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 import type { ChordEffect, ChordInput, ChordMachineOptions } from './chord-contract.ts'
-import { noticesTo } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
 import { Holders } from './holders.ts'
 import type { EarlyRequest } from './joining.ts'
 import { KeyList } from './key-list.ts'
+import { KeyNews } from './key-news.ts'
+import type { KeyNewsLine } from './key-news.ts'
 import { Membership } from './membership.ts'
 import type { MembershipLine } from './membership.ts'
-import { metaPayload, noticePayload, readMessage, removalPayload } from './messages.ts'
+import { metaPayload, readMessage } from './messages.ts'
 import type { ChordMessage } from './messages.ts'
 import { OldQuestions } from './old-questions.ts'
 import type { OldLine } from './old-questions.ts'
@@ -45,8 +46,7 @@ import { RepairRounds } from './repair-rounds.ts'
 import type { RepairLine } from './repair-rounds.ts'
 import { ReplicaTalk } from './replica-talk.ts'
 import type { TalkLine } from './replica-talk.ts'
-import { keysPayload, readRingMessage, replicaFeature, ringFlag } from './ring-messages.ts'
-import type { KeysMessage } from './ring-messages.ts'
+import { readRingMessage, replicaFeature, ringFlag } from './ring-messages.ts'
 import { RingKeeper } from './ring-keeper.ts'
 import type { RingLine } from './ring-keeper.ts'
 import { RingView } from './ring-view.ts'
@@ -62,7 +62,14 @@ const defaultReplicas = 5
 const sweepEveryMs = 600_000
 
 /** What the parts see of the machine. */
-type Line = RingLine & OutboxLine & RequestLine & OldLine & TalkLine & RepairLine & MembershipLine
+type Line = RingLine &
+  OutboxLine &
+  RequestLine &
+  OldLine &
+  TalkLine &
+  RepairLine &
+  MembershipLine &
+  KeyNewsLine
 
 export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly id: string
@@ -77,6 +84,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #talk: ReplicaTalk
   readonly #holders: Holders
   readonly #outbox: Outbox
+  readonly #news: KeyNews
   readonly #membership: Membership
   readonly #budget = new PeerBudget(() => ({
     slots: this.slots.size,
@@ -112,8 +120,10 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#holders = new Holders(shared)
     this.#rounds = new RepairRounds({ ...shared, slots, repairMs })
     this.#old = new OldQuestions(line)
+    const newsParts = { outbox: this.#outbox, old: this.#old, random: randomBytes }
+    this.#news = new KeyNews(line, newsParts)
     this.#own = new OwnRequests(line)
-    this.#talk = new ReplicaTalk(line, this.#rounds.repair)
+    this.#talk = new ReplicaTalk(line, this.#rounds.repair, this.#news)
     this.#membership = new Membership(line, {
       ring: this.#ring,
       outbox: this.#outbox,
@@ -181,6 +191,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#membership.join(input, now)
         break
       case 'leave':
+        this.#news.flush(now)
         this.#membership.leave(input, now)
         break
       case 'write':
@@ -188,7 +199,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         if (!this.#membership.holds(input, now)) this.#request(input, now)
         break
       case 'write-delta':
-        this.#noteOwnKey(input.key, now)
+        this.#news.wrote(input.key, now)
         for (const slot of slotsOf(input.key))
           this.#old.routeDelta(slot, input.fields, undefined, now)
         break
@@ -223,6 +234,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       this.#own.nextDeadline(),
       this.#talk.nextDeadline(),
       this.#outbox.nextDeadline(),
+      this.#news.nextDeadline(),
       this.#nextSweepMs,
       this.#rounds.dueMs,
       this.#membership.nextDeadline(),
@@ -234,6 +246,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (this.#mesh.nextDeadline() <= monoMs) this.#tellMesh({ type: 'deadline' }, now)
     if (this.#ring.nextDeadline() <= monoMs) this.#ring.handleDeadline(now)
     if (this.#outbox.nextDeadline() <= monoMs) this.#outbox.handleDeadline(now)
+    this.#news.handleDeadline(now)
     if (this.#old.nextDeadline() <= monoMs) this.#old.handleDeadline(now)
     for (const to of this.#talk.endRequests(monoMs)) this.#holders.avoid(to, monoMs)
     if (this.#own.nextDeadline() <= monoMs) this.#own.handleDeadline(now)
@@ -288,13 +301,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#outbox.peerJoined(peer.id, now)
     // py2p greets only those that dial it, so two storing nodes may never learn of each other.
     this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
-    if (this.#talksTo(peer)) {
-      this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
-      // One side asks.
-      if (peer.outgoing) this.#outbox.whisper(peer.id, keysPayload(false, this.keys.summary()), now)
-    } else if (this.keys.size > 0) {
-      this.#outbox.handOver(noticesTo(peer.id, this.keys.values()), now)
-    }
+    if (this.#talksTo(peer)) this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
+    this.#news.peerJoined(peer, now)
   }
 
   #onUnreachable(id: string, code: string, now: Now): void {
@@ -331,7 +339,9 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (!this.#budget.pays(from.id, message, now.monoMs)) return
     switch (message.type) {
       case 'keys':
-        return this.#onKeys(message, from, now)
+        return this.#news.compare(message, from, now)
+      case 'news':
+        return this.#news.heardNews(message.keys, now)
       case 'members':
       case 'digest':
         return this.#ring.handle(message, from, type === flags.whisper, now)
@@ -341,14 +351,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     }
   }
 
-  /** One sum that differs is answered with those of the buckets, and those with the keys they hold. */
-  #onKeys({ isAnswer, sums }: KeysMessage, from: Peer, now: Now): void {
-    if (!this.keys.differs(sums)) return
-    if (!isAnswer)
-      this.#outbox.whisper(from.id, keysPayload(sums.length > 1, this.keys.digest()), now)
-    if (sums.length > 1) this.#outbox.handOver(noticesTo(from.id, this.keys.differing(sums)), now)
-  }
-
   #onMessage(message: ChordMessage, from: Peer, now: Now): void {
     switch (message.type) {
       case 'meta':
@@ -356,13 +358,10 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         if (!this.#talksTo(from)) this.#membership.hearMeta(from, message.isStoring, now)
         return
       case 'notice':
-        this.#onNotice(message.key, now)
+        this.#news.heardNotice(message.key, now)
         return
       case 'removal':
-        if (this.keys.delete(message.key)) {
-          this.#old.tending.noteRemoval(message.key, now)
-          this.#effects.push({ type: 'key-removed', key: message.key })
-        }
+        this.#news.heardRemoval(message.key, now)
         return
       case 'store':
       case 'delta':
@@ -370,12 +369,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       case 'retrieved':
         this.#old.handle(message, from.id, now)
     }
-  }
-
-  #onNotice(key: Uint8Array, now: Now): void {
-    const isNew = !this.keys.has(key)
-    this.#old.noteKey(key, isNew, now)
-    if (this.keys.add(key)) this.#effects.push({ type: 'key-added', key, isNew })
   }
 
   // ---- who stores
@@ -399,14 +392,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   #write(input: Extract<ChordInput, { type: 'write' }>, now: Now): void {
     this.#own.write(input, now)
-    if (input.value !== null) this.#noteOwnKey(input.key, now)
-    else if (this.keys.delete(input.key)) this.#outbox.spread(removalPayload(input.key), now)
-  }
-
-  #noteOwnKey(key: Uint8Array, now: Now): void {
-    if (this.keys.has(key)) return
-    this.keys.add(key)
-    this.#outbox.spread(noticePayload(key), now)
+    if (input.value === null) this.#news.deleted(input.key, now)
+    else this.#news.wrote(input.key, now)
   }
 
   #restore({ restored = [], persists }: ChordMachineOptions): void {

@@ -79,9 +79,10 @@ export class Outbox {
     return true
   }
 
-  spread(payload: readonly Value[], now: Now): void {
+  /** `knownTo`: neighbours that need not be told. */
+  spread(payload: readonly Value[], now: Now, knownTo: readonly string[] = []): void {
     const message = this.#compose(flags.broadcast, payload, now)
-    this.#line.tellMesh({ type: 'spread', message }, now)
+    this.#line.tellMesh({ type: 'spread', message, heldBy: knownTo }, now)
   }
 
   handOver(parcels: Iterable<Parcel>, now: Now): void {

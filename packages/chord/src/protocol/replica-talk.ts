@@ -9,6 +9,7 @@ import type { Now } from '@p2p/base'
 import type { Value } from '@p2p/serializer'
 import type { Parcel } from './hand-overs.ts'
 import { hashTables, slotOf } from './hash-tables.ts'
+import type { KeyNews } from './key-news.ts'
 import type { OwnRequests } from './own-requests.ts'
 import type { Offer, Repair } from './repair.ts'
 import type { SlotStore, StoredSlot } from './slot-store.ts'
@@ -36,14 +37,16 @@ export interface TalkLine {
 export class ReplicaTalk {
   readonly #line: TalkLine
   readonly #repair: Repair
+  readonly #news: KeyNews
   readonly #requests = new TableRequests()
   /** Not answered, and not yet given to the next holder. */
   #unanswered: OpenRequest[] = []
   #refusedCount = 0
 
-  constructor(line: TalkLine, repair: Repair) {
+  constructor(line: TalkLine, repair: Repair, news: KeyNews) {
     this.#line = line
     this.#repair = repair
+    this.#news = news
   }
 
   /** Slots that found no room. */
@@ -144,6 +147,7 @@ export class ReplicaTalk {
       return this.#take({ ...slotOf(key, name), value, version, key })
     })
     this.#line.send(from, storedPayload(request, taken), now)
+    if (taken.length > 0 && value !== undefined) this.#news.held(key, now)
   }
 
   #take(entry: StoredSlot): boolean {

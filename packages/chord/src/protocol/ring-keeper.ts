@@ -15,7 +15,7 @@ import type { Value } from '@p2p/serializer'
 import { portionsOf } from './portions.ts'
 import { randomBelow } from './random-below.ts'
 import { digestPayload, maxRecords, membersPayload } from './ring-messages.ts'
-import type { KeysMessage, RingMessage } from './ring-messages.ts'
+import type { RingMessage } from './ring-messages.ts'
 import type { Member, RingView } from './ring-view.ts'
 
 /** What the keeper needs of the machine around it. */
@@ -171,7 +171,7 @@ export class RingKeeper {
 
   /** `isPrivate`: said to this node alone, and not, as news, to all. */
   handle(
-    message: Exclude<RingMessage, KeysMessage>,
+    message: Extract<RingMessage, { type: 'members' | 'digest' }>,
     from: Peer,
     isPrivate: boolean,
     now: Now,

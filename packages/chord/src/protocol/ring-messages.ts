@@ -5,6 +5,7 @@
  *   digest   whisper               [0x7060, 1, isAnswer, sums]    "tell me where you know otherwise"
  *   keys     whisper               [0x7060, 2, isAnswer, sums]    the same of the list of all keys: one sum
  *                                                                 over all of it, or one for each bucket
+ *   news     broadcast             [0x7060, 3, [key…]]            keys that are there since a moment ago
  *
  *   record   [id, incarnation, state, isOld, [address…]]          state 0 storing, 1 left, 2 gone
  *
@@ -18,7 +19,7 @@ export const ringFlag = 0x7060
 /** Extension named in the hello. */
 export const replicaFeature = 'chord-replicas'
 
-const verbs = { members: 0, digest: 1, keys: 2 } as const
+const verbs = { members: 0, digest: 1, keys: 2, news: 3 } as const
 const states: readonly MemberState[] = ['storing', 'left', 'gone']
 
 /** Records in one message. */
@@ -31,6 +32,7 @@ export type RingMessage =
   | { readonly type: 'members'; readonly members: readonly Member[] }
   | { readonly type: 'digest'; readonly isAnswer: boolean; readonly sums: readonly number[] }
   | KeysMessage
+  | { readonly type: 'news'; readonly keys: readonly Uint8Array[] }
 
 export interface KeysMessage {
   readonly type: 'keys'
@@ -49,6 +51,9 @@ export function readRingMessage(payload: readonly Value[]): RingMessage | undefi
       return readSums('digest', first, second)
     case verbs.keys:
       return readSums('keys', first, second)
+    case verbs.news:
+      if (!Array.isArray(first)) return undefined
+      return { type: 'news', keys: first.filter((key) => key instanceof Uint8Array) }
     default:
       return undefined
   }
@@ -92,6 +97,10 @@ export function membersPayload(members: readonly Member[]): readonly Value[] {
 
 export function digestPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {
   return [ringFlag, verbs.digest, isAnswer, [...sums]]
+}
+
+export function keyNewsPayload(keys: readonly Uint8Array[]): readonly Value[] {
+  return [ringFlag, verbs.news, [...keys]]
 }
 
 export function keysPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {

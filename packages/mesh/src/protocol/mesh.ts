@@ -122,6 +122,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.#searches = new Searches(options.randomBytes)
     this.#dissemination = usesTree
       ? new TreeDissemination({
+          ownId: options.id,
           random: options.randomBytes,
           compose: (payload, now) => this.#whisper(payload, now),
           wasSeen: (id, offset) => this.#seen.has(id, offset),

@@ -64,6 +64,11 @@ export interface TreeLimits {
   readonly maxRecentBytes: number
   /** Announced messages that we wait for; more are ignored until some came. */
   readonly maxMissingMessages: number
+  /**
+   * Links without payload on which messages are announced, on average; of more, some are drawn by lot.
+   * What is announced costs every node in proportion to its links, and a few announcers find every gap.
+   */
+  readonly maxLazyLinks: number
 }
 
 export const defaultTreeLimits: TreeLimits = {
@@ -71,6 +76,7 @@ export const defaultTreeLimits: TreeLimits = {
   maxRecentMessages: 8_192,
   maxRecentBytes: 8 * 1_048_576,
   maxMissingMessages: 8_192,
+  maxLazyLinks: 32,
 }
 
 /** A neighbour and what waits to be told to it. */
@@ -85,6 +91,8 @@ export interface TreeNeighbour extends Placed {
   hasCaughtUp: boolean
   /** Grafts it did not answer, minus those it did. */
   penalty: number
+  /** 0 to 1, the same at both ends of the link: below the share of links that announce, it does. */
+  readonly lot: number
 }
 
 const noCopies: readonly Copy[] = []
@@ -93,6 +101,7 @@ const noIds: readonly string[] = []
 type Recent = RecentMessage<TreeNeighbour, Tree<TreeNeighbour>>
 
 interface TreeDisseminationOptions {
+  readonly ownId: string
   readonly random: RandomBytes
   /** Makes a whisper of ours. */
   readonly compose: (payload: readonly Value[], now: Now) => WireMessage
@@ -111,6 +120,8 @@ export class TreeDissemination implements Dissemination {
   readonly #held: HeldCopies
   /** When the first waiting announcement of all neighbours leaves; undefined after a change. */
   #announceAtMs: number | undefined
+  readonly #ownLot: number
+  readonly #maxLazyLinks: number
   readonly #compose: TreeDisseminationOptions['compose']
   readonly #wasSeen: TreeDisseminationOptions['wasSeen']
   /** When we first had a neighbour: what was said before is not for us. */
@@ -119,6 +130,8 @@ export class TreeDissemination implements Dissemination {
 
   constructor(options: TreeDisseminationOptions) {
     const limits = { ...defaultTreeLimits, ...options.limits }
+    this.#ownLot = lotOf(options.ownId)
+    this.#maxLazyLinks = limits.maxLazyLinks
     this.#compose = options.compose
     this.#wasSeen = options.wasSeen
     this.#trees = new SenderTrees({ maxSenders: limits.maxSenderTrees })
@@ -143,6 +156,7 @@ export class TreeDissemination implements Dissemination {
       announceAtMs: Infinity,
       hasCaughtUp: false,
       penalty: 0,
+      lot: (this.#ownLot + lotOf(peer.id)) % 1,
     })
     return this.noteFeatures(peer, now)
   }
@@ -218,7 +232,8 @@ export class TreeDissemination implements Dissemination {
       if (peer.id === sender || entry.holders.has(neighbour)) continue
       if (isTreeNode(neighbour)) {
         if (isEager(entry.tree, neighbour)) copies.push(this.#copy(entry, neighbour, message))
-        else this.#announce(neighbour, entry, now, copies)
+        else if (neighbour.lot * this.#neighbours.size < this.#maxLazyLinks)
+          this.#announce(neighbour, entry, now, copies)
       } else if (isOwn || peer.kind === 'ours') {
         copies.push(this.#copy(entry, neighbour, message))
       } else {
@@ -389,4 +404,12 @@ function isFromNeighbour({ sender }: WireMessage, { peer }: TreeNeighbour): bool
 /** Asked for every neighbour and message; what a peer named once, it does not take back. */
 function isTreeNode({ peer, hasCaughtUp }: TreeNeighbour): boolean {
   return hasCaughtUp || peer.supports(treeFeature)
+}
+
+/** 0 to 1: FNV-1a, with its high bits mixed into the rest so that names in a row spread as well. */
+function lotOf(id: string): number {
+  let hash = 0x811c_9dc5
+  for (let at = 0; at < id.length; at += 1) hash = Math.imul(hash ^ id.charCodeAt(at), 0x0100_0193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b)
+  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32
 }

@@ -1,0 +1,183 @@
+/**
+ * The list of all keys, alike on every node: what goes into it, and who is told.
+ *
+ *   held       who is given a key to hold lists it, and needs no telling
+ *   written    the others hear of a key with whatever else this node writes within a second, so that
+ *              a network full of writers is not busy with telling
+ *   old        a program of protocol 0.7 is told of each key by itself (spec/chord.md §5): by the writer,
+ *              at once, who knows of one; else by the first of its neighbours of ours to come to it,
+ *              who say it to their old neighbours only, and these to all of their kind
+ *   compared   after a handshake, by sums: one over all keys, then one for each bucket
+ */
+import type { Now, Peer, RandomBytes } from '@p2p/base'
+import { toHex } from '@p2p/serializer'
+import type { ChordEffect } from './chord-contract.ts'
+import { noticesTo } from './hand-overs.ts'
+import type { KeyList } from './key-list.ts'
+import { noticePayload, removalPayload } from './messages.ts'
+import type { OldQuestions } from './old-questions.ts'
+import type { Outbox } from './outbox.ts'
+import { randomBelow } from './random-below.ts'
+import { keyNewsPayload, keysPayload } from './ring-messages.ts'
+import type { KeysMessage } from './ring-messages.ts'
+
+/** What it needs of the machine around it. */
+export interface KeyNewsLine {
+  readonly keys: KeyList
+  readonly peers: ReadonlyMap<string, Peer>
+  /** Whether old programs store. */
+  hasOld(): boolean
+  talksTo(peer: Peer): boolean
+  emit(effect: ChordEffect): void
+}
+
+/** What is told goes through the outbox; what is kept for old nodes depends on the list. */
+export interface KeyNewsParts {
+  readonly outbox: Pick<Outbox, 'whisper' | 'spread' | 'handOver'>
+  readonly old: Pick<OldQuestions, 'noteKey'> & {
+    readonly tending: Pick<OldQuestions['tending'], 'noteRemoval'>
+  }
+  readonly random: RandomBytes
+}
+
+const gatherMs = 1_000
+/** One message has at most so many keys, and ends with the one that goes over so many bytes. */
+const maxNewsKeys = 512
+const maxNewsBytes = 65_536
+
+export class KeyNews {
+  readonly #line: KeyNewsLine
+  readonly #parts: KeyNewsParts
+  /** Keys to be told to others of ours, and those to be told to old neighbours; by hexadecimal text. */
+  readonly #toOurs = new Map<string, Uint8Array>()
+  readonly #toOld = new Map<string, Uint8Array>()
+  #dueMs = Infinity
+
+  constructor(line: KeyNewsLine, parts: KeyNewsParts) {
+    this.#line = line
+    this.#parts = parts
+  }
+
+  nextDeadline(): number {
+    return this.#dueMs
+  }
+
+  handleDeadline(now: Now): void {
+    if (now.monoMs >= this.#dueMs) this.flush(now)
+  }
+
+  /** Tells what waits to be told. */
+  flush(now: Now): void {
+    this.#dueMs = Infinity
+    for (const keys of newsPortions(this.#toOurs.values()))
+      this.#parts.outbox.spread(keyNewsPayload(keys), now)
+    const ours = this.#ours()
+    if (ours.length < this.#line.peers.size) {
+      for (const key of this.#toOld.values())
+        this.#parts.outbox.spread(noticePayload(key), now, ours)
+    }
+    this.#toOurs.clear()
+    this.#toOld.clear()
+  }
+
+  /** This node writes the key. */
+  wrote(key: Uint8Array, now: Now): void {
+    if (this.#line.keys.has(key)) return
+    this.#line.keys.add(key)
+    if (this.#line.hasOld() || this.#ours().length < this.#line.peers.size) {
+      this.#parts.outbox.spread(noticePayload(key), now)
+      return
+    }
+    this.#toOurs.set(toHex(key), key.slice())
+    this.#dueMs = Math.min(this.#dueMs, now.monoMs + gatherMs)
+  }
+
+  /** This node deletes the key. All are told, though it be new here: its writer may not have told yet. */
+  deleted(key: Uint8Array, now: Now): void {
+    this.#forget(key)
+    this.#line.keys.delete(key)
+    this.#parts.outbox.spread(removalPayload(key), now)
+  }
+
+  /** Somebody gives this node the key to hold. */
+  held(key: Uint8Array, now: Now): void {
+    if (!this.#line.keys.has(key)) this.#add(key, now)
+  }
+
+  /** Others of ours say what they wrote. */
+  heardNews(keys: readonly Uint8Array[], now: Now): void {
+    const hasOldNeighbours = this.#ours().length < this.#line.peers.size
+    for (const key of keys) {
+      this.#add(key, now)
+      if (!hasOldNeighbours) continue
+      this.#toOld.set(toHex(key), key.slice())
+      const dueMs = now.monoMs + randomBelow(this.#parts.random, gatherMs)
+      this.#dueMs = Math.min(this.#dueMs, dueMs)
+    }
+  }
+
+  /** Somebody says in the old words that the key is there: all old ones are told. */
+  heardNotice(key: Uint8Array, now: Now): void {
+    this.#toOld.delete(toHex(key))
+    this.#add(key, now)
+  }
+
+  heardRemoval(key: Uint8Array, now: Now): void {
+    this.#forget(key)
+    if (!this.#line.keys.delete(key)) return
+    this.#parts.old.tending.noteRemoval(key, now)
+    this.#line.emit({ type: 'key-removed', key })
+  }
+
+  /** One sum that differs is answered with those of the buckets, and those with the keys they hold. */
+  compare({ isAnswer, sums }: KeysMessage, from: Peer, now: Now): void {
+    const { keys } = this.#line
+    if (!keys.differs(sums)) return
+    if (!isAnswer)
+      this.#parts.outbox.whisper(from.id, keysPayload(sums.length > 1, keys.digest()), now)
+    if (sums.length > 1) this.#parts.outbox.handOver(noticesTo(from.id, keys.differing(sums)), now)
+  }
+
+  peerJoined(peer: Peer, now: Now): void {
+    const { keys } = this.#line
+    if (!this.#line.talksTo(peer)) {
+      if (keys.size > 0) this.#parts.outbox.handOver(noticesTo(peer.id, keys.values()), now)
+    } else if (peer.outgoing) {
+      // One side asks.
+      this.#parts.outbox.whisper(peer.id, keysPayload(false, keys.summary()), now)
+    }
+  }
+
+  #add(key: Uint8Array, now: Now): void {
+    const isNew = !this.#line.keys.has(key)
+    this.#parts.old.noteKey(key, isNew, now)
+    if (this.#line.keys.add(key)) this.#line.emit({ type: 'key-added', key, isNew })
+  }
+
+  #forget(key: Uint8Array): void {
+    const name = toHex(key)
+    this.#toOurs.delete(name)
+    this.#toOld.delete(name)
+  }
+
+  /** The neighbours that understand news. */
+  #ours(): readonly string[] {
+    const ours: string[] = []
+    for (const peer of this.#line.peers.values()) if (this.#line.talksTo(peer)) ours.push(peer.id)
+    return ours
+  }
+}
+
+function* newsPortions(keys: Iterable<Uint8Array>): Generator<readonly Uint8Array[]> {
+  let portion: Uint8Array[] = []
+  let bytes = 0
+  for (const key of keys) {
+    portion.push(key)
+    bytes += key.length
+    if (portion.length < maxNewsKeys && bytes < maxNewsBytes) continue
+    yield portion
+    portion = []
+    bytes = 0
+  }
+  if (portion.length > 0) yield portion
+}

@@ -1,0 +1,115 @@
+/** Who is told of new keys, in which words, and when. */
+import { expect, test } from '@jest/globals'
+import { SeededRandom } from '@p2p/base/sim'
+import type { Value } from '@p2p/serializer'
+import { utf8Encode } from '@p2p/serializer'
+import type { ChordEffect } from '../src/protocol/chord-contract.ts'
+import { KeyList } from '../src/protocol/key-list.ts'
+import { KeyNews } from '../src/protocol/key-news.ts'
+import { noticePayload, removalPayload } from '../src/protocol/messages.ts'
+import { keyNewsPayload } from '../src/protocol/ring-messages.ts'
+import { peerOf } from './peer-of.ts'
+
+const one = utf8Encode('one')
+const two = utf8Encode('two')
+const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({ monoMs, utcSeconds: 1 })
+
+/** A node whose neighbours are of ours, or old ones where the name says so. */
+function scene({ neighbours = ['a', 'b'], old = false } = {}) {
+  const spread: { payload: readonly Value[]; knownTo: readonly string[] }[] = []
+  const emitted: ChordEffect[] = []
+  const keys = new KeyList(100)
+  const random = new SeededRandom(1)
+  const news = new KeyNews(
+    {
+      keys,
+      peers: new Map(neighbours.map((id) => [id, peerOf(id)])),
+      hasOld: () => old,
+      talksTo: ({ id }) => !id.startsWith('old'),
+      emit: (effect) => emitted.push(effect),
+    },
+    {
+      outbox: {
+        whisper: () => undefined,
+        spread: (payload, _now, knownTo = []) => spread.push({ payload, knownTo }),
+        handOver: () => undefined,
+      },
+      old: { noteKey: () => undefined, tending: { noteRemoval: () => undefined } },
+      random: (count) => random.bytes(count),
+    },
+  )
+  return { news, keys, spread, emitted }
+}
+
+test('keys that are written within a second are told in one message', () => {
+  const { news, spread } = scene()
+  news.wrote(one, at(0))
+  news.wrote(two, at(900))
+  news.handleDeadline(at(999))
+  expect(spread).toEqual([])
+  expect(news.nextDeadline()).toBe(1_000)
+  news.handleDeadline(at(1_000))
+  expect(spread).toEqual([{ payload: keyNewsPayload([one, two]), knownTo: [] }])
+  expect(news.nextDeadline()).toBe(Infinity)
+})
+
+test('a known key is no news', () => {
+  const { news } = scene()
+  news.held(one, at(0))
+  news.wrote(one, at(0))
+  expect(news.nextDeadline()).toBe(Infinity)
+})
+
+test('who is given a key to hold lists it at once, and says so once', () => {
+  const { news, keys, emitted } = scene()
+  news.held(one, at(0))
+  news.held(one, at(0))
+  expect(keys.has(one)).toBe(true)
+  expect(emitted).toEqual([{ type: 'key-added', key: one, isNew: true }])
+})
+
+test.each([{ old: true }, { neighbours: ['a', 'old'] }])(
+  'a writer who knows of old programs tells of a key at once, in their words: %j',
+  (options) => {
+    const { news, spread } = scene(options)
+    news.wrote(one, at(0))
+    expect(spread).toEqual([{ payload: noticePayload(one), knownTo: [] }])
+    expect(news.nextDeadline()).toBe(Infinity)
+  },
+)
+
+test('who hears news and has old neighbours tells them alone, within a second', () => {
+  const { news, spread, keys } = scene({ neighbours: ['a', 'old', 'b'] })
+  news.heardNews([one], at(0))
+  expect(keys.has(one)).toBe(true)
+  expect(news.nextDeadline()).toBeLessThan(1_000)
+  news.handleDeadline(at(1_000))
+  expect(spread).toEqual([{ payload: noticePayload(one), knownTo: ['a', 'b'] }])
+})
+
+test('nobody tells old neighbours what another one has told', () => {
+  const { news, spread } = scene({ neighbours: ['a', 'old'] })
+  news.heardNews([one], at(0))
+  news.heardNotice(one, at(0))
+  news.handleDeadline(at(1_000))
+  expect(spread).toEqual([])
+})
+
+test('a key that was deleted before it was told of is not told of any more', () => {
+  const { news, spread, keys } = scene()
+  news.wrote(one, at(0))
+  news.wrote(two, at(0))
+  news.deleted(one, at(1))
+  news.heardRemoval(two, at(2))
+  news.handleDeadline(at(1_000))
+  expect(spread).toEqual([{ payload: removalPayload(one), knownTo: [] }])
+  expect(keys.size).toBe(0)
+})
+
+test('news of many keys go out in several messages', () => {
+  const { news, spread } = scene()
+  const large = Array.from({ length: 3 }, (_, index) => new Uint8Array(40_000).fill(index))
+  for (const key of large) news.wrote(key, at(0))
+  news.flush(at(1))
+  expect(spread.map(({ payload: [, , keys] }) => (keys as readonly Value[]).length)).toEqual([2, 1])
+})
