@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { ensureForeign, ensurePython, PythonUnavailableError } from '../foreign/install.mjs'
 import { Ports, blocksOf, expectedLines, matches, programsOf, withoutTypes } from './examples.mjs'
 import { runTogether } from './run-example.mjs'
+import { tscProgram } from './tsc.mjs'
 
 const scripts = dirname(fileURLToPath(import.meta.url))
 const root = join(scripts, '..', '..')
@@ -119,9 +120,8 @@ async function prepare({ folder, python, foreign }, program, number) {
 function checkTypes(folder, programs) {
   const files = readdirSync(folder).filter((name) => name.endsWith('.mts'))
   if (files.length === 0) return
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const args = [...compilerOptions.split(' '), ...libraries]
-  const result = spawnSync(process.execPath, [tsc, ...args, ...files], {
+  const result = spawnSync(process.execPath, [tscProgram, ...args, ...files], {
     cwd: folder,
     encoding: 'utf8',
   })

@@ -251,7 +251,7 @@ function checkLoading(folder, packed, nodePath, nodeName) {
   else problems.push(`${nodeName}: ${result.stderr.trim()}`)
 }
 
-/** Arguments of a strict compiler. */
+/** Arguments of a strict compiler: the one in JavaScript, because what we ship is built by the native one. */
 function compiler(module, resolution) {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const types = join(root, 'tooling', 'conformance', 'node_modules', '@types')

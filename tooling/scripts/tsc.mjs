@@ -10,11 +10,11 @@ const manifest = createRequire(new URL('../tsconfig/package.json', import.meta.u
   'typescript/package.json',
 )
 
+export const tscProgram = join(dirname(manifest), 'bin', 'tsc')
+
 /** Runs the compiler in the current folder; returns its exit status. */
 export const runTsc = (args) =>
-  spawnSync(process.execPath, [join(dirname(manifest), 'bin', 'tsc'), ...args], {
-    stdio: 'inherit',
-  }).status ?? 1
+  spawnSync(process.execPath, [tscProgram, ...args], { stdio: 'inherit' }).status ?? 1
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   process.exitCode = runTsc(process.argv.slice(2))
