@@ -38,16 +38,16 @@ const chordSimulation = [
   ...'--type chord --nodes 8-12 --keys 10 --minutes 1 --session 1'.split(' '),
   ...'--seeds 30 --json'.split(' '),
 ]
-const p2pySimulation = '--type p2py --nodes 60-120 --seeds 3 --workers 2 --json'.split(' ')
+const p2pySimulation = '--type p2py --nodes 60-120 --seeds 3 --json'.split(' ')
 
-/** Built by the first simulation, which goes the way of a newcomer; each of these keeps one core busy. */
+/** Each of these keeps one core busy. */
 const simulation = (name, args) => ({
   name,
   program: process.execPath,
   args: [join(root, 'tooling', 'simulate', 'dist', 'main.js'), ...args],
 })
 
-/** Each pair of NATs twice; built by the stage before. Skips itself, and says so, without root. */
+/** Each pair of NATs twice. Skips itself, and says so, without root. */
 const holePunching = {
   name: 'hole punching',
   program: process.execPath,
@@ -55,7 +55,7 @@ const holePunching = {
   show: (output) => output.split('\n').filter(isSummary),
 }
 
-/** Built by `interop` before; the page skips itself, and says so, without a Chromium. */
+/** The page skips itself, and says so, without a Chromium. */
 const demoScript = (name, file) => ({
   name,
   program: process.execPath,
@@ -65,18 +65,19 @@ const demoScript = (name, file) => ({
 
 const stages = [
   npm('test', 'test'),
+  npm('build', 'build'),
   npm('verify', 'verify', '--', '--every-node'),
   npm('conformance', 'conformance'),
-  npm('interop', 'interop'),
-  npm('simulation of p2py', 'sim', '--', ...p2pySimulation),
   [
+    { ...simulation('simulation with faults', faultySimulation), givesWay: true },
+    npm('interop', 'interop'),
     simulation('simulation of 1,000 nodes', largeSimulation),
     holePunching,
     demoScript('commands', 'check-commands.mjs'),
     simulation('simulation with old and hostile peers', mixedSimulation),
-    simulation('simulation with faults', faultySimulation),
     simulation('simulation of hash tables', chordSimulation),
     simulation('simulation of dictionaries', syncSimulation),
+    simulation('simulation of p2py', p2pySimulation),
   ],
   demoScript('page of the demo', 'check-page.mjs'),
   npm('soak', 'soak', '--', '--minutes', '0.2'),

@@ -1,6 +1,7 @@
 // Runs commands one after the other, or two at a time, shows what a stage printed only when it failed, says now and
 // then that a long one is still running, and ends with a table of times.
 import { spawn } from 'node:child_process'
+import { constants, setPriority } from 'node:os'
 
 const stillRunningMs = 30_000
 /** A stage inside a stage has ended: shown at once, so that a long stage shows its progress. */
@@ -10,9 +11,10 @@ const stageEnd = /^[✓✗] /
 const lanes = 2
 
 /**
- * @param stages list of { name, program, args, show?, cwd?, env? }; `show` picks the lines of the output
- *   that are worth showing although all went well; `env` is added to the environment. A list within the
- *   list is a group: its stages run two at a time, in its order
+ * @param stages list of { name, program, args, show?, cwd?, env?, givesWay? }; `show` picks the lines of the
+ *   output that are worth showing although all went well; `env` is added to the environment; a stage that
+ *   gives way takes what processor time the others leave. A list within the list is a group: its stages
+ *   run two at a time, in its order
  * @returns one { name, ok, seconds, output } per stage, as they ended
  */
 export async function runStages(stages, { cwd, env = process.env, say }) {
@@ -70,6 +72,9 @@ function capture({ name, program, args, ...own }, { cwd, env, say }) {
       env: { ...env, ...own.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    if (own.givesWay && child.pid !== undefined) {
+      setPriority(child.pid, constants.priority.PRIORITY_LOW)
+    }
     let unfinished = ''
     child.stdout.on('data', (chunk) => {
       chunks.push(chunk)
