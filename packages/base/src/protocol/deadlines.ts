@@ -9,13 +9,15 @@
 
 interface Entry {
   readonly name: string
-  readonly atMs: number
-  readonly sequence: number
+  atMs: number
+  sequence: number
+  /** Where it lies in the heap. */
+  position: number
 }
 
 export class Deadlines {
   readonly #heap: Entry[] = []
-  readonly #positionsByName = new Map<string, number>()
+  readonly #byName = new Map<string, Entry>()
   #sequence = 0
 
   get size(): number {
@@ -23,29 +25,40 @@ export class Deadlines {
   }
 
   has(name: string): boolean {
-    return this.#positionsByName.has(name)
+    return this.#byName.has(name)
   }
 
   /** Sets or moves the deadline of this name, in monotonic milliseconds. Infinity takes it out. */
   set(name: string, atMs: number): void {
-    this.delete(name)
-    if (atMs === Infinity) return
+    if (atMs === Infinity) {
+      this.delete(name)
+      return
+    }
     if (!Number.isFinite(atMs)) throw new RangeError(`deadline "${name}" at ${atMs} ms`)
     this.#sequence += 1
-    this.#heap.push({ name, atMs, sequence: this.#sequence })
-    this.#positionsByName.set(name, this.#heap.length - 1)
-    this.#siftUp(this.#heap.length - 1)
+    const known = this.#byName.get(name)
+    if (known !== undefined) {
+      known.atMs = atMs
+      known.sequence = this.#sequence
+      this.#siftUp(known)
+      this.#siftDown(known)
+      return
+    }
+    const entry = { name, atMs, sequence: this.#sequence, position: this.#heap.length }
+    this.#heap.push(entry)
+    this.#byName.set(name, entry)
+    this.#siftUp(entry)
   }
 
   delete(name: string): boolean {
-    const position = this.#positionsByName.get(name)
-    if (position === undefined) return false
-    this.#positionsByName.delete(name)
+    const entry = this.#byName.get(name)
+    if (entry === undefined) return false
+    this.#byName.delete(name)
     const last = this.#heap.pop()
-    if (last !== undefined && position < this.#heap.length) {
-      this.#place(last, position)
-      this.#siftUp(position)
-      this.#siftDown(this.#positionsByName.get(last.name) ?? position)
+    if (last !== undefined && last !== entry) {
+      this.#place(last, entry.position)
+      this.#siftUp(last)
+      this.#siftDown(last)
     }
     return true
   }
@@ -65,40 +78,33 @@ export class Deadlines {
 
   #place(entry: Entry, position: number): void {
     this.#heap[position] = entry
-    this.#positionsByName.set(entry.name, position)
+    entry.position = position
   }
 
-  #siftUp(start: number): void {
-    let position = start
-    const entry = this.#heap[position]
-    while (entry !== undefined && position > 0) {
-      const parentPosition = (position - 1) >> 1
-      const parent = this.#heap[parentPosition]
-      if (parent === undefined || !isBefore(entry, parent)) break
+  #siftUp(entry: Entry): void {
+    while (entry.position > 0) {
+      const { position } = entry
+      const parent = this.#heap[(position - 1) >> 1]
+      if (parent === undefined || !isBefore(entry, parent)) return
+      this.#place(entry, parent.position)
       this.#place(parent, position)
-      position = parentPosition
-      this.#place(entry, position)
     }
   }
 
-  #siftDown(start: number): void {
-    let position = start
-    const entry = this.#heap[position]
-    while (entry !== undefined) {
-      const childPosition = this.#earlierChild(position)
-      const child = this.#heap[childPosition]
-      if (child === undefined || !isBefore(child, entry)) break
+  #siftDown(entry: Entry): void {
+    for (;;) {
+      const { position } = entry
+      const child = this.#earlierChild(position)
+      if (child === undefined || !isBefore(child, entry)) return
+      this.#place(entry, child.position)
       this.#place(child, position)
-      position = childPosition
-      this.#place(entry, position)
     }
   }
 
-  #earlierChild(position: number): number {
+  #earlierChild(position: number): Entry | undefined {
     const left = this.#heap[2 * position + 1]
     const right = this.#heap[2 * position + 2]
-    const rightFirst = left !== undefined && right !== undefined && isBefore(right, left)
-    return rightFirst ? 2 * position + 2 : 2 * position + 1
+    return left !== undefined && right !== undefined && isBefore(right, left) ? right : left
   }
 }
 

@@ -97,6 +97,7 @@ export class SendQueue {
 
   /** The bytes of one write: whole frames, in order; undefined when nothing waits. */
   take(monoMs: number): Uint8Array | undefined {
+    if (this.#waiting.length === 0) return undefined
     const frames = this.#takeFrames()
     const first = frames[0]
     if (first === undefined) return undefined
@@ -118,7 +119,9 @@ export class SendQueue {
       count += 1
     }
     this.#waitingBytes -= byteCount
-    return this.#waiting.splice(0, count).map(({ bytes }) => bytes)
+    const taken = count === this.#waiting.length ? this.#waiting : this.#waiting.splice(0, count)
+    if (taken === this.#waiting) this.#waiting = []
+    return taken.map(({ bytes }) => bytes)
   }
 
   #framedForPython(frames: readonly Uint8Array[]): readonly Uint8Array[] {

@@ -1,5 +1,5 @@
 /** What a run cost: counted by the simulator, not by the machines under test. */
-import type { SendPriority } from '../protocol/link.ts'
+import type { LinkEffect, SendPriority } from '../protocol/link.ts'
 
 export interface SimCounters {
   /** Entries of the schedule that happened. */
@@ -26,22 +26,26 @@ export function createCounters(): SimCounters {
     frames,
     bytes,
     onEffect(effect): void {
-      if (isSend(effect)) {
-        frames[effect.priority] += 1
-        bytes[effect.priority] += effect.bytes.length
-      } else if (effect.type === 'dial') {
-        this.dials += 1
-      } else if (effect.type === 'close') {
-        this.closes += 1
+      switch (effect.type) {
+        case 'send':
+          if (!isSend(effect)) return
+          frames[effect.priority] += 1
+          bytes[effect.priority] += effect.bytes.length
+          return
+        case 'dial':
+          this.dials += 1
+          return
+        case 'close':
+          this.closes += 1
       }
     },
   }
 }
 
-function isSend(effect: {
-  readonly type: string
-}): effect is { type: 'send'; priority: SendPriority; bytes: Uint8Array } {
-  return effect.type === 'send' && 'priority' in effect && 'bytes' in effect
+type Sent = Extract<LinkEffect, { type: 'send' }>
+
+function isSend(effect: { readonly type: string } & Partial<Omit<Sent, 'type'>>): effect is Sent {
+  return effect.priority !== undefined && effect.bytes !== undefined
 }
 
 /** The value below which the given share (0 to 1) of the values lies; undefined for no values. */

@@ -270,6 +270,13 @@ export class LinkEnd implements Due {
       return first.content
     }
     const { nowMs } = this.#world.schedule
+    const second = this.#pipe[1]
+    const isAlone = second === undefined || second.arrivesMs > nowMs
+    if (first !== undefined && isAlone && first.content.length <= maxBytes) {
+      this.#pipe.shift()
+      this.#pipeBytes -= first.content.length
+      return first.content
+    }
     const pieces: Uint8Array[] = []
     let byteCount = 0
     let count = 0

@@ -28,6 +28,13 @@ interface Typed {
   readonly type: string
 }
 
+/** What most inputs and effects have; which of it a machine's own ones have is not known here. */
+interface Traced extends Typed {
+  readonly link?: unknown
+  readonly dial?: unknown
+  readonly bytes?: unknown
+}
+
 interface Rule {
   readonly invariant: Invariant
   checks: number
@@ -67,6 +74,7 @@ export class Simulator {
   readonly #trace = new TraceHash()
   readonly #nodes: HostedNode[] = []
   readonly #rules: Rule[] = []
+  readonly #rulesAfterTurn: Rule[] = []
   readonly #utcStartSeconds: number
   readonly #transcriptLength: number
 
@@ -137,7 +145,9 @@ export class Simulator {
   }
 
   addInvariant(invariant: Invariant): void {
-    this.#rules.push({ invariant, checks: 0 })
+    const rule = { invariant, checks: 0 }
+    this.#rules.push(rule)
+    if (invariant.afterTurn !== undefined) this.#rulesAfterTurn.push(rule)
   }
 
   /** Calls back so many milliseconds from now. */
@@ -227,23 +237,21 @@ export class Simulator {
 
   readonly #onInput = (node: HostedNode, input: Typed): void => {
     this.#trace.record(this.nowMs, node.index, numberOf(input), input.type, bytesOf(input))
-    node.transcript.add(this.nowMs, 'in', input)
+    if (this.#transcriptLength > 0) node.transcript.add(this.nowMs, 'in', input)
     this.counters.inputs += 1
   }
 
   readonly #onOutput = (node: HostedNode, effect: Typed): void => {
     this.#trace.record(this.nowMs, node.index, numberOf(effect), effect.type)
-    node.transcript.add(this.nowMs, 'out', effect)
+    if (this.#transcriptLength > 0) node.transcript.add(this.nowMs, 'out', effect)
     this.counters.onEffect(effect)
   }
 
   readonly #onTurnEnd = (node: HostedNode): void => {
-    for (const rule of this.#rules) {
-      const { invariant } = rule
-      if (invariant.afterTurn === undefined) continue
+    for (const rule of this.#rulesAfterTurn) {
       rule.checks += 1
-      const detail = invariant.afterTurn(node, this)
-      if (detail !== undefined) this.fail(invariant.name, detail, node)
+      const detail = rule.invariant.afterTurn?.(node, this)
+      if (detail !== undefined) this.fail(rule.invariant.name, detail, node)
     }
   }
 
@@ -265,12 +273,11 @@ function hostOf(index: number): string {
   return `${first}.${(rest * 7 + first) % 256}.${Math.floor(rest / 250) % 250}.${1 + (rest % 250)}`
 }
 
-function numberOf(event: Typed): number {
-  if ('link' in event && typeof event.link === 'number') return event.link
-  if ('dial' in event && typeof event.dial === 'number') return event.dial
-  return 0
+function numberOf({ link, dial }: Traced): number {
+  if (typeof link === 'number') return link
+  return typeof dial === 'number' ? dial : 0
 }
 
-function bytesOf(event: Typed): Uint8Array | undefined {
-  return 'bytes' in event && event.bytes instanceof Uint8Array ? event.bytes : undefined
+function bytesOf({ bytes }: Traced): Uint8Array | undefined {
+  return bytes instanceof Uint8Array ? bytes : undefined
 }

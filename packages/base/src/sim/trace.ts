@@ -52,6 +52,11 @@ export class TraceHash {
   }
 
   #append(bytes: Uint8Array): void {
+    if (bytes.length <= bufferBytes - this.#used) {
+      this.#buffer.set(bytes, this.#used)
+      this.#used += bytes.length
+      return
+    }
     let taken = 0
     while (taken < bytes.length) {
       if (this.#used === bufferBytes) this.#flush()
