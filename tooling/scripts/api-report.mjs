@@ -18,6 +18,10 @@ const check = args.includes('--check')
 const named = args.filter((arg) => !arg.startsWith('--'))
 const takesPart = (name) => existsSync(join(packages, name, 'etc'))
 const names = named.length > 0 ? named : readdirSync(packages).filter(takesPart)
+for (const name of named.filter((name) => !readdirSync(packages).includes(name))) {
+  console.error(`no package is called "${name}"; there are ${readdirSync(packages).join(', ')}`)
+  process.exit(2)
+}
 
 const require = installLocked(join(scripts, 'api-extractor'), 'api-extractor')
 const { Extractor, ExtractorConfig } = require('@microsoft/api-extractor')
