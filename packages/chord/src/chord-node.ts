@@ -111,7 +111,7 @@ const tableMeshLimits = {
   maxNeighbours: 128,
   maxOldOutgoing: 8,
   // News of the ring come from everybody, seldom twice from the same: a tree for each would cost a flood.
-  maxSenderTrees: 1,
+  maxSenderTrees: 0,
   // Many links are there for questions: news are announced on some of them.
   maxLazyLinks: 12,
 }

@@ -17,6 +17,7 @@ const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({ monoMs
 /** A node whose neighbours are of ours, or old ones where the name says so. */
 function scene({ neighbours = ['a', 'b'], old = false } = {}) {
   const spread: { payload: readonly Value[]; knownTo: readonly string[] }[] = []
+  const asked: string[] = []
   const emitted: ChordEffect[] = []
   const keys = new KeyList(100)
   const random = new SeededRandom(1)
@@ -30,7 +31,7 @@ function scene({ neighbours = ['a', 'b'], old = false } = {}) {
     },
     {
       outbox: {
-        whisper: () => undefined,
+        whisper: (to) => asked.push(to),
         spread: (payload, _now, knownTo = []) => spread.push({ payload, knownTo }),
         handOver: () => undefined,
       },
@@ -38,7 +39,7 @@ function scene({ neighbours = ['a', 'b'], old = false } = {}) {
       random: (count) => random.bytes(count),
     },
   )
-  return { news, keys, spread, emitted }
+  return { news, keys, spread, emitted, asked }
 }
 
 test('keys that are written within a second are told in one message', () => {
@@ -85,6 +86,18 @@ test('who hears news and has old neighbours tells them alone, within a second', 
   expect(news.nextDeadline()).toBeLessThan(1_000)
   news.handleDeadline(at(1_000))
   expect(spread).toEqual([{ payload: noticePayload(one), knownTo: ['a', 'b'] }])
+})
+
+test('neighbours that were dialled are compared with one after the other', () => {
+  const { news, asked } = scene({ neighbours: ['a', 'b'] })
+  for (const id of ['a', 'gone', 'b']) news.peerJoined(peerOf(id), at(0))
+  news.handleDeadline(at(99))
+  expect(asked).toEqual([])
+  news.handleDeadline(at(100))
+  expect(asked).toEqual(['a'])
+  news.handleDeadline(at(200))
+  expect(asked).toEqual(['a', 'b'])
+  expect(news.nextDeadline()).toBe(Infinity)
 })
 
 test('nobody tells old neighbours what another one has told', () => {

@@ -273,9 +273,21 @@ test('what is said of us is denied when it is wrong, with an incarnation above i
   expect(keeper.view.get(id('a'))).toEqual(denied)
 })
 
-test('a storing node needs links to its neighbours on the ring and to old nodes, another one none', () => {
+test('a storing node needs links to all of a small ring, another one none', () => {
   const { keeper } = watched()
-  const far = ['c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'm'].map((letter) => storing(letter))
+  const others = ['c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'm'].map((letter) => storing(letter))
+  hear(keeper, others)
+  expect(others.filter((one) => keeper.needsLinkTo(one.id))).toEqual([])
+  keeper.setStoring(true, now)
+  expect(others.filter((one) => keeper.needsLinkTo(one.id))).toEqual(others)
+  expect(keeper.needsLinkTo(id('z'))).toBe(false)
+})
+
+test('a storing node of a large ring needs links to its neighbours on it and to old nodes', () => {
+  const { keeper } = watched()
+  const far = ['c', 'd', 'e', 'f', 'g', 'h', 'i'].flatMap((letter) =>
+    [...'123456789a'].map((digit) => storing(letter, { id: `${letter}${digit}`.repeat(33) })),
+  )
   hear(keeper, [storing('b', { isOld: true }), ...far])
   expect(keeper.needsLinkTo(id('b'))).toBe(false)
   keeper.setStoring(true, now)

@@ -32,7 +32,13 @@ export interface ReadCounts {
 
 const idBytes = 48
 const opTimeoutMs = 10_000
-const nodeLimits = { targetOutgoing: 6, maxNeighbours: 128, maxOldOutgoing: 8, maxSenderTrees: 1 }
+const nodeLimits = {
+  targetOutgoing: 6,
+  maxNeighbours: 128,
+  maxOldOutgoing: 8,
+  maxSenderTrees: 0,
+  maxLazyLinks: 12,
+}
 
 export class ChordWorld {
   readonly sim: Simulator

@@ -7,12 +7,14 @@
  *   old        a program of protocol 0.7 is told of each key by itself (spec/chord.md §5): by the writer,
  *              at once, who knows of one; else by the first of its neighbours of ours to come to it,
  *              who say it to their old neighbours only, and these to all of their kind
- *   compared   after a handshake, by sums: one over all keys, then one for each bucket
+ *   compared   soon after a handshake, by sums: one over all keys, then one for each bucket. With one
+ *              neighbour after the other, or a newcomer would be sent the whole list by each
  */
 import type { Now, Peer, RandomBytes } from '@p2p/base'
 import { toHex } from '@p2p/serializer'
 import type { ChordEffect } from './chord-contract.ts'
 import { noticesTo } from './hand-overs.ts'
+import type { Parcel } from './hand-overs.ts'
 import type { KeyList } from './key-list.ts'
 import { noticePayload, removalPayload } from './messages.ts'
 import type { OldQuestions } from './old-questions.ts'
@@ -41,6 +43,8 @@ export interface KeyNewsParts {
 }
 
 const gatherMs = 1_000
+/** From a handshake to the comparison, and from one to the next: the answer has mostly come by then. */
+const compareAfterMs = 100
 /** One message has at most so many keys, and ends with the one that goes over so many bytes. */
 const maxNewsKeys = 512
 const maxNewsBytes = 65_536
@@ -52,6 +56,9 @@ export class KeyNews {
   readonly #toOurs = new Map<string, Uint8Array>()
   readonly #toOld = new Map<string, Uint8Array>()
   #dueMs = Infinity
+  /** Neighbours that were dialled, and not compared with yet. */
+  readonly #toCompare = new Set<string>()
+  #compareDueMs = Infinity
 
   constructor(line: KeyNewsLine, parts: KeyNewsParts) {
     this.#line = line
@@ -59,11 +66,12 @@ export class KeyNews {
   }
 
   nextDeadline(): number {
-    return this.#dueMs
+    return Math.min(this.#dueMs, this.#compareDueMs)
   }
 
   handleDeadline(now: Now): void {
     if (now.monoMs >= this.#dueMs) this.flush(now)
+    if (now.monoMs >= this.#compareDueMs) this.#compareWithNext(now)
   }
 
   /** Tells what waits to be told. */
@@ -135,7 +143,7 @@ export class KeyNews {
     if (!keys.differs(sums)) return
     if (!isAnswer)
       this.#parts.outbox.whisper(from.id, keysPayload(sums.length > 1, keys.digest()), now)
-    if (sums.length > 1) this.#parts.outbox.handOver(noticesTo(from.id, keys.differing(sums)), now)
+    if (sums.length > 1) this.#parts.outbox.handOver(newsTo(from.id, keys.differing(sums)), now)
   }
 
   peerJoined(peer: Peer, now: Now): void {
@@ -144,8 +152,20 @@ export class KeyNews {
       if (keys.size > 0) this.#parts.outbox.handOver(noticesTo(peer.id, keys.values()), now)
     } else if (peer.outgoing) {
       // One side asks.
-      this.#parts.outbox.whisper(peer.id, keysPayload(false, keys.summary()), now)
+      this.#toCompare.add(peer.id)
+      this.#compareDueMs = Math.min(this.#compareDueMs, now.monoMs + compareAfterMs)
     }
+  }
+
+  #compareWithNext(now: Now): void {
+    const { keys, peers } = this.#line
+    for (const id of this.#toCompare) {
+      this.#toCompare.delete(id)
+      if (!peers.has(id)) continue
+      this.#parts.outbox.whisper(id, keysPayload(false, keys.summary()), now)
+      break
+    }
+    this.#compareDueMs = this.#toCompare.size === 0 ? Infinity : now.monoMs + compareAfterMs
   }
 
   #add(key: Uint8Array, now: Now): void {
@@ -166,6 +186,11 @@ export class KeyNews {
     for (const peer of this.#line.peers.values()) if (this.#line.talksTo(peer)) ours.push(peer.id)
     return ours
   }
+}
+
+/** Keys for the list of a neighbour of ours. */
+function* newsTo(peer: string, keys: Iterable<Uint8Array>): Generator<Parcel> {
+  for (const portion of newsPortions(keys)) yield { peer, payload: keyNewsPayload(portion) }
 }
 
 function* newsPortions(keys: Iterable<Uint8Array>): Generator<readonly Uint8Array[]> {

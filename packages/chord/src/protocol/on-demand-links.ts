@@ -8,7 +8,7 @@
  */
 
 /** Links in all up to which none is let go. */
-const keptLinks = 24
+const keptLinks = 64
 const unusedMs = 60_000
 const lookEveryMs = 15_000
 

@@ -35,6 +35,13 @@ export interface RingLine {
 
 /** Neighbours on the ring, on each side, to which a storing node keeps links. */
 const linkedEachSide = 4
+/**
+ * A ring of so many is meshed in full: every owner is a link away that is there already, and the links
+ * are fewer than a mesh node may have in all. Each is dialled by the end that is behind, at first.
+ */
+const meshedUpTo = 64
+/** Further links are dialled a few at a time: a newcomer has something else to do as well. */
+const dialsAtOnce = 8
 /** Old nodes to which a storing node keeps links: nobody else tells them anything. */
 const maxLinkedOld = 16
 /**
@@ -227,7 +234,10 @@ export class RingKeeper {
 
   /** Whether a link to this node is one that the ring is kept by. */
   needsLinkTo(id: string): boolean {
-    return this.isStoring && (this.#isNear(id) || this.view.get(id)?.isOld === true)
+    if (!this.isStoring) return false
+    const { nodes } = this.view
+    const isMeshed = nodes.size <= meshedUpTo && nodes.has(id)
+    return isMeshed || this.#isNear(id) || this.view.get(id)?.isOld === true
   }
 
   nextDeadline(): number {
@@ -362,21 +372,29 @@ export class RingKeeper {
     const keepsLinks = this.isStoring && this.#isTalking
     this.#linksDueMs = keepsLinks ? now.monoMs + keepLinksEveryMs : Infinity
     if (!keepsLinks) return
+    for (const [id, atMs] of this.#triedMs) {
+      if (atMs <= now.monoMs - redialPauseMs) this.#triedMs.delete(id)
+    }
     const { nodes } = this.view
-    const wanted = [
+    const near = [
       ...nodes.behind(this.#id, linkedEachSide),
       ...nodes.ahead(this.#id, linkedEachSide),
       ...nodes.old(maxLinkedOld),
     ]
-    for (const { id } of wanted) {
-      if (this.#line.peers.has(id) || this.#doubts.has(id)) continue
-      if ((this.#triedMs.get(id) ?? -Infinity) > now.monoMs - redialPauseMs) continue
-      this.#triedMs.set(id, now.monoMs)
-      this.#line.dial(id, now)
-    }
-    for (const [id, atMs] of this.#triedMs) {
-      if (atMs <= now.monoMs - redialPauseMs) this.#triedMs.delete(id)
-    }
+    for (const { id } of near) if (this.#lacksLinkTo(id)) this.#dialForLink(id, now)
+    if (nodes.size > meshedUpTo) return
+    const far = nodes.ahead(this.#id, nodes.size >> 1).filter(({ id }) => this.#lacksLinkTo(id))
+    for (const { id } of far.slice(0, dialsAtOnce)) this.#dialForLink(id, now)
+    if (far.length > dialsAtOnce) this.#linksDueMs = now.monoMs + gatherMs
+  }
+
+  #lacksLinkTo(id: string): boolean {
+    return !this.#line.peers.has(id) && !this.#doubts.has(id) && !this.#triedMs.has(id)
+  }
+
+  #dialForLink(id: string, now: Now): void {
+    this.#triedMs.set(id, now.monoMs)
+    this.#line.dial(id, now)
   }
 
   #isNear(id: string): boolean {

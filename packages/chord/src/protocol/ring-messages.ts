@@ -5,7 +5,7 @@
  *   digest   whisper               [0x7060, 1, isAnswer, sums]    "tell me where you know otherwise"
  *   keys     whisper               [0x7060, 2, isAnswer, sums]    the same of the list of all keys: one sum
  *                                                                 over all of it, or one for each bucket
- *   news     broadcast             [0x7060, 3, [key…]]            keys that are there since a moment ago
+ *   news     broadcast or whisper  [0x7060, 3, [key…]]            keys that are there
  *
  *   record   [id, incarnation, state, isOld, [address…]]          state 0 storing, 1 left, 2 gone
  *

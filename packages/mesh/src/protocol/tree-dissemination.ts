@@ -56,7 +56,7 @@ const maxAnnouncementBatch = 1_024
 const maxCatchUpMs = 60_000
 
 export interface TreeLimits {
-  /** Senders with a tree of their own. */
+  /** Senders with a tree of their own; 0 leaves all on the shared one. */
   readonly maxSenderTrees: number
   /** Broadcasts kept to serve neighbours that lack them … */
   readonly maxRecentMessages: number
