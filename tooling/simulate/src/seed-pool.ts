@@ -7,6 +7,9 @@ import { Worker } from 'node:worker_threads'
 import type { SimOptions } from './options.ts'
 import type { RunResult } from './run-result.ts'
 
+/** Most of what a turn makes is dead at its end: four times the usual room halves what is copied for nothing. */
+const maxYoungGenerationSizeMb = 192
+
 export interface SeedPoolOptions {
   readonly options: SimOptions
   /** False when no further seed is to be started. */
@@ -46,7 +49,9 @@ async function work(
   takeSeed: () => number | undefined,
   onResult: (result: RunResult) => void,
 ): Promise<void> {
-  const worker = new Worker(new URL('./seed-worker.js', import.meta.url))
+  const worker = new Worker(new URL('./seed-worker.js', import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb },
+  })
   try {
     for (let seed = takeSeed(); seed !== undefined; seed = takeSeed()) {
       onResult(await order(worker, { options, seed }))

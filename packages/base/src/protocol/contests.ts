@@ -26,7 +26,8 @@ export class Contests {
   }
 
   ofId(id: string | undefined): Contest | undefined {
-    return id === undefined ? undefined : this.#byId.get(id)
+    // Asked with every read; hardly ever is there any.
+    return id === undefined || this.#byId.size === 0 ? undefined : this.#byId.get(id)
   }
 
   /** The contest in which this connection is the newcomer. */

@@ -473,9 +473,10 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   }
 
   #mayPass(message: WireMessage, peerId: string): boolean {
+    const { mayPass } = this.#policy
+    if (mayPass === undefined || message.type !== flags.broadcast) return true
     const peer = this.#open.get(peerId)
-    if (this.#policy.mayPass === undefined || peer === undefined) return true
-    return message.type !== flags.broadcast || this.#policy.mayPass(message, peer)
+    return peer === undefined || mayPass(message, peer)
   }
 
   #sendTo(peer: string, message: WireMessage, priority: SendPriority, now: Now): void {
