@@ -1,11 +1,13 @@
 // Bundles the packages for browsers, minified, and compares their gzip size with two figures: the budget
 // of the design, which the table names when it is missed, and a ceiling a little above what was last
 // measured, over which the check fails. A ceiling goes up only with a commit that says what was bought for it.
+// `--explain` shows what each feature of these bundles weighs, `--explain=modules` what each module does.
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { installLocked } from './install-locked.mjs'
+import { sizeTable } from './size-table.mjs'
 
 const scripts = dirname(fileURLToPath(import.meta.url))
 const root = join(scripts, '..', '..')
@@ -29,6 +31,9 @@ const namesOf = {
   chord: ['ChordNode'],
 }
 
+const eachModule = process.argv.includes('--explain=modules')
+const explains = eachModule || process.argv.includes('--explain')
+
 const { build } = installLocked(join(scripts, 'checkers'), 'the checkers of verify')('esbuild')
 
 const exportsItsNames = (name) => {
@@ -46,10 +51,10 @@ const shells = [
   ['mesh', ['MeshNode']],
 ]
 
-const gzipBytes = (packages, more) =>
+const ofPackages = (packages, more) =>
   bundled(packages.map((name) => [name, [...namesOf[name], ...more]]))
 
-/** Bytes of a bundle of these names: [package, names]. */
+/** The bundle of these names, [package, names]: its bytes as gzip, and what esbuild says of it. */
 async function bundled(imports) {
   const packages = imports.map(([name]) => name)
   const result = await build({
@@ -65,12 +70,14 @@ async function bundled(imports) {
     bundle: true,
     minify: true,
     write: false,
+    metafile: true,
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
     logLevel: 'error',
   })
-  return gzipSync(result.outputFiles[0].contents, { level: 9 }).length
+  const [output] = Object.values(result.metafile.outputs)
+  return { output, gzipBytes: gzipSync(result.outputFiles[0].contents, { level: 9 }).length }
 }
 
 let over = 0
@@ -84,7 +91,8 @@ for (const { packages, more = [], budgetKib, ceilingKib } of bundles) {
     say('not built yet', `budget ${budgetKib} KiB`)
     continue
   }
-  const sizeKib = (await gzipBytes(built, more)) / kib
+  const { output, gzipBytes } = await ofPackages(built, more)
+  const sizeKib = gzipBytes / kib
   const missing = packages.filter((name) => !built.includes(name))
   const note = missing.length > 0 ? ` (without ${missing.join(', ')})` : ''
   const verdict =
@@ -96,11 +104,12 @@ for (const { packages, more = [], budgetKib, ceilingKib } of bundles) {
           : `OVER THE CEILING OF ${ceilingKib} KiB`)
   if (sizeKib > ceilingKib) over += 1
   say(`${sizeKib.toFixed(1)} KiB${note}`, verdict)
+  if (explains) process.stdout.write(`${sizeTable(output, gzipBytes, eachModule).join('\n')}\n`)
 }
 if (exportsItsNames('mesh')) {
   const steps = []
   for (const [name, names] of shells) {
-    const sizeKib = (await bundled([[name, names]])) / kib
+    const sizeKib = (await bundled([[name, names]])).gzipBytes / kib
     steps.push(`${name === 'serializer' ? name : names.join()} ${sizeKib.toFixed(1)}`)
   }
   process.stdout.write(`bundle of a mesh node, from the inside: ${steps.join(' < ')} KiB\n`)
