@@ -103,7 +103,8 @@ export class SimNode<Command extends Typed, Emitted extends Typed> implements Ho
   readonly #random: SeededRandom
   readonly #links = new Map<LinkId, LinkEnd>()
   readonly #dials = new Map<DialId, () => void>()
-  readonly #toFlush = new Set<LinkEnd>()
+  /** Ends on which this turn has sent, in the order of their first frames. */
+  #toFlush: LinkEnd[] = []
   #machine: Machine<LinkInput | Command, LinkEffect | Emitted> | undefined
   #waiting: (LinkInput | Command)[] = []
   #isInTurn = false
@@ -200,7 +201,7 @@ export class SimNode<Command extends Typed, Emitted extends Typed> implements Ho
     this.#waiting = []
     this.#pausedUntilMs = 0
     this.#timerMs = Infinity
-    this.#toFlush.clear()
+    this.#toFlush = []
     for (const cancel of this.#dials.values()) cancel()
     this.#dials.clear()
     for (const end of [...this.#links.values()]) {
@@ -303,8 +304,7 @@ export class SimNode<Command extends Typed, Emitted extends Typed> implements Ho
       // An observer may crash the node; what is left of the turn never happens then.
       if (this.#machine !== machine) break
     }
-    for (const end of this.#toFlush) end.flush()
-    this.#toFlush.clear()
+    if (this.#toFlush.length > 0) this.#flush()
     this.#isInTurn = false
     this.#world.onTurnEnd(this)
   }
@@ -331,7 +331,8 @@ export class SimNode<Command extends Typed, Emitted extends Typed> implements Ho
         const end = this.#links.get(effect.link)
         if (end === undefined) return
         end.send(effect)
-        this.#toFlush.add(end)
+        // A turn sends on few links, mostly one frame on each.
+        if (!this.#toFlush.includes(end)) this.#toFlush.push(end)
         return
       }
       case 'dial':
@@ -344,6 +345,12 @@ export class SimNode<Command extends Typed, Emitted extends Typed> implements Ho
       case 'close':
         this.#links.get(effect.link)?.close(effect.reason)
     }
+  }
+
+  #flush(): void {
+    const ends = this.#toFlush
+    this.#toFlush = []
+    for (const end of ends) end.flush()
   }
 
   #setTimer(): void {
