@@ -23,7 +23,7 @@ const isSummary = (line) =>
 
 // 1,000 nodes of what we ship have to run faster than they would live, on one core.
 const largeSimulation = '--type mesh --nodes 1000 --min-speed 1 --json'.split(' ')
-// As many of 500 seeds as there is time for while the other stages of its group run; `npm run proofs` runs them all.
+// As many of 500 seeds as fit into the time that the other stages of its group take; `npm run proofs` runs them all.
 const faultySimulation = [
   ...'--type mesh --nodes 16-64 --seeds 500 --minutes 10 --faults all'.split(' '),
   ...'--max-seconds 200 --json'.split(' '),

@@ -14,19 +14,21 @@ const lanes = 2
  * @param stages list of { name, program, args, show?, cwd?, env?, givesWay? }; `show` picks the lines of the
  *   output that are worth showing although all went well; `env` is added to the environment; a stage that
  *   gives way takes what processor time the others leave. A list within the list is a group: its stages
- *   run two at a time, in its order
+ *   run two at a time, in its order, and beside them one of those that give way
  * @returns one { name, ok, seconds, output } per stage, as they ended
  */
 export async function runStages(stages, { cwd, env = process.env, say }) {
   const results = []
   for (const entry of stages) {
-    const waiting = Array.isArray(entry) ? [...entry] : [entry]
-    const lane = async () => {
+    const group = Array.isArray(entry) ? entry : [entry]
+    const lane = async (waiting) => {
       for (let stage = waiting.shift(); stage !== undefined; stage = waiting.shift()) {
         results.push(await runStage(stage, { cwd, env, say }))
       }
     }
-    await Promise.all(Array.from({ length: lanes }, lane))
+    const background = group.filter(({ givesWay }) => givesWay === true)
+    const others = group.filter((stage) => !background.includes(stage))
+    await Promise.all([lane(background), ...Array.from({ length: lanes }, () => lane(others))])
   }
   return results
 }
