@@ -120,8 +120,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#holders = new Holders(shared)
     this.#rounds = new RepairRounds({ ...shared, slots, repairMs })
     this.#old = new OldQuestions(line)
-    const newsParts = { outbox: this.#outbox, old: this.#old, random: randomBytes }
-    this.#news = new KeyNews(line, newsParts)
+    this.#news = new KeyNews(line, { outbox: this.#outbox, old: this.#old })
     this.#own = new OwnRequests(line)
     this.#talk = new ReplicaTalk(line, this.#rounds.repair, this.#news)
     this.#membership = new Membership(line, {

@@ -5,12 +5,12 @@
  *   written    the others hear of a key with whatever else this node writes within a second, so that
  *              a network full of writers is not busy with telling
  *   old        a program of protocol 0.7 is told of each key by itself (spec/chord.md §5): by the writer,
- *              at once, who knows of one; else by the first of its neighbours of ours to come to it,
+ *              at once, who knows of one; else by its neighbours of ours that had not heard of the key,
  *              who say it to their old neighbours only, and these to all of their kind
  *   compared   soon after a handshake, by sums: one over all keys, then one for each bucket. With one
  *              neighbour after the other, or a newcomer would be sent the whole list by each
  */
-import type { Now, Peer, RandomBytes } from '@p2p/base'
+import type { Now, Peer } from '@p2p/base'
 import { toHex } from '@p2p/serializer'
 import type { ChordEffect } from './chord-contract.ts'
 import { noticesTo } from './hand-overs.ts'
@@ -19,7 +19,6 @@ import type { KeyList } from './key-list.ts'
 import { noticePayload, removalPayload } from './messages.ts'
 import type { OldQuestions } from './old-questions.ts'
 import type { Outbox } from './outbox.ts'
-import { randomBelow } from './random-below.ts'
 import { keyNewsPayload, keysPayload } from './ring-messages.ts'
 import type { KeysMessage } from './ring-messages.ts'
 
@@ -39,7 +38,6 @@ export interface KeyNewsParts {
   readonly old: Pick<OldQuestions, 'noteKey'> & {
     readonly tending: Pick<OldQuestions['tending'], 'noteRemoval'>
   }
-  readonly random: RandomBytes
 }
 
 const gatherMs = 1_000
@@ -52,9 +50,8 @@ const maxNewsBytes = 65_536
 export class KeyNews {
   readonly #line: KeyNewsLine
   readonly #parts: KeyNewsParts
-  /** Keys to be told to others of ours, and those to be told to old neighbours; by hexadecimal text. */
-  readonly #toOurs = new Map<string, Uint8Array>()
-  readonly #toOld = new Map<string, Uint8Array>()
+  /** Keys that others of ours have not been told of, by hexadecimal text. */
+  readonly #untold = new Map<string, Uint8Array>()
   #dueMs = Infinity
   /** Neighbours that were dialled, and not compared with yet. */
   readonly #toCompare = new Set<string>()
@@ -77,15 +74,9 @@ export class KeyNews {
   /** Tells what waits to be told. */
   flush(now: Now): void {
     this.#dueMs = Infinity
-    for (const keys of newsPortions(this.#toOurs.values()))
+    for (const keys of newsPortions(this.#untold.values()))
       this.#parts.outbox.spread(keyNewsPayload(keys), now)
-    const ours = this.#ours()
-    if (ours.length < this.#line.peers.size) {
-      for (const key of this.#toOld.values())
-        this.#parts.outbox.spread(noticePayload(key), now, ours)
-    }
-    this.#toOurs.clear()
-    this.#toOld.clear()
+    this.#untold.clear()
   }
 
   /** This node writes the key. */
@@ -96,42 +87,42 @@ export class KeyNews {
       this.#parts.outbox.spread(noticePayload(key), now)
       return
     }
-    this.#toOurs.set(toHex(key), key.slice())
+    this.#untold.set(toHex(key), key.slice())
     this.#dueMs = Math.min(this.#dueMs, now.monoMs + gatherMs)
   }
 
   /** This node deletes the key. All are told, though it be new here: its writer may not have told yet. */
   deleted(key: Uint8Array, now: Now): void {
-    this.#forget(key)
+    this.#untold.delete(toHex(key))
     this.#line.keys.delete(key)
     this.#parts.outbox.spread(removalPayload(key), now)
   }
 
   /** Somebody gives this node the key to hold. */
   held(key: Uint8Array, now: Now): void {
-    if (!this.#line.keys.has(key)) this.#add(key, now)
+    if (!this.#line.keys.has(key)) this.heardNotice(key, now)
   }
 
   /** Others of ours say what they wrote. */
   heardNews(keys: readonly Uint8Array[], now: Now): void {
-    const hasOldNeighbours = this.#ours().length < this.#line.peers.size
+    const ours = this.#ours()
     for (const key of keys) {
-      this.#add(key, now)
-      if (!hasOldNeighbours) continue
-      this.#toOld.set(toHex(key), key.slice())
-      const dueMs = now.monoMs + randomBelow(this.#parts.random, gatherMs)
-      this.#dueMs = Math.min(this.#dueMs, dueMs)
+      const isNew = !this.#line.keys.has(key)
+      this.heardNotice(key, now)
+      if (isNew && ours.length < this.#line.peers.size)
+        this.#parts.outbox.spread(noticePayload(key), now, ours)
     }
   }
 
-  /** Somebody says in the old words that the key is there: all old ones are told. */
+  /** Somebody says that the key is there. */
   heardNotice(key: Uint8Array, now: Now): void {
-    this.#toOld.delete(toHex(key))
-    this.#add(key, now)
+    const isNew = !this.#line.keys.has(key)
+    this.#parts.old.noteKey(key, isNew, now)
+    if (this.#line.keys.add(key)) this.#line.emit({ type: 'key-added', key, isNew })
   }
 
   heardRemoval(key: Uint8Array, now: Now): void {
-    this.#forget(key)
+    this.#untold.delete(toHex(key))
     if (!this.#line.keys.delete(key)) return
     this.#parts.old.tending.noteRemoval(key, now)
     this.#line.emit({ type: 'key-removed', key })
@@ -166,18 +157,6 @@ export class KeyNews {
       break
     }
     this.#compareDueMs = this.#toCompare.size === 0 ? Infinity : now.monoMs + compareAfterMs
-  }
-
-  #add(key: Uint8Array, now: Now): void {
-    const isNew = !this.#line.keys.has(key)
-    this.#parts.old.noteKey(key, isNew, now)
-    if (this.#line.keys.add(key)) this.#line.emit({ type: 'key-added', key, isNew })
-  }
-
-  #forget(key: Uint8Array): void {
-    const name = toHex(key)
-    this.#toOurs.delete(name)
-    this.#toOld.delete(name)
   }
 
   /** The neighbours that understand news. */
