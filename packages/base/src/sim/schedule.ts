@@ -1,8 +1,9 @@
 /**
  * Virtual time: a heap of everything that will happen, and the clock that jumps from one to the next.
  *
- * The heap has four children per entry and keeps times and tie-breakers in typed arrays, so that a
- * million entries cost no garbage. What is due at the same millisecond comes in the order in which
+ * The heap has four children per entry and lies in typed arrays, so that a million entries cost no garbage
+ * and moving one tells the garbage collector nothing: an item stays in its slot, only the slot's number
+ * moves. What is due at the same millisecond comes in the order in which
  * it was scheduled: this, and nothing else, decides ties.
  */
 
@@ -21,49 +22,55 @@ export class Schedule {
   nowMs = 0
   #times = new Float64Array(firstCapacity)
   #orders = new Float64Array(firstCapacity)
-  readonly #items: Due[] = []
+  /** The slot of each entry's item; beyond the entries, the slots that are free. */
+  #slots = Uint32Array.from({ length: firstCapacity }, (_, slot) => slot)
+  readonly #items: (Due | undefined)[] = []
+  #size = 0
   #nextOrder = 0
 
   get size(): number {
-    return this.#items.length
+    return this.#size
   }
 
   /** The time of the next entry; Infinity when there is none. */
   get nextMs(): number {
-    return this.#items.length === 0 ? Infinity : (this.#times[0] ?? Infinity)
+    return this.#size === 0 ? Infinity : (this.#times[0] ?? Infinity)
   }
 
   /** Calls `item.due()` at the given time (rounded up to a tick), or now when that has passed. */
   at(atMs: number, item: Due): void {
-    const size = this.#items.length
-    if (size === this.#times.length) this.#grow()
-    this.#items.push(item)
+    if (this.#size === this.#times.length) this.#grow()
+    const slot = this.#slots[this.#size] ?? 0
+    this.#items[slot] = item
+    this.#size += 1
     const tickMs = Math.ceil(Math.max(atMs, this.nowMs) * ticksPerMs) / ticksPerMs
-    this.#rise(size, tickMs, this.#nextOrder, item)
+    this.#rise(this.#size - 1, tickMs, this.#nextOrder, slot)
     this.#nextOrder += 1
   }
 
   /** Moves the clock to the next entry and lets it happen. False when none is due by `untilMs`. */
   runNext(untilMs: number): boolean {
-    const item = this.#items[0]
-    const atMs = this.#times[0]
-    if (item === undefined || atMs === undefined || atMs > untilMs) return false
-    this.nowMs = atMs
-    this.#removeFirst()
-    item.due()
+    if (this.#size === 0 || this.nextMs > untilMs) return false
+    this.nowMs = this.nextMs
+    this.#takeFirst()?.due()
     return true
   }
 
-  #removeFirst(): void {
-    const last = this.#items.length - 1
-    const item = this.#items.pop()
-    if (item !== undefined && last > 0) {
-      this.#sink(this.#times[last] ?? 0, this.#orders[last] ?? 0, item)
-    }
+  #takeFirst(): Due | undefined {
+    const freed = this.#slots[0] ?? 0
+    const item = this.#items[freed]
+    this.#items[freed] = undefined
+    this.#size -= 1
+    const last = this.#size
+    if (last > 0)
+      this.#sink(this.#times[last] ?? 0, this.#orders[last] ?? 0, this.#slots[last] ?? 0)
+    this.#slots[last] = freed
+    return item
   }
 
   /** Moves a hole from `hole` towards the top until the entry fits into it. */
-  #rise(hole: number, time: number, order: number, item: Due): void {
+  #rise(start: number, time: number, order: number, slot: number): void {
+    let hole = start
     while (hole > 0) {
       const parent = (hole - 1) >> 2
       // A new entry has the highest order of all, so an equal time never overtakes.
@@ -71,12 +78,12 @@ export class Schedule {
       this.#move(parent, hole)
       hole = parent
     }
-    this.#place(hole, time, order, item)
+    this.#place(hole, time, order, slot)
   }
 
   /** Moves a hole from the top down until the entry fits into it. */
-  #sink(time: number, order: number, item: Due): void {
-    const size = this.#items.length
+  #sink(time: number, order: number, slot: number): void {
+    const size = this.#size
     const times = this.#times
     const orders = this.#orders
     let hole = 0
@@ -100,27 +107,30 @@ export class Schedule {
       this.#move(least, hole)
       hole = least
     }
-    this.#place(hole, time, order, item)
+    this.#place(hole, time, order, slot)
   }
 
   #move(from: number, to: number): void {
     this.#times[to] = this.#times[from] ?? 0
     this.#orders[to] = this.#orders[from] ?? 0
-    this.#items[to] = this.#items[from] as Due
+    this.#slots[to] = this.#slots[from] ?? 0
   }
 
-  #place(index: number, time: number, order: number, item: Due): void {
+  #place(index: number, time: number, order: number, slot: number): void {
     this.#times[index] = time
     this.#orders[index] = order
-    this.#items[index] = item
+    this.#slots[index] = slot
   }
 
   #grow(): void {
     const times = new Float64Array(this.#times.length * 2)
     const orders = new Float64Array(this.#orders.length * 2)
+    const slots = Uint32Array.from({ length: this.#slots.length * 2 }, (_, slot) => slot)
     times.set(this.#times)
     orders.set(this.#orders)
+    slots.set(this.#slots)
     this.#times = times
     this.#orders = orders
+    this.#slots = slots
   }
 }
