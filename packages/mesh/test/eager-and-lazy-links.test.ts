@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { PeerKind } from '@p2p/base'
 import { bytesEqual, createMessage, type WireMessage } from '@p2p/serializer'
-import type { Copy } from '../src/protocol/dissemination.ts'
 import { shortIdBytes } from '../src/protocol/message-key.ts'
 import {
   decodeTreeControl,
@@ -9,13 +8,21 @@ import {
   treeControlSubFlag,
   type TreeControl,
 } from '../src/protocol/tree-control.ts'
-import { TreeDissemination, type TreeLimits } from '../src/protocol/tree-dissemination.ts'
+import {
+  TreeDissemination,
+  type Copy,
+  type TreeLimits,
+} from '../src/protocol/tree-dissemination.ts'
 import { at, broadcastOf, idsOf, meshPeer } from './tree-fixtures.ts'
 
 /** A strategy with neighbours; those whose name begins with "py" are old. */
 function treeOf(
   names: readonly string[],
-  options: { readonly seen?: WireMessage; readonly limits?: Partial<TreeLimits> } = {},
+  options: {
+    readonly seen?: WireMessage
+    readonly limits?: Partial<TreeLimits>
+    readonly floods?: boolean
+  } = {},
 ): TreeDissemination {
   const tree = new TreeDissemination({
     ownId: 'me',
@@ -25,6 +32,7 @@ function treeOf(
       options.seen !== undefined &&
       bytesEqual(ids.subarray(at, at + shortIdBytes), idsOf(options.seen)),
     ...(options.limits && { limits: options.limits }),
+    floods: options.floods === true,
   })
   for (const name of names) tree.addNeighbour(named(name), at(0))
   return tree
@@ -218,7 +226,7 @@ test('strangers are neither listened to nor waited for', () => {
   const wanted = control({ wanted: idsOf(message(1)), announced: idsOf(message(2)) })
   expect(tree.handleControl(wanted, named('stranger'), at(1))).toEqual([])
   expect(tree.noteDuplicate(message(1), named('stranger'), at(1))).toEqual([])
-  expect(tree.removeNeighbour(named('stranger'))).toEqual([])
+  tree.removeNeighbour(named('stranger'))
   expect(tree.nextDeadline()).toBe(Infinity)
 })
 
@@ -235,4 +243,11 @@ test('who holds a message by another way is not offered it', () => {
   const tree = treeOf(['a', 'b', 'c'])
   const copies = tree.spread(message(1), named('a'), at(0), ['b', 'nobody'])
   expect(words(copies)).toEqual(['c: whole'])
+})
+
+test('a node without extensions passes a broadcast on to everybody at once, and says nothing else', () => {
+  const tree = treeOf(['a', 'js', 'py', 's'], { floods: true })
+  expect(words(tree.spread(message(1), named('a'), at(0)))).toEqual(['js: whole', 'py: whole'])
+  expect(tree.noteDuplicate(message(1), named('py'), at(1))).toEqual([])
+  expect(tree.nextDeadline()).toBe(Infinity)
 })

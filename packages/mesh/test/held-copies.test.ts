@@ -1,41 +1,58 @@
 import { expect, test } from '@jest/globals'
 import { HeldCopies } from '../src/protocol/held-copies.ts'
-import { recentMessage, treeNeighbour } from './tree-fixtures.ts'
+import type { TreeNeighbour } from '../src/protocol/tree-dissemination.ts'
+import { treeNeighbour } from './tree-fixtures.ts'
+
+interface Fixture {
+  readonly held: HeldCopies
+  /** Says that the neighbours have message `number`. */
+  readonly note: (number: number) => void
+  readonly hold: (number: number, neighbour: TreeNeighbour, monoMs: number) => void
+}
+
+const entry = { frame: new Uint8Array(1), seenMs: 0, first: undefined, tree: { lazy: new Map() } }
 
 /** With all random bytes zero the first hold is 200 ms and nothing varies. */
-const withoutChance = (): HeldCopies => new HeldCopies((count) => new Uint8Array(count))
+function withoutChance(random = (count: number): Uint8Array => new Uint8Array(count)): Fixture {
+  const held = new Set<number>()
+  const copies = new HeldCopies(random, (number) => held.has(number))
+  return {
+    held: copies,
+    note: (number) => void held.add(number),
+    hold: (number, neighbour, monoMs) => {
+      copies.hold({ number, entry, neighbour }, monoMs)
+    },
+  }
+}
 
 test('a copy waits, and goes when nobody else brought the message', () => {
-  const held = withoutChance()
+  const { held, hold } = withoutChance()
   const old = treeNeighbour('old')
-  const entry = recentMessage(1)
-  held.hold(entry, old, 1_000)
+  hold(1, old, 1_000)
   expect(held.nextDeadline()).toBe(1_200)
   expect(held.takeDue(1_199)).toEqual([])
-  expect(held.takeDue(1_200)).toEqual([{ entry, neighbour: old }])
+  expect(held.takeDue(1_200)).toEqual([{ number: 1, entry, neighbour: old }])
   expect([held.count, held.cancelled]).toEqual([0, 0])
 })
 
 test('a copy is dropped when the neighbour has the message by then', () => {
-  const held = withoutChance()
+  const { held, hold, note } = withoutChance()
   const old = treeNeighbour('old')
-  const entry = recentMessage(1)
-  held.hold(entry, old, 0)
-  held.noteDelivery(entry, old, 100)
-  entry.holders.add(old)
+  hold(1, old, 0)
+  held.noteDelivery(1, old, 100)
+  note(1)
   expect(held.takeDue(200)).toEqual([])
   expect(held.cancelled).toBe(1)
 })
 
 test('a neighbour that others serve is left to them for longer, up to 300 ms', () => {
-  const held = withoutChance()
+  const { held, hold, note } = withoutChance()
   const old = treeNeighbour('old')
   const holds = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => {
-    const entry = recentMessage(number)
-    held.hold(entry, old, 0)
+    hold(number, old, 0)
     const holdMs = held.nextDeadline()
-    held.noteDelivery(entry, old, 0)
-    entry.holders.add(old)
+    held.noteDelivery(number, old, 0)
+    note(number)
     held.takeDue(holdMs)
     return holdMs
   })
@@ -45,32 +62,30 @@ test('a neighbour that others serve is left to them for longer, up to 300 ms', (
 })
 
 test('a neighbour that hears things only from us comes to hear them after 20 ms', () => {
-  const held = withoutChance()
+  const { held, hold, note } = withoutChance()
   const old = treeNeighbour('old')
   let nowMs = 0
   let holdMs = Infinity
   for (let number = 0; number < 100; number += 1) {
-    const entry = recentMessage(number)
-    held.hold(entry, old, nowMs)
+    hold(number, old, nowMs)
     holdMs = held.nextDeadline() - nowMs
     nowMs += holdMs
-    for (const { neighbour } of held.takeDue(nowMs)) entry.holders.add(neighbour)
+    for (const copy of held.takeDue(nowMs)) note(copy.number)
     nowMs += 10
-    held.noteDelivery(entry, old, nowMs)
+    held.noteDelivery(number, old, nowMs)
   }
   expect(holdMs).toBeGreaterThanOrEqual(20)
   expect(holdMs).toBeLessThan(21)
 })
 
 test('a copy that comes back much sooner than a round trip was not needed', () => {
-  const held = withoutChance()
+  const { held, hold, note } = withoutChance()
   const old = treeNeighbour('old')
   const holdAndSend = (number: number, fromMs: number, backAfterMs: number): number => {
-    const entry = recentMessage(number)
-    held.hold(entry, old, fromMs)
+    hold(number, old, fromMs)
     const dueMs = held.nextDeadline()
-    for (const { neighbour } of held.takeDue(dueMs)) entry.holders.add(neighbour)
-    held.noteDelivery(entry, old, dueMs + backAfterMs)
+    for (const copy of held.takeDue(dueMs)) note(copy.number)
+    held.noteDelivery(number, old, dueMs + backAfterMs)
     return dueMs - fromMs
   }
   expect(holdAndSend(1, 0, 100)).toBe(200)
@@ -82,29 +97,28 @@ test('a copy that comes back much sooner than a round trip was not needed', () =
 
 test('several of us around one old neighbour do not start together', () => {
   const first = withoutChance()
-  const second = new HeldCopies((count) => new Uint8Array(count).fill(255))
+  const second = withoutChance((count) => new Uint8Array(count).fill(255))
   const old = treeNeighbour('old')
-  first.hold(recentMessage(1), old, 0)
-  second.hold(recentMessage(1), old, 0)
-  expect(first.nextDeadline()).toBe(200)
-  expect(second.nextDeadline()).toBe(270)
+  first.hold(1, old, 0)
+  second.hold(1, old, 0)
+  expect(first.held.nextDeadline()).toBe(200)
+  expect(second.held.nextDeadline()).toBe(270)
 })
 
 test('nothing is sent to a neighbour that is gone', () => {
-  const held = withoutChance()
+  const { held, hold } = withoutChance()
   const old = treeNeighbour('old')
-  held.hold(recentMessage(1), old, 0)
+  hold(1, old, 0)
   held.forgetNeighbour(old)
   expect(held.takeDue(1_000)).toEqual([])
 })
 
 test('beyond the limit a copy is not held', () => {
-  const held = withoutChance()
+  const { held, hold } = withoutChance()
   const old = treeNeighbour('old')
-  const entry = recentMessage(1)
-  for (let count = 0; count < 16_384; count += 1) held.hold(entry, old, 100)
+  for (let count = 0; count < 16_384; count += 1) hold(1, old, 100)
   expect(held.nextDeadline()).toBe(300)
-  held.hold(entry, old, 150)
+  hold(1, old, 150)
   expect(held.nextDeadline()).toBe(150)
   expect(held.takeDue(150)).toHaveLength(1)
 })
@@ -112,11 +126,10 @@ test('beyond the limit a copy is not held', () => {
 test('copies for one neighbour never overtake each other', () => {
   let share = 0
   // The first hold, then the share by which each copy varies: the second would leave earlier.
-  const held = new HeldCopies(() => Uint8Array.of([0, 0, 255][share++] ?? 255))
+  const { held, hold } = withoutChance(() => Uint8Array.of([0, 0, 255][share++] ?? 255))
   const old = treeNeighbour('old')
-  const [first, second] = [recentMessage(1), recentMessage(2)]
-  held.hold(first, old, 0)
-  held.hold(second, old, 1)
+  hold(1, old, 0)
+  hold(2, old, 1)
   expect(held.takeDue(199)).toEqual([])
-  expect(held.takeDue(200).map(({ entry }) => entry)).toEqual([first, second])
+  expect(held.takeDue(200).map(({ number }) => number)).toEqual([1, 2])
 })

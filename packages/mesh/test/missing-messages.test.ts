@@ -4,7 +4,8 @@ import { MissingMessages } from '../src/protocol/missing-messages.ts'
 import type { TreeNeighbour } from '../src/protocol/tree-dissemination.ts'
 import { key, treeNeighbour } from './tree-fixtures.ts'
 
-const open = (maxMessages = 8): MissingMessages => new MissingMessages({ maxMessages })
+const open = (maxMissingMessages = 8): MissingMessages =>
+  new MissingMessages({ maxMissingMessages })
 const asked = (
   missing: MissingMessages,
   monoMs: number,
@@ -32,8 +33,7 @@ test('a message that came is not asked for', () => {
   const [a, b] = [treeNeighbour('a'), treeNeighbour('b')]
   missing.announce(key(1), a, 0)
   const taken = missing.take(key(1), b, 100)
-  expect(taken.announcers?.has(a)).toBe(true)
-  expect(taken.announcers?.has(b)).toBe(false)
+  expect(taken.announcers).toEqual([a])
   expect(taken.wasAskedFor).toBe(false)
   expect(asked(missing, 10_000)).toEqual([])
 })
@@ -119,5 +119,5 @@ test('of many announcers of one message only the first are written down', () => 
   const many = Array.from({ length: 40 }, (_, number) => treeNeighbour(`n${number}`))
   for (const announcer of many) missing.announce(key(1), announcer, 0)
   const { announcers } = missing.take(key(1), undefined, 1)
-  expect(many.filter((one) => announcers?.has(one))).toEqual(many.slice(0, 32))
+  expect(announcers).toEqual(many.slice(0, 32))
 })

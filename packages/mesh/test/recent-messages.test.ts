@@ -1,36 +1,41 @@
 import { expect, test } from '@jest/globals'
 import { createMessage, encodeFrame } from '@p2p/serializer'
-import { HolderSet, type Placed } from '../src/protocol/holder-set.ts'
-import { RecentMessages, type RecentMessage } from '../src/protocol/recent-messages.ts'
+import {
+  keptMessage,
+  noMessage,
+  RecentMessages,
+  type Placed,
+  type RecentMessage,
+} from '../src/protocol/recent-messages.ts'
 
-const neighbour = { place: 0 }
+type Recent = RecentMessages<Placed, string>
 
-function entry(number: number, seenMs: number, bytes = 0): RecentMessage<Placed, string> {
+const open = (
+  limits: { maxRecentMessages?: number; maxRecentBytes?: number; maxAgeMs?: number } = {},
+): Recent =>
+  new RecentMessages({
+    maxRecentMessages: 1_000,
+    maxRecentBytes: 1e6,
+    maxAgeMs: 1e6,
+    ...limits,
+  })
+
+function entry(number: number, seenMs = number, bytes = 0): RecentMessage<Placed, string> {
   const payload = [0, number, new Uint8Array(bytes)]
-  const message = createMessage({ type: 0, sender: 'me', time: 1, payload })
-  const holders = new HolderSet()
-  holders.add(neighbour)
-  return {
-    frame: encodeFrame(message),
-    seenMs,
-    holders,
-    first: undefined,
-    tree: 't',
-  }
+  const frame = encodeFrame(createMessage({ type: 0, sender: 'me', time: 1, payload }))
+  return { frame, seenMs, first: undefined, tree: 't' }
 }
 
 const idOf = ({ frame }: { readonly frame: Uint8Array }): Uint8Array => frame.subarray(4, 36)
+const shortIds = (...entries: readonly RecentMessage<Placed, string>[]): Uint8Array =>
+  Uint8Array.from(entries.flatMap((one) => [...idOf(one).subarray(0, 16)]))
 
 test('the oldest messages go at each of the limits', () => {
-  const recent = new RecentMessages<Placed, string>({
-    maxCount: 3,
-    maxBytes: 10_000,
-    maxAgeMs: 100,
-    secret: 1,
-  })
-  const entries = [0, 1, 2, 3].map((number) => entry(number, number))
-  for (const one of entries) recent.add(one)
-  expect(recent.since(0)).toEqual(entries.slice(1))
+  const recent = open({ maxRecentMessages: 3, maxRecentBytes: 10_000, maxAgeMs: 100 })
+  const entries = [0, 1, 2, 3].map((number) => entry(number))
+  const [first, ...kept] = entries.map((one) => recent.add(one))
+  expect(recent.get(first ?? noMessage)).toBeUndefined()
+  expect(kept.map((number) => recent.get(number))).toEqual(entries.slice(1))
   recent.add(entry(4, 102))
   expect(recent.count).toBe(3)
   recent.add(entry(5, 103, 9_990))
@@ -38,40 +43,105 @@ test('the oldest messages go at each of the limits', () => {
   expect(recent.bytes).toBe(0)
 })
 
-test('a lost neighbour holds nothing any more', () => {
-  const recent = new RecentMessages<Placed, string>({
-    maxCount: 3,
-    maxBytes: 10_000,
-    maxAgeMs: 100,
-    secret: 1,
-  })
-  const one = entry(0, 0)
-  recent.add(one)
-  recent.forget(neighbour)
-  expect(recent.get(idOf(one))?.holders.has(neighbour)).toBe(false)
-})
-
 test('what was added is found by its id, and only as long as it is kept', () => {
   const maxCount = 100
-  const recent = new RecentMessages<Placed, string>({
-    maxCount,
-    maxBytes: 1_000_000,
-    maxAgeMs: 1_000_000,
-    secret: 7,
-  })
-  const entries = Array.from({ length: 1_000 }, (_, number) => entry(number, number))
+  const recent = open({ maxRecentMessages: maxCount })
+  const entries = Array.from({ length: 1_000 }, (_, number) => entry(number))
   for (const [number, one] of entries.entries()) {
     recent.add(one)
     const from = Math.max(0, number + 1 - maxCount)
     for (const [other, expected] of entries.slice(0, number + 2).entries()) {
       const isKept = other >= from && other <= number
-      if (recent.get(idOf(expected)) !== (isKept ? expected : undefined)) {
+      if (recent.get(recent.find(idOf(expected))) !== (isKept ? expected : undefined)) {
         throw new Error(`message ${other} after ${number}`)
       }
     }
   }
   expect(recent.count).toBe(maxCount)
-  // Sixteen bytes count, wherever they stand.
-  const list = new Uint8Array([9, 9, 9, ...idOf(entries[990] ?? entry(0, 0)).subarray(0, 16)])
-  expect(recent.get(list, 3)).toBe(entries[990])
+  // In any order, and sixteen bytes count, wherever they stand.
+  for (const number of [990, 950, 951, 999, 900]) {
+    const expected = entries[number] ?? entry(0)
+    const list = new Uint8Array([9, 9, 9, ...shortIds(expected)])
+    expect(recent.get(recent.find(list, 3))).toBe(expected)
+  }
+})
+
+test('a message that is not here is not found, also behind the one that was found last', () => {
+  const recent = open()
+  recent.add(entry(1))
+  expect(recent.find(idOf(entry(1)))).not.toBe(noMessage)
+  expect(recent.find(idOf(entry(2)))).toBe(noMessage)
+})
+
+test('who holds what agrees with plain sets, whatever place a neighbour has and however many messages go', () => {
+  const recent = open({ maxRecentMessages: 40 })
+  const expected = new Map<number, Set<number>>()
+  const places = [0, 1, 30, 31, 32, 33, 63, 64, 70]
+  let state = 7
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    return (state >>> 16) % below
+  }
+  for (let step = 0; step < 2_000; step += 1) {
+    // The later a place comes into use, the more is there to make room in.
+    const place = places[random(1 + Math.floor((places.length * step) / 2_000))] ?? 0
+    recent.admit({ place })
+    const number = recent.end - 1 - random(60)
+    if (random(3) === 0) expected.set(recent.add(entry(step)), new Set())
+    else if (random(40) === 0) {
+      recent.forget({ place })
+      for (const holders of expected.values()) holders.delete(place)
+    } else {
+      recent.noteHolder(number, { place })
+      expected.get(number)?.add(place)
+    }
+    for (let one = recent.end - 60; one < recent.end; one += 1) {
+      const isKept = one >= recent.end - recent.count
+      const isHeld = isKept && expected.get(one)?.has(place) === true
+      if (recent.holds(one, { place }) !== isHeld) throw new Error(`step ${step}, message ${one}`)
+    }
+  }
+})
+
+test('what a neighbour does not hold is listed from a message on, so many at a time', () => {
+  const recent = open()
+  const neighbour = { place: 3 }
+  const entries = [0, 1, 2, 3, 4].map((number) => entry(number))
+  const numbers = entries.map((one) => recent.add(one))
+  const [zero = 0, one = 0, two = 0, , four = 0] = numbers
+  recent.noteHolder(two, neighbour)
+  expect(recent.nextUnheld(two, neighbour)).toBe(two + 1)
+  const [, , , third = entry(9), fourth = entry(9)] = entries
+  expect(recent.unheldIds(one, neighbour, 10)).toEqual({
+    ids: shortIds(entries[1] ?? third, third, fourth),
+    next: Infinity,
+  })
+  expect(recent.unheldIds(two, neighbour, 1)).toEqual({ ids: shortIds(third), next: four })
+  expect(recent.unheldIds(recent.end, neighbour, 1).ids).toHaveLength(0)
+  expect(recent.nextUnheld(zero - 10, neighbour)).toBe(zero)
+  recent.noteHolder(four, neighbour)
+  expect(recent.nextUnheld(four, neighbour)).toBe(Infinity)
+  expect(recent.nextUnheld(Infinity, neighbour)).toBe(Infinity)
+  expect(recent.unheldIds(Infinity, neighbour, 1).ids).toHaveLength(0)
+})
+
+test('the moment at which a message was seen is known, for one that went that of the first behind it', () => {
+  const recent = open({ maxRecentMessages: 2 })
+  const [gone = 0, second = 0] = [5, 6, 8].map((seenMs, number) =>
+    recent.add(entry(number, seenMs)),
+  )
+  expect([recent.seenMs(gone), recent.seenMs(second), recent.seenMs(recent.end - 1)]).toEqual([
+    6, 6, 8,
+  ])
+  expect([recent.seenMs(recent.end), recent.seenMs(Infinity)]).toEqual([Infinity, Infinity])
+})
+
+test('a kept message is read from its frame', () => {
+  const message = createMessage({ type: 0, sender: 'me', time: 1, payload: [0, 'x'] })
+  const { id, body, payload } = keptMessage(encodeFrame(message))
+  expect({ id, body, payload }).toEqual({
+    id: message.id,
+    body: message.body,
+    payload: message.payload,
+  })
 })

@@ -11,7 +11,7 @@ import {
 const emptyTree = (): Tree<string> => ({ lazy: new Map() })
 
 test('first messages share a tree; from the second on a sender has its own', () => {
-  const trees = new SenderTrees<string>({ maxSenders: 8 })
+  const trees = new SenderTrees<string>({ maxSenderTrees: 8 })
   const shared = trees.treeFor('a')
   expect(trees.treeFor('b')).toBe(shared)
   const own = trees.treeFor('a')
@@ -22,7 +22,7 @@ test('first messages share a tree; from the second on a sender has its own', () 
 })
 
 test('the sender heard longest ago is forgotten at the limit', () => {
-  const trees = new SenderTrees<string>({ maxSenders: 2 })
+  const trees = new SenderTrees<string>({ maxSenderTrees: 2 })
   const shared = trees.treeFor('a')
   const own = trees.treeFor('a')
   trees.treeFor('b')
@@ -33,7 +33,7 @@ test('the sender heard longest ago is forgotten at the limit', () => {
 })
 
 test('a sender text that is no id does not get a tree', () => {
-  const trees = new SenderTrees<string>({ maxSenders: 2 })
+  const trees = new SenderTrees<string>({ maxSenderTrees: 2 })
   const long = 'x'.repeat(129)
   expect(trees.treeFor(long)).toBe(trees.treeFor(long))
   expect(trees.treeFor(long)).toBe(trees.treeFor('somebody'))

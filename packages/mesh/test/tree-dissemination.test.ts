@@ -38,15 +38,25 @@ const control = (lists: { announced?: Uint8Array; pruned?: Uint8Array }): WireMe
     encodeTreeControl({ announced: none, wanted: none, pruned: none, sinceSeconds: 0, ...lists }),
   )
 
+const sinceLongAgo = encodeTreeControl({
+  announced: none,
+  wanted: none,
+  pruned: none,
+  sinceSeconds: 60,
+})
+
 /** A node with one neighbour upstream and one to which the link is lazy. */
-function withLazyNeighbour(isDialler: boolean): {
+function withLazyNeighbour(
+  isDialler: boolean,
+  randomByte = 0,
+): {
   readonly tree: TreeDissemination
   readonly lazy: Peer
   readonly announce: (text: string, monoMs: number) => Uint8Array
 } {
   const tree = new TreeDissemination({
     ownId: 'me',
-    random: (count) => new Uint8Array(count),
+    random: (count) => new Uint8Array(count).fill(randomByte),
     compose: whisper,
     wasSeen: () => false,
   })
@@ -81,12 +91,13 @@ test('the end that dialled announces after 40 ms, the other end after 140 ms', (
   }
 })
 
-test('what a neighbour has announced meanwhile is not announced back, the rest is', () => {
+test('what a neighbour has announced meanwhile is not announced back, the rest is in its own time', () => {
   const { tree, lazy, announce } = withLazyNeighbour(false)
   const known = announce('3', 1_000)
   const news = announce('4', 1_010)
   tree.handleControl(control({ announced: known }), lazy, at(1_050))
-  const [copy] = tree.handleDeadline(at(1_140))
+  expect(tree.nextDeadline()).toBe(1_150)
+  const [copy] = tree.handleDeadline(at(1_150))
   expect(decodeTreeControl(copy?.message.payload ?? [])?.announced).toEqual(news)
 })
 
@@ -140,4 +151,26 @@ test('when a neighbour knows everything already, nothing is left to wait for', (
   tree.handleControl(control({ announced: key }), lazy, at(1_050))
   expect(tree.nextDeadline()).toBe(Infinity)
   expect(tree.handleDeadline(at(2_000))).toEqual([])
+})
+
+test('nodes announce at different moments, up to 40 ms apart', () => {
+  const { tree, announce } = withLazyNeighbour(true, 128)
+  announce('3', 1_000)
+  expect(tree.nextDeadline()).toBe(1_060)
+})
+
+test('what was missed for long comes in several announcements, each of which an older node reads', () => {
+  const { tree } = withLazyNeighbour(true)
+  const upstream = peer('upstream', true)
+  for (let number = 0; number < 2_500; number += 1) {
+    tree.spread(broadcast(`m${number}`), upstream, at(100 + number / 100))
+  }
+  const late = peer('late', true)
+  tree.addNeighbour(late, at(5_000))
+  const first = tree.handleControl(whisper(sinceLongAgo), late, at(5_000))
+  const rest = [tree.handleDeadline(at(5_000)), tree.handleDeadline(at(5_000))].flat()
+  const counts = [...first, ...rest]
+    .filter((copy) => copy.peer === 'late')
+    .map(({ message }) => (decodeTreeControl(message.payload)?.announced.length ?? 0) / 16)
+  expect(counts).toEqual([1_024, 1_024, 2_502 - 2_048])
 })

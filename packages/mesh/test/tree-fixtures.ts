@@ -1,10 +1,7 @@
 /** Neighbours, keys and messages for the tests of dissemination. */
 import type { Now, Peer, PeerKind } from '@p2p/base'
-import { createMessage, encodeFrame, type Value, type WireMessage } from '@p2p/serializer'
-import { HolderSet } from '../src/protocol/holder-set.ts'
+import { createMessage, type Value, type WireMessage } from '@p2p/serializer'
 import { messageKey, shortIdBytes, type MessageKey } from '../src/protocol/message-key.ts'
-import type { RecentMessage } from '../src/protocol/recent-messages.ts'
-import type { Tree } from '../src/protocol/sender-trees.ts'
 import { treeFeature } from '../src/protocol/tree-control.ts'
 import type { TreeNeighbour } from '../src/protocol/tree-dissemination.ts'
 
@@ -30,10 +27,8 @@ export function treeNeighbour(id: string, more: Partial<TreeNeighbour> = {}): Tr
   return {
     peer: meshPeer(id),
     place: lastPlace,
-    announced: [],
+    announceFrom: Infinity,
     wanted: [],
-    pruned: [],
-    announceAtMs: Infinity,
     hasCaughtUp: true,
     penalty: 0,
     lot: 0,
@@ -52,15 +47,4 @@ export function idsOf(...messages: readonly WireMessage[]): Uint8Array {
 
 export function key(number: number): MessageKey {
   return messageKey(broadcastOf('somebody', number).id)
-}
-
-export function recentMessage(number: number): RecentMessage<TreeNeighbour, Tree<TreeNeighbour>> {
-  const message = broadcastOf('somebody', number)
-  return {
-    frame: encodeFrame(message),
-    seenMs: 0,
-    holders: new HolderSet(),
-    first: undefined,
-    tree: { lazy: new Map() },
-  }
 }

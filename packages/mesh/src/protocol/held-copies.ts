@@ -21,7 +21,6 @@
 import type { RandomBytes } from '@p2p/base'
 import type { RecentMessage } from './recent-messages.ts'
 import type { Tree } from './sender-trees.ts'
-import { TimedQueue } from './timed-queue.ts'
 import type { TreeNeighbour } from './tree-dissemination.ts'
 
 const minHoldMs = 20
@@ -30,7 +29,7 @@ const maxHoldMs = 300
 const minFirstHoldMs = 200
 /** Each hold varies by this share, so that two of us do not stay in step. */
 const holdJitter = 0.1
-/** A held copy holds on to its message, so their number is bounded; more are sent at once. */
+/** A held copy holds on to its message, so their number is bounded; beyond it the oldest goes at once. */
 const maxHeldCopies = 16_384
 /** Copies whose return is timed, per neighbour. */
 const maxTimedCopies = 64
@@ -39,10 +38,12 @@ const crossedShare = 0.8
 /** The round trip is forgotten this slowly, so that one delayed answer does not stand for ever. */
 const roundTripDecay = 0.99
 
-type Recent = RecentMessage<TreeNeighbour, Tree<TreeNeighbour>>
-
-interface HeldCopy {
-  readonly entry: Recent
+/** A copy of a message for one neighbour. */
+export interface HeldCopy {
+  /** Of the message, among the recent ones … */
+  readonly number: number
+  /** … and the message, should it no longer be one of them. */
+  readonly entry: RecentMessage<TreeNeighbour, Tree<TreeNeighbour>>
   readonly neighbour: TreeNeighbour
 }
 
@@ -50,44 +51,45 @@ interface HeldCopy {
 interface Learned {
   holdMs: number
   roundTripMs: number
-  /** When the last copy that is held leaves: a later one never does before it. */
-  lastDueMs: number
-  /** When copies went to it that have not come back, oldest first. */
-  readonly sentMs: Map<Recent, number>
+  /** What is held, in the order in which it leaves. */
+  readonly waiting: { readonly copy: HeldCopy; dueMs: number }[]
+  /** When copies went to it that have not come back, by message, oldest first. */
+  readonly sentMs: Map<number, number>
 }
 
 export class HeldCopies {
   readonly #random: RandomBytes
-  readonly #waiting = new TimedQueue<HeldCopy>()
+  readonly #holds: (number: number, neighbour: TreeNeighbour) => boolean
   readonly #learned = new Map<TreeNeighbour, Learned>()
+  /** Copies that are held now, and those that were and turned out not to be needed. */
+  count = 0
   cancelled = 0
 
-  constructor(random: RandomBytes) {
+  /** `holds` tells whether a neighbour has a message by now. */
+  constructor(random: RandomBytes, holds: (number: number, neighbour: TreeNeighbour) => boolean) {
     this.#random = random
+    this.#holds = holds
   }
 
-  get count(): number {
-    return this.#waiting.size
-  }
-
-  hold(entry: Recent, neighbour: TreeNeighbour, monoMs: number): void {
-    const isFull = this.#waiting.size >= maxHeldCopies
-    const learned = this.#learnedOf(neighbour)
-    const delayMs = learned.holdMs * (1 - holdJitter * this.#share())
-    learned.lastDueMs = isFull ? monoMs : Math.max(learned.lastDueMs, monoMs + delayMs)
-    this.#waiting.add(learned.lastDueMs, { entry, neighbour })
+  hold(copy: HeldCopy, monoMs: number): void {
+    const { holdMs, waiting } = this.#learnedOf(copy.neighbour)
+    const delayMs = holdMs * (1 - holdJitter * this.#share())
+    const held = { copy, dueMs: Math.max(waiting.at(-1)?.dueMs ?? 0, monoMs + delayMs) }
+    waiting.push(held)
+    this.count += 1
+    if (this.count > maxHeldCopies) (waiting[0] ?? held).dueMs = monoMs
   }
 
   /** An old neighbour sent a message that was here: learns how that relates to our copy. */
-  noteDelivery(entry: Recent, neighbour: TreeNeighbour, monoMs: number): void {
+  noteDelivery(number: number, neighbour: TreeNeighbour, monoMs: number): void {
     const learned = this.#learnedOf(neighbour)
-    if (!entry.holders.has(neighbour)) {
+    if (!this.#holds(number, neighbour)) {
       noteSpared(learned)
       return
     }
-    const sentMs = learned.sentMs.get(entry)
+    const sentMs = learned.sentMs.get(number)
     if (sentMs === undefined) return
-    learned.sentMs.delete(entry)
+    learned.sentMs.delete(number)
     const tookMs = monoMs - sentMs
     if (tookMs < crossedShare * learned.roundTripMs) noteSpared(learned)
     else noteNeeded(learned)
@@ -97,34 +99,44 @@ export class HeldCopies {
   /** The copies whose time is up and that are still needed. */
   takeDue(monoMs: number): readonly HeldCopy[] {
     const due: HeldCopy[] = []
-    for (;;) {
-      const held = this.#waiting.takeDue(monoMs)
-      if (held === undefined) return due
-      const learned = this.#learned.get(held.neighbour)
-      if (learned === undefined) continue
-      if (held.entry.holders.has(held.neighbour)) {
-        this.cancelled += 1
-        continue
+    for (const { waiting, sentMs } of this.#learned.values()) {
+      for (let held = waiting[0]; held !== undefined && held.dueMs <= monoMs; held = waiting[0]) {
+        const { number, neighbour } = held.copy
+        waiting.shift()
+        this.count -= 1
+        if (this.#holds(number, neighbour)) {
+          this.cancelled += 1
+        } else {
+          sentMs.set(number, monoMs)
+          for (const oldest of sentMs.keys()) {
+            if (sentMs.size > maxTimedCopies) sentMs.delete(oldest)
+            else break
+          }
+          due.push(held.copy)
+        }
       }
-      learned.sentMs.set(held.entry, monoMs)
-      if (learned.sentMs.size > maxTimedCopies) forgetOldest(learned.sentMs)
-      due.push(held)
     }
+    return due
   }
 
   forgetNeighbour(neighbour: TreeNeighbour): void {
+    this.count -= this.#learned.get(neighbour)?.waiting.length ?? 0
     this.#learned.delete(neighbour)
   }
 
   nextDeadline(): number {
-    return this.#waiting.next()
+    let next = Infinity
+    for (const { waiting } of this.#learned.values()) {
+      next = Math.min(next, waiting[0]?.dueMs ?? Infinity)
+    }
+    return next
   }
 
   #learnedOf(neighbour: TreeNeighbour): Learned {
     let learned = this.#learned.get(neighbour)
     if (learned === undefined) {
       const holdMs = minFirstHoldMs + (maxHoldMs - minFirstHoldMs) * this.#share()
-      learned = { holdMs, roundTripMs: 0, lastDueMs: -Infinity, sentMs: new Map() }
+      learned = { holdMs, roundTripMs: 0, waiting: [], sentMs: new Map() }
       this.#learned.set(neighbour, learned)
     }
     return learned
@@ -142,11 +154,4 @@ function noteSpared(learned: Learned): void {
 
 function noteNeeded(learned: Learned): void {
   learned.holdMs -= (learned.holdMs - minHoldMs) / 12
-}
-
-function forgetOldest(sentMs: Map<Recent, number>): void {
-  for (const entry of sentMs.keys()) {
-    sentMs.delete(entry)
-    return
-  }
 }

@@ -7,7 +7,7 @@
  *
  *   seen-cache.ts      which broadcasts are taken: once, and only while they are fresh
  *   twin-messages.ts   broadcasts that an original sent under two ids
- *   dissemination.ts   who gets a copy (a flood, or one tree per sender)
+ *   tree-dissemination.ts  who gets a copy (a flood, or one tree per sender)
  *   peer-exchange.ts   peers lists
  *   overlay.ts         how many links, and to whom
  *   searches.ts        messages to nodes that are no neighbours
@@ -45,8 +45,6 @@ import {
   type Value,
   type WireMessage,
 } from '@p2p/serializer'
-import type { Copy, Dissemination } from './dissemination.ts'
-import { FloodDissemination } from './flood-dissemination.ts'
 import {
   defaultMeshPolicy,
   type MeshEffect,
@@ -70,7 +68,7 @@ import {
 } from './searches.ts'
 import { readSecret, SeenCache } from './seen-cache.ts'
 import { treeControlSubFlag, treeFeature } from './tree-control.ts'
-import { TreeDissemination } from './tree-dissemination.ts'
+import { TreeDissemination, type Copy } from './tree-dissemination.ts'
 import { TwinMessages, type HeardMessage } from './twin-messages.ts'
 
 /** Why the peer layer was asked to connect: for the caller, for a search, or to have enough links. */
@@ -91,7 +89,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   readonly #seen: SeenCache
   readonly #stamps = new OutgoingStamps()
   readonly #twins = new TwinMessages()
-  readonly #dissemination: Dissemination
+  readonly #dissemination: TreeDissemination
   readonly #exchange: PeerExchange
   readonly #overlay: Overlay
   readonly #searches: Searches
@@ -110,8 +108,10 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.id = options.id
     this.#peers = new Peers({ ...options, features })
     this.#policy = options.policy ?? defaultMeshPolicy
-    const secret = readSecret(options.randomBytes)
-    this.#seen = new SeenCache({ maxIds: limits.maxSeenIds, secret })
+    this.#seen = new SeenCache({
+      maxIds: limits.maxSeenIds,
+      secret: readSecret(options.randomBytes),
+    })
     this.#exchange = new PeerExchange(options.randomBytes)
     this.#overlay = new Overlay({
       ownId: options.id,
@@ -120,16 +120,14 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       bootstrap: options.bootstrap ?? [],
     })
     this.#searches = new Searches(options.randomBytes)
-    this.#dissemination = usesTree
-      ? new TreeDissemination({
-          ownId: options.id,
-          random: options.randomBytes,
-          compose: (payload, now) => this.#whisper(payload, now),
-          wasSeen: (id, offset) => this.#seen.has(id, offset),
-          secret,
-          limits,
-        })
-      : new FloodDissemination()
+    this.#dissemination = new TreeDissemination({
+      ownId: options.id,
+      random: options.randomBytes,
+      compose: (payload, now) => this.#whisper(payload, now),
+      wasSeen: (id, offset) => this.#seen.has(id, offset),
+      limits,
+      floods: !usesTree,
+    })
   }
 
   /** The own id as it goes on the wire. */
@@ -228,10 +226,8 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
 
   #onDeadline(now: Now): void {
     if (this.#peers.nextDeadline() <= now.monoMs) this.#tellPeers({ type: 'deadline' }, now)
-    if (this.#dissemination.nextDeadline() <= now.monoMs) {
-      this.#sendCopies(this.#dissemination.handleDeadline(now), now)
-    }
-    if (this.#searches.nextDeadline() <= now.monoMs) this.#onSearchDeadline(now)
+    this.#sendCopies(this.#dissemination.handleDeadline(now), now)
+    this.#onSearchDeadline(now)
     if (this.#policy.dialsKnownPeers && this.#overlay.nextDeadline() <= now.monoMs) {
       this.#keepDegree(now)
     }
@@ -309,7 +305,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.#open.delete(peer.id)
     this.#overlay.peerClosed(peer, now)
     this.#exchange.forget(peer)
-    this.#sendCopies(this.#dissemination.removeNeighbour(peer, now), now)
+    this.#dissemination.removeNeighbour(peer)
     this.#noteLate(this.#twins.removeNeighbour(peer))
     this.#effects.push({ type: 'peer-leave', peer, reason })
   }
@@ -399,15 +395,11 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
       this.#effects.push({ type: 'send-failed', request, error })
       return
     }
-    const message = createMessage({
-      type: flags.whisper,
+    const message = this.#whisper(payload, now, {
       sender: this.#sender(senderAs),
-      time: Math.floor(now.utcSeconds),
-      payload,
       ...(tail !== undefined && { tail: encodeTail(tail) }),
     })
-    this.#sendTo(peer.id, message, 'own', now)
-    this.#effects.push({ type: 'sent', request, message })
+    this.#handOver(request, peer, message, now)
   }
 
   #deliver(command: Extract<MeshInput, { type: 'deliver' }>, now: Now): void {
@@ -457,9 +449,13 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.#effects.push({ type: 'sent', request, message })
   }
 
-  #whisper(payload: readonly Value[], now: Now): WireMessage {
+  #whisper(
+    payload: readonly Value[],
+    now: Now,
+    more?: { readonly sender: string | Uint8Array; readonly tail?: Uint8Array },
+  ): WireMessage {
     const time = Math.floor(now.utcSeconds)
-    return createMessage({ type: flags.whisper, sender: this.#peers.wireId, time, payload })
+    return createMessage({ type: flags.whisper, sender: this.wireId, time, payload, ...more })
   }
 
   #whisperTo(peer: Peer, payload: readonly Value[], now: Now): void {
@@ -485,7 +481,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   }
 
   #sender(form: 'text' | 'bytes' | undefined): string | Uint8Array {
-    if (form === undefined) return this.#peers.wireId
+    if (form === undefined) return this.wireId
     return form === 'bytes' ? utf8Encode(this.id) : this.id
   }
 

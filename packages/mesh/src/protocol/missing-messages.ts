@@ -10,9 +10,8 @@
  *
  * Source: research/reliability.md, 3.4 rule 3, and the waits simulated there.
  */
-import { HolderSet } from './holder-set.ts'
+import { Deadlines } from '@p2p/base'
 import type { MessageKey } from './message-key.ts'
-import { TimedQueue } from './timed-queue.ts'
 import type { TreeNeighbour } from './tree-dissemination.ts'
 
 const minGraftAfterMs = 250
@@ -27,8 +26,9 @@ const maxPenalty = 2
 const maxAnnouncers = 32
 
 interface MissingMessage {
+  /** Those that were not asked yet. */
   readonly announcers: TreeNeighbour[]
-  readonly announcedBy: HolderSet
+  readonly announcedBy: TreeNeighbour[]
   readonly announcedMs: number
   /** Who was asked last and has not delivered. */
   asked: TreeNeighbour | undefined
@@ -36,13 +36,12 @@ interface MissingMessage {
 
 /** What was known of a message that came. */
 interface Taken {
-  /** For the caller to keep; undefined when nobody announced it. */
-  readonly announcers: HolderSet | undefined
+  readonly announcers: readonly TreeNeighbour[]
   /** True when we had asked the neighbour that brought it. */
   readonly wasAskedFor: boolean
 }
 
-export const notMissing: Taken = { announcers: undefined, wasAskedFor: false }
+export const notMissing: Taken = { announcers: [], wasAskedFor: false }
 
 export interface Graft {
   readonly key: MessageKey
@@ -51,13 +50,14 @@ export interface Graft {
 
 export class MissingMessages {
   readonly #messages = new Map<MessageKey, MissingMessage>()
-  readonly #waits = new TimedQueue<MessageKey>()
+  /** By the keys of the messages. */
+  readonly #waits = new Deadlines()
   readonly #maxMessages: number
   /** By how much messages that nobody had to be asked for lag behind their announcements. */
   #lagMs = 0
 
-  constructor(options: { readonly maxMessages: number }) {
-    this.#maxMessages = options.maxMessages
+  constructor(options: { readonly maxMissingMessages: number }) {
+    this.#maxMessages = options.maxMissingMessages
   }
 
   get count(): number {
@@ -68,17 +68,13 @@ export class MissingMessages {
     let missing = this.#messages.get(key)
     if (missing === undefined) {
       if (this.#messages.size >= this.#maxMessages) return
-      missing = {
-        announcers: [],
-        announcedBy: new HolderSet(),
-        announcedMs: monoMs,
-        asked: undefined,
-      }
+      missing = { announcers: [], announcedBy: [], announcedMs: monoMs, asked: undefined }
       this.#messages.set(key, missing)
-      this.#waits.add(monoMs + this.#graftAfterMs(), key)
+      this.#waits.set(key, monoMs + this.#graftAfterMs())
     }
-    if (missing.announcedBy.has(announcer) || missing.announcers.length >= maxAnnouncers) return
-    missing.announcedBy.add(announcer)
+    const { announcedBy } = missing
+    if (announcedBy.length >= maxAnnouncers || announcedBy.includes(announcer)) return
+    announcedBy.push(announcer)
     missing.announcers.push(announcer)
   }
 
@@ -87,6 +83,7 @@ export class MissingMessages {
     const missing = this.#messages.get(key)
     if (missing === undefined) return notMissing
     this.#messages.delete(key)
+    this.#waits.delete(key)
     const wasAskedFor = from !== undefined && missing.asked === from
     if (wasAskedFor && from.penalty > 0) from.penalty -= 1
     if (!wasAskedFor) {
@@ -99,7 +96,7 @@ export class MissingMessages {
   takeDue(monoMs: number): readonly Graft[] {
     const grafts: Graft[] = []
     for (;;) {
-      const key = this.#waits.takeDue(monoMs)
+      const key = this.#waits.takeDue(monoMs) as MessageKey | undefined
       if (key === undefined) return grafts
       const missing = this.#messages.get(key)
       if (missing === undefined) continue
@@ -109,16 +106,15 @@ export class MissingMessages {
         this.#messages.delete(key)
       } else {
         grafts.push({ key, announcer: missing.asked })
-        this.#waits.add(monoMs + retryAfterMs, key)
+        this.#waits.set(key, monoMs + retryAfterMs)
       }
     }
   }
 
   forgetAnnouncer(neighbour: TreeNeighbour): void {
     for (const missing of this.#messages.values()) {
-      missing.announcedBy.delete(neighbour)
-      const at = missing.announcers.indexOf(neighbour)
-      if (at >= 0) missing.announcers.splice(at, 1)
+      remove(missing.announcers, neighbour)
+      remove(missing.announcedBy, neighbour)
       if (missing.asked === neighbour) missing.asked = undefined
     }
   }
@@ -136,4 +132,9 @@ export class MissingMessages {
 function takeBest(announcers: TreeNeighbour[]): TreeNeighbour | undefined {
   const trusted = announcers.findIndex((announcer) => announcer.penalty < maxPenalty)
   return announcers.splice(Math.max(trusted, 0), 1)[0]
+}
+
+function remove(announcers: TreeNeighbour[], neighbour: TreeNeighbour): void {
+  const at = announcers.indexOf(neighbour)
+  if (at >= 0) announcers.splice(at, 1)
 }

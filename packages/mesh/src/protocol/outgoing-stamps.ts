@@ -11,6 +11,7 @@
  */
 import { createMessage, flags, type Value, type WireMessage } from '@p2p/serializer'
 import { encodeTail, tailItems } from './message-tail.ts'
+import { mix } from './seen-cache.ts'
 import { payloadOffset } from './twin-messages.ts'
 
 export interface OutgoingBroadcast {
@@ -67,10 +68,10 @@ function fingerprint(body: Uint8Array): number {
   const headEnd = start + ends
   const tailStart = Math.max(headEnd, body.length - ends)
   const stride = Math.max(1, Math.floor((tailStart - headEnd) / between))
-  // FNV-1a, with the length so that a cut in the middle shows.
-  let hash = 0x811c9dc5 ^ body.length
+  // With the length, so that a cut in the middle shows.
+  let hash = body.length
   for (let at = start; at < body.length;) {
-    hash = Math.imul(hash ^ (body[at] ?? 0), 0x01000193)
+    hash = mix(hash, body[at] ?? 0)
     at = at < headEnd || at >= tailStart ? at + 1 : Math.min(at + stride, tailStart)
   }
   return hash

@@ -287,8 +287,7 @@ export class Overlay {
   }
 
   #bootstrapDeadline(): number {
-    const moments = this.#wantedBootstraps().map(({ notBeforeMs }) => notBeforeMs)
-    return Math.min(Infinity, ...moments)
+    return Math.min(...this.#wantedBootstraps().map(({ notBeforeMs }) => notBeforeMs))
   }
 
   /** Whom to dial now. */

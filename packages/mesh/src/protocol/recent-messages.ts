@@ -3,69 +3,74 @@
  * have each. Bounded by count, bytes and age; the oldest goes first. A message that went early can
  * no longer be handed to a neighbour that lacks it, but another neighbour may still hold it.
  *
- * Every delivery adds one and soon drops one, so they lie in a ring, and are found by their ids through
- * chains of places in it: that makes nothing for a garbage collector, which a map of texts does.
+ * Every delivery adds one and soon drops one, and each is looked up once for every neighbour that
+ * announces it. So messages are numbered in the order they came and lie in rings, one for each thing
+ * that is known of them: few bytes to walk through when thousands are kept.
  */
 import { checksumBytes, decodeMessage, frameHeaderBytes, type WireMessage } from '@p2p/serializer'
-import type { HolderSet, Placed } from './holder-set.ts'
 import { shortIdBytes } from './message-key.ts'
-import { mix, word } from './seen-cache.ts'
+import { word } from './seen-cache.ts'
+
+/** A neighbour has a bit at its place in each message. */
+export interface Placed {
+  /** From 0; of no other neighbour at the same time. */
+  readonly place: number
+}
 
 export interface RecentMessage<Neighbour extends Placed, Tree> {
   /** Uncompressed: one array instead of the dozen objects of a message, for the garbage collector's sake. */
   readonly frame: Uint8Array
   readonly seenMs: number
-  /** Neighbours that sent it, or were sent it: none of them needs another copy. */
-  readonly holders: HolderSet
   /** Who brought the first copy; undefined for our own. */
   readonly first: Neighbour | undefined
   /** The tree it travelled on here, so that later word about it changes the right one. */
   readonly tree: Tree
 }
 
-/** The message that is kept, for passing it on. */
-export function keptMessage({ frame }: { readonly frame: Uint8Array }): WireMessage {
+/** The message in a frame that is kept, for passing it on. */
+export function keptMessage(frame: Uint8Array): WireMessage {
   const bodyOffset = frameHeaderBytes + checksumBytes
   const id = frame.subarray(frameHeaderBytes, bodyOffset)
   return decodeMessage({ id, body: frame.subarray(bodyOffset) }, { lazyPayload: true })
 }
 
-/** Announced ids of kept messages, end to end. */
-export function joinIds(entries: readonly { readonly frame: Uint8Array }[]): Uint8Array {
-  const ids = new Uint8Array(shortIdBytes * entries.length)
-  for (const [index, { frame }] of entries.entries()) {
-    ids.set(frame.subarray(frameHeaderBytes, frameHeaderBytes + shortIdBytes), shortIdBytes * index)
-  }
-  return ids
-}
+/** The number of no message: they are numbered from 1. */
+export const noMessage = 0
 
 /** A power of two. */
 const firstCapacity = 16
+/** Words at the beginning of a row, which hold the beginning of the id. */
+const idWords = shortIdBytes / 4
+
+interface RecentLimits {
+  readonly maxRecentMessages: number
+  readonly maxRecentBytes: number
+  readonly maxAgeMs: number
+}
 
 export class RecentMessages<Neighbour extends Placed, Tree> {
-  readonly #limits: {
-    readonly maxCount: number
-    readonly maxBytes: number
-    readonly maxAgeMs: number
-    readonly secret: number
-  }
-  /** Messages are numbered from 1; each lies at its number modulo the capacity. */
+  readonly #limits: RecentLimits
+  /** Each message lies at its number modulo the capacity. */
   #ring: (RecentMessage<Neighbour, Tree> | undefined)[] = []
-  /** The latest number in each chain, and behind each message the one before it: too low a one ends a chain. */
-  #heads = new Float64Array(firstCapacity)
-  #nexts = new Float64Array(firstCapacity)
+  /**
+   * A row for each message: the beginning of its id, and a bit for each neighbour that sent it, or was sent
+   * it. None of them needs another copy.
+   */
+  #rows = new Int32Array(0)
+  /** The same, in bytes. */
+  #rowBytes = new Uint8Array(0)
+  #rowWords = idWords + 1
+  #capacity = 0
+  /** By the beginning of the id. */
+  readonly #numbers = new Map<number, number>()
   #oldest = 1
   #end = 1
+  #lastFound = noMessage
   #bytes = 0
 
-  /** `secret` keeps ids from being made to fall into one chain. */
-  constructor(limits: {
-    readonly maxCount: number
-    readonly maxBytes: number
-    readonly maxAgeMs: number
-    readonly secret: number
-  }) {
+  constructor(limits: RecentLimits) {
     this.#limits = limits
+    this.#layOut(firstCapacity, this.#rowWords)
   }
 
   get count(): number {
@@ -76,87 +81,158 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     return this.#bytes
   }
 
-  /** The message whose id begins at `offset`; 16 bytes must stand there. */
-  get(id: Uint8Array, offset = 0): RecentMessage<Neighbour, Tree> | undefined {
-    for (let number = this.#heads[this.#chain(id, offset)] ?? 0; number >= this.#oldest;) {
-      const entry = this.#at(number)
-      if (entry !== undefined && isSameId(entry.frame, id, offset)) return entry
-      number = this.#nexts[this.#place(number)] ?? 0
-    }
-    return undefined
+  /** The number that the next message gets. */
+  get end(): number {
+    return this.#end
   }
 
-  add(entry: RecentMessage<Neighbour, Tree>): void {
-    if (this.count === this.#heads.length) this.#grow()
-    this.#put(entry)
+  /** Undefined when it is no longer kept. */
+  get(number: number): RecentMessage<Neighbour, Tree> | undefined {
+    return this.#isKept(number) ? this.#ring[this.#place(number)] : undefined
+  }
+
+  #isKept(number: number): boolean {
+    return number >= this.#oldest && number < this.#end
+  }
+
+  /** The number of the message whose id begins at `offset`, where 16 bytes must stand; or `noMessage`. */
+  find(id: Uint8Array, offset = 0): number {
+    // Neighbours announce in about the order in which we heard: mostly it is the one behind the last one.
+    const next = this.#lastFound + 1
+    const number = this.#isAt(next, id, offset)
+      ? next
+      : (this.#numbers.get(idNumber(id, offset)) ?? noMessage)
+    if (number !== noMessage) this.#lastFound = number
+    return number
+  }
+
+  /** Returns the number of the message, which nobody holds yet. */
+  add(entry: RecentMessage<Neighbour, Tree>): number {
+    if (this.count === this.#capacity) this.#layOut(2 * this.#capacity, this.#rowWords)
+    const number = this.#end
+    const row = this.#row(number)
+    this.#rows.fill(0, row, row + this.#rowWords)
+    this.#rowBytes.set(
+      entry.frame.subarray(frameHeaderBytes, frameHeaderBytes + shortIdBytes),
+      4 * row,
+    )
+    this.#ring[this.#place(number)] = entry
+    this.#numbers.set(idNumber(entry.frame, frameHeaderBytes), number)
+    this.#end += 1
     this.#bytes += entry.frame.length
     this.#trim(entry.seenMs)
+    return number
   }
 
-  /** What was first seen at or after this moment, oldest first. */
-  since(monoMs: number): readonly RecentMessage<Neighbour, Tree>[] {
-    return this.#all().filter(({ seenMs }) => seenMs >= monoMs)
+  /** Makes room for a neighbour: to be called before its place is used. */
+  admit({ place }: Placed): void {
+    const words = idWords + (place >>> 5) + 1
+    if (words > this.#rowWords) this.#layOut(this.#capacity, words)
   }
 
-  /** Takes a lost neighbour out of every entry. */
-  forget(neighbour: Neighbour): void {
-    for (const entry of this.#all()) entry.holders.delete(neighbour)
+  holds(number: number, { place }: Placed): boolean {
+    if (number < this.#oldest) return false
+    return ((this.#rows[this.#holderWord(number, place)] ?? 0) & (1 << place)) !== 0
   }
 
-  #all(): RecentMessage<Neighbour, Tree>[] {
-    return Array.from({ length: this.count }, (_, at) => this.#at(this.#oldest + at)).filter(
-      (entry) => entry !== undefined,
-    )
+  noteHolder(number: number, { place }: Placed): void {
+    if (number < this.#oldest) return
+    const at = this.#holderWord(number, place)
+    this.#rows[at] = (this.#rows[at] ?? 0) | (1 << place)
+  }
+
+  /** The first message from this one on that the neighbour does not hold; Infinity when there is none. */
+  nextUnheld(from: number, neighbour: Placed): number {
+    let number = Math.max(from, this.#oldest)
+    while (number < this.#end && this.holds(number, neighbour)) number += 1
+    return number < this.#end ? number : Infinity
+  }
+
+  /** When this message was seen, or the first one kept behind it; Infinity when there is none. */
+  seenMs(number: number): number {
+    return this.get(Math.max(number, this.#oldest))?.seenMs ?? Infinity
+  }
+
+  /**
+   * The ids, end to end, of the first messages from this one on that the neighbour does not hold, and the
+   * next such message; Infinity when there is none.
+   */
+  unheldIds(
+    from: number,
+    neighbour: Placed,
+    maxCount: number,
+  ): { readonly ids: Uint8Array; readonly next: number } {
+    const words: number[] = []
+    let next = this.nextUnheld(from, neighbour)
+    while (next < this.#end && words.length < idWords * maxCount) {
+      const row = this.#row(next)
+      for (let at = 0; at < idWords; at += 1) words.push(this.#rows[row + at] ?? 0)
+      next = this.nextUnheld(next + 1, neighbour)
+    }
+    return { ids: new Uint8Array(Int32Array.from(words).buffer), next }
+  }
+
+  /** Takes a lost neighbour out of every message: its place will be given to another. */
+  forget({ place }: Placed): void {
+    for (let number = this.#oldest; number < this.#end; number += 1) {
+      const at = this.#holderWord(number, place)
+      this.#rows[at] = (this.#rows[at] ?? 0) & ~(1 << place)
+    }
   }
 
   #trim(monoMs: number): void {
-    const { maxAgeMs, maxBytes, maxCount } = this.#limits
-    for (let entry = this.#at(this.#oldest); entry !== undefined;) {
-      const isTooOld = entry.seenMs < monoMs - maxAgeMs
-      if (!isTooOld && this.count <= maxCount && this.#bytes <= maxBytes) return
-      this.#ring[this.#place(this.#oldest)] = undefined
-      this.#bytes -= entry.frame.length
+    const { maxAgeMs, maxRecentBytes, maxRecentMessages } = this.#limits
+    while (
+      this.seenMs(this.#oldest) < monoMs - maxAgeMs ||
+      this.count > maxRecentMessages ||
+      this.#bytes > maxRecentBytes
+    ) {
+      const place = this.#place(this.#oldest)
+      this.#numbers.delete(idNumber(this.#rowBytes, 4 * this.#row(this.#oldest)))
+      this.#bytes -= this.#ring[place]?.frame.length ?? 0
+      this.#ring[place] = undefined
       this.#oldest += 1
-      entry = this.#at(this.#oldest)
     }
   }
 
-  #grow(): void {
-    const entries = this.#all()
-    const capacity = 2 * this.#heads.length
+  #layOut(capacity: number, rowWords: number): void {
+    const [ring, rows, words] = [this.#ring, this.#rows, this.#rowWords]
+    const mask = this.#capacity - 1
+    this.#capacity = capacity
     this.#ring = []
-    this.#heads = new Float64Array(capacity)
-    this.#nexts = new Float64Array(capacity)
-    this.#end = this.#oldest
-    for (const entry of entries) this.#put(entry)
-  }
-
-  #put(entry: RecentMessage<Neighbour, Tree>): void {
-    const chain = this.#chain(entry.frame, frameHeaderBytes)
-    const place = this.#place(this.#end)
-    this.#nexts[place] = this.#heads[chain] ?? 0
-    this.#heads[chain] = this.#end
-    this.#ring[place] = entry
-    this.#end += 1
-  }
-
-  #at(number: number): RecentMessage<Neighbour, Tree> | undefined {
-    return this.#ring[this.#place(number)]
+    this.#rows = new Int32Array(rowWords * capacity)
+    this.#rowBytes = new Uint8Array(this.#rows.buffer)
+    this.#rowWords = rowWords
+    for (let number = this.#oldest; number < this.#end; number += 1) {
+      const from = number & mask
+      this.#rows.set(rows.subarray(words * from, words * (from + 1)), this.#row(number))
+      this.#ring[this.#place(number)] = ring[from]
+    }
   }
 
   #place(number: number): number {
-    return number % this.#heads.length
+    return number & (this.#capacity - 1)
   }
 
-  #chain(id: Uint8Array, offset: number): number {
-    const spread = mix(word(id, offset) ^ this.#limits.secret, word(id, offset + 4))
-    return this.#place(spread)
+  #row(number: number): number {
+    return this.#rowWords * this.#place(number)
+  }
+
+  #holderWord(number: number, place: number): number {
+    return this.#row(number) + idWords + (place >>> 5)
+  }
+
+  #isAt(number: number, id: Uint8Array, offset: number): boolean {
+    if (!this.#isKept(number)) return false
+    const start = 4 * this.#row(number)
+    for (let at = 0; at < shortIdBytes; at += 1) {
+      if (this.#rowBytes[start + at] !== id[offset + at]) return false
+    }
+    return true
   }
 }
 
-function isSameId(frame: Uint8Array, id: Uint8Array, offset: number): boolean {
-  for (let at = 0; at < shortIdBytes; at += 1) {
-    if (frame[frameHeaderBytes + at] !== id[offset + at]) return false
-  }
-  return true
+/** 52 bits of an id: nobody meets those of another message within a minute but by making both. */
+function idNumber(id: Uint8Array, offset: number): number {
+  return word(id, offset) * 2 ** 20 + (word(id, offset + 4) >>> 12)
 }

@@ -33,8 +33,8 @@ export class SenderTrees<Neighbour> {
   #lastSender: string | undefined
   #lastTree: Tree<Neighbour> = this.#shared
 
-  constructor(options: { readonly maxSenders: number }) {
-    this.#maxSenders = options.maxSenders
+  constructor(options: { readonly maxSenderTrees: number }) {
+    this.#maxSenders = options.maxSenderTrees
   }
 
   /** The tree for a new message of this sender. Call once per message. */

@@ -1,5 +1,7 @@
 /**
- * Everybody gets a broadcast, each of our own nodes exactly one copy of it.
+ * Who gets a copy of a broadcast: everybody, and each of our own nodes exactly one. The mesh machine judges
+ * each message once (seen-cache.ts) and tells of first copies, further copies and neighbours; it is told
+ * what to send.
  *
  * Theory of operation. Between our own nodes a link is eager or lazy, per sender (sender-trees.ts).
  * The first copy of a message goes out whole on the eager links and as a 16-byte announcement on the
@@ -18,19 +20,25 @@
  * A new neighbour is asked what it saw since we were last alone, a minute at most: whatever passed
  * while a link was down or the network was in two parts is caught up with.
  *
- * Every payload stays a plain 0.7 broadcast; only the steering is new (tree-control.ts).
+ * Every payload stays a plain 0.7 broadcast; only the steering is new (tree-control.ts). A node without
+ * extensions has no neighbour to steer with, holds no copies, and so is the plain relay of protocol 0.7.
  *
  * Source: research/reliability.md, 3.4; J. Leitão et al., Epidemic Broadcast Trees (SRDS 2007). Its
  * rule for optimising paths is left out: it costs copies and gains no time (same place, 3.2).
  */
-import type { Now, Peer, RandomBytes } from '@p2p/base'
+import type { Now, Peer, RandomBytes, SendPriority } from '@p2p/base'
 import { encodeFrame, idText, type Value, type WireMessage } from '@p2p/serializer'
-import type { Copy, Dissemination } from './dissemination.ts'
-import { HeldCopies } from './held-copies.ts'
-import { HolderSet, type Placed } from './holder-set.ts'
+import { HeldCopies, type HeldCopy } from './held-copies.ts'
 import { joinKeys, messageKey, shortIdBytes, type MessageKey } from './message-key.ts'
 import { MissingMessages, notMissing } from './missing-messages.ts'
-import { joinIds, keptMessage, RecentMessages, type RecentMessage } from './recent-messages.ts'
+import {
+  keptMessage,
+  noMessage,
+  RecentMessages,
+  type Placed,
+  type RecentMessage,
+} from './recent-messages.ts'
+import { mix } from './seen-cache.ts'
 import {
   SenderTrees,
   isEager,
@@ -46,10 +54,13 @@ import {
 } from './tree-control.ts'
 
 /**
- * How long an announcement may wait for others to share its frame: at the end that dialled, and at the
- * other one, which leaves it the time to cross the link.
+ * How long an announcement waits for others to share its frame: at the end that dialled, and at the
+ * other one, which leaves it the time to cross the link …
  */
-const announceAfterMs = { dialler: 40, dialled: 140 }
+const diallerAnnouncesAfterMs = 40
+const dialledAnnouncesAfterMs = 140
+/** … and up to this much longer, by the node. */
+const announceSpreadMs = 40
 /** A batch of this many leaves at once: more than come in that time, or both ends announce everything. */
 const maxAnnouncementBatch = 1_024
 /** What a new neighbour is asked for at most: older broadcasts are not taken any more. */
@@ -82,11 +93,12 @@ export const defaultTreeLimits: TreeLimits = {
 /** A neighbour and what waits to be told to it. */
 export interface TreeNeighbour extends Placed {
   readonly peer: Peer
-  announced: Recent[]
+  /**
+   * The first message that waits to be announced; those behind it do, too, unless the neighbour holds them.
+   * Infinity when none waits.
+   */
+  announceFrom: number
   wanted: MessageKey[]
-  pruned: Recent[]
-  /** When the waiting announcements leave; Infinity when there are none. */
-  announceAtMs: number
   /** True once we asked it what we missed. */
   hasCaughtUp: boolean
   /** Grafts it did not answer, minus those it did. */
@@ -95,8 +107,16 @@ export interface TreeNeighbour extends Placed {
   readonly lot: number
 }
 
+/** A message for one neighbour. */
+export interface Copy {
+  readonly peer: string
+  readonly message: WireMessage
+  readonly priority: SendPriority
+}
+
 const noCopies: readonly Copy[] = []
 const noIds: readonly string[] = []
+const noBytes = new Uint8Array(0)
 
 type Recent = RecentMessage<TreeNeighbour, Tree<TreeNeighbour>>
 
@@ -107,12 +127,12 @@ interface TreeDisseminationOptions {
   readonly compose: (payload: readonly Value[], now: Now) => WireMessage
   /** True for a broadcast that was here, also when it is no longer kept; its id begins at `offset`. */
   readonly wasSeen: (id: Uint8Array, offset: number) => boolean
-  /** Keeps ids from being made to fall into one chain of the recent messages. */
-  readonly secret?: number
   readonly limits?: Partial<TreeLimits>
+  /** True for the plain relay of protocol 0.7: everybody gets a copy at once. */
+  readonly floods?: boolean
 }
 
-export class TreeDissemination implements Dissemination {
+export class TreeDissemination {
   readonly #neighbours = new Map<string, TreeNeighbour>()
   readonly #trees: SenderTrees<TreeNeighbour>
   readonly #recent: RecentMessages<TreeNeighbour, Tree<TreeNeighbour>>
@@ -121,63 +141,59 @@ export class TreeDissemination implements Dissemination {
   /** When the first waiting announcement of all neighbours leaves; undefined after a change. */
   #announceAtMs: number | undefined
   readonly #ownLot: number
-  readonly #maxLazyLinks: number
-  readonly #compose: TreeDisseminationOptions['compose']
-  readonly #wasSeen: TreeDisseminationOptions['wasSeen']
+  readonly #limits: TreeLimits
+  readonly #options: TreeDisseminationOptions
+  readonly #announceSpreadMs: number
   /** When we first had a neighbour: what was said before is not for us. */
   #connectedSinceMs: number | undefined
-  #counters = { copiesSent: 0, announcements: 0, grafts: 0, prunes: 0, duplicates: 0 }
+  readonly #counters = { copiesSent: 0, announcements: 0, grafts: 0, prunes: 0, duplicates: 0 }
 
   constructor(options: TreeDisseminationOptions) {
     const limits = { ...defaultTreeLimits, ...options.limits }
     this.#ownLot = lotOf(options.ownId)
-    this.#maxLazyLinks = limits.maxLazyLinks
-    this.#compose = options.compose
-    this.#wasSeen = options.wasSeen
-    this.#trees = new SenderTrees({ maxSenders: limits.maxSenderTrees })
-    this.#recent = new RecentMessages({
-      maxCount: limits.maxRecentMessages,
-      maxBytes: limits.maxRecentBytes,
-      maxAgeMs: maxCatchUpMs,
-      secret: options.secret ?? 0,
-    })
-    this.#missing = new MissingMessages({ maxMessages: limits.maxMissingMessages })
-    this.#held = new HeldCopies(options.random)
+    this.#limits = limits
+    this.#options = options
+    this.#trees = new SenderTrees(limits)
+    this.#recent = new RecentMessages({ ...limits, maxAgeMs: maxCatchUpMs })
+    this.#missing = new MissingMessages(limits)
+    this.#announceSpreadMs = (announceSpreadMs * (options.random(1)[0] ?? 0)) / 256
+    this.#held = new HeldCopies(options.random, (number, neighbour) =>
+      this.#recent.holds(number, neighbour),
+    )
   }
 
   addNeighbour(peer: Peer, now: Now): readonly Copy[] {
     this.#connectedSinceMs ??= now.monoMs
-    this.#neighbours.set(peer.id, {
+    const neighbour: TreeNeighbour = {
       peer,
       place: this.#freePlace(),
-      announced: [],
+      announceFrom: Infinity,
       wanted: [],
-      pruned: [],
-      announceAtMs: Infinity,
       hasCaughtUp: false,
       penalty: 0,
       lot: (this.#ownLot + lotOf(peer.id)) % 1,
-    })
+    }
+    this.#neighbours.set(peer.id, neighbour)
+    this.#recent.admit(neighbour)
     return this.noteFeatures(peer, now)
   }
 
   #freePlace(): number {
-    const taken = new Set([...this.#neighbours.values()].map(({ place }) => place))
+    const taken = Array.from(this.#neighbours.values(), ({ place }) => place)
     let place = 0
-    while (taken.has(place)) place += 1
+    while (taken.includes(place)) place += 1
     return place
   }
 
-  removeNeighbour(peer: Peer): readonly Copy[] {
+  removeNeighbour(peer: Peer): void {
     const neighbour = this.#neighbours.get(peer.id)
-    if (neighbour === undefined) return []
+    if (neighbour === undefined) return
     this.#neighbours.delete(peer.id)
     this.#announceAtMs = undefined
     this.#trees.forgetNeighbour(neighbour)
     this.#recent.forget(neighbour)
     this.#missing.forgetAnnouncer(neighbour)
     this.#held.forgetNeighbour(neighbour)
-    return []
   }
 
   /** Once both hellos are in: asks for what was missed. */
@@ -189,14 +205,18 @@ export class TreeDissemination implements Dissemination {
     neighbour.hasCaughtUp = true
     const connectedMs = now.monoMs - (this.#connectedSinceMs ?? now.monoMs)
     const sinceSeconds = Math.ceil(Math.min(connectedMs, maxCatchUpMs) / 1_000)
-    return sinceSeconds === 0 ? [] : [this.#control(neighbour, sinceSeconds, now)]
+    return sinceSeconds === 0 ? noCopies : [this.#control(neighbour, now, { sinceSeconds })]
   }
 
+  /**
+   * The first copy of a broadcast; `from` is undefined for one of our own. Neighbours in `heldBy` need
+   * none.
+   */
   spread(
     message: WireMessage,
     from: Peer | undefined,
     now: Now,
-    heldBy?: Iterable<string>,
+    heldBy: Iterable<string> = noIds,
   ): readonly Copy[] {
     const sender = idText(message.sender) ?? ''
     const first = from === undefined ? undefined : this.#neighbours.get(from.id)
@@ -205,144 +225,133 @@ export class TreeDissemination implements Dissemination {
       this.#missing.count === 0
         ? notMissing
         : this.#missing.take(messageKey(message.id), first, now.monoMs)
-    const entry: Recent = {
-      frame: encodeFrame(message),
-      seenMs: now.monoMs,
-      holders: announcers ?? new HolderSet(),
-      first,
-      tree,
-    }
+    const entry: Recent = { frame: encodeFrame(message), seenMs: now.monoMs, first, tree }
+    const number = this.#recent.add(entry)
     if (first !== undefined) {
-      entry.holders.add(first)
+      this.#recent.noteHolder(number, first)
       noteFirstCopy(tree, first, { wasAskedFor, monoMs: now.monoMs })
     }
-    for (const id of heldBy ?? noIds) {
+    for (const announcer of announcers) this.#recent.noteHolder(number, announcer)
+    for (const id of heldBy) {
       const holder = this.#neighbours.get(id)
-      if (holder !== undefined) entry.holders.add(holder)
+      if (holder !== undefined) this.#recent.noteHolder(number, holder)
     }
-    this.#recent.add(entry)
-    return this.#forward(entry, message, sender, now)
-  }
-
-  #forward(entry: Recent, message: WireMessage, sender: string, now: Now): Copy[] {
     const copies: Copy[] = []
-    const isOwn = entry.first === undefined
     for (const neighbour of this.#neighbours.values()) {
       const { peer } = neighbour
-      if (peer.id === sender || entry.holders.has(neighbour)) continue
-      if (isTreeNode(neighbour)) {
-        if (isEager(entry.tree, neighbour)) copies.push(this.#copy(entry, neighbour, message))
-        else if (neighbour.lot * this.#neighbours.size < this.#maxLazyLinks)
-          this.#announce(neighbour, entry, now, copies)
-      } else if (isOwn || peer.kind === 'ours') {
-        copies.push(this.#copy(entry, neighbour, message))
+      if (peer.id === sender) this.#recent.noteHolder(number, neighbour)
+      if (this.#recent.holds(number, neighbour)) continue
+      const isTree = isTreeNode(neighbour)
+      if (isTree && !isEager(tree, neighbour)) {
+        if (neighbour.lot * this.#neighbours.size < this.#limits.maxLazyLinks) {
+          this.#announce(neighbour, number, now, copies)
+        }
+      } else if (isTree || first === undefined || peer.kind === 'ours' || this.#options.floods) {
+        copies.push(this.#copy({ number, entry, neighbour }, message))
       } else {
-        this.#held.hold(entry, neighbour, now.monoMs)
+        this.#held.hold({ number, entry, neighbour }, now.monoMs)
       }
     }
     return copies
   }
 
+  /** A copy of a broadcast that was here before. */
   noteDuplicate(message: WireMessage, from: Peer, now: Now): readonly Copy[] {
     this.#counters.duplicates += 1
     const neighbour = this.#neighbours.get(from.id)
-    const entry = this.#recent.get(message.id)
-    if (neighbour === undefined || entry === undefined) return []
+    const number = this.#recent.find(message.id)
+    const entry = this.#recent.get(number)
+    if (neighbour === undefined || entry === undefined || this.#options.floods) return noCopies
     const isTree = isTreeNode(neighbour)
-    if (!isTree) this.#held.noteDelivery(entry, neighbour, now.monoMs)
-    entry.holders.add(neighbour)
-    if (!isTree) return []
-    if (neighbour.announced.length > 0) this.#dropKnown(neighbour)
+    if (!isTree) this.#held.noteDelivery(number, neighbour, now.monoMs)
+    this.#recent.noteHolder(number, neighbour)
+    if (!isTree) return noCopies
+    this.#dropKnown(neighbour)
     const duplicate = { from: neighbour, first: entry.first }
-    const hasOurCopy = isEager(entry.tree, neighbour) && !isFromNeighbour(message, neighbour)
-    if (!pruneAfterDuplicate(entry.tree, duplicate, now.monoMs) || hasOurCopy) return []
+    // Its author gets no copy from us.
+    const hasOurCopy = isEager(entry.tree, neighbour) && idText(message.sender) !== from.id
+    if (!pruneAfterDuplicate(entry.tree, duplicate, now.monoMs) || hasOurCopy) return noCopies
     this.#counters.prunes += 1
-    neighbour.pruned.push(entry)
-    return [this.#control(neighbour, 0, now)]
+    return [this.#control(neighbour, now, { pruned: message.id.subarray(0, shortIdBytes) })]
   }
 
+  /** A whisper with the sub-flag of this strategy. */
   handleControl(message: WireMessage, from: Peer, now: Now): readonly Copy[] {
     const neighbour = this.#neighbours.get(from.id)
     const control = decodeTreeControl(message.payload)
-    if (neighbour === undefined || control === undefined || !isTreeNode(neighbour)) return []
+    if (neighbour === undefined || control === undefined || !isTreeNode(neighbour)) return noCopies
     const copies: Copy[] = []
     for (let at = 0; at < control.announced.length; at += shortIdBytes) {
       this.#noteAnnouncement(control.announced, at, neighbour, now)
     }
-    if (neighbour.announced.length > 0) this.#dropKnown(neighbour)
+    this.#dropKnown(neighbour)
     for (let at = 0; at < control.pruned.length; at += shortIdBytes) {
-      this.#notePrune(this.#recent.get(control.pruned, at), neighbour)
+      this.#notePrune(this.#recent.find(control.pruned, at), neighbour)
     }
     for (let at = 0; at < control.wanted.length; at += shortIdBytes) {
-      this.#serve(this.#recent.get(control.wanted, at), neighbour, copies)
+      this.#serve(this.#recent.find(control.wanted, at), neighbour, copies)
     }
     if (control.sinceSeconds > 0) {
       const sinceMs = now.monoMs - Math.min(1_000 * control.sinceSeconds, maxCatchUpMs)
-      for (const entry of this.#recent.since(sinceMs)) {
-        if (!entry.holders.has(neighbour)) this.#announce(neighbour, entry, now, copies)
+      let first = this.#recent.nextUnheld(0, neighbour)
+      while (this.#recent.seenMs(first) < sinceMs) {
+        first = this.#recent.nextUnheld(first + 1, neighbour)
       }
+      this.#announce(neighbour, first, now, copies)
     }
     return copies
   }
 
   #noteAnnouncement(ids: Uint8Array, offset: number, neighbour: TreeNeighbour, now: Now): void {
-    const entry = this.#recent.get(ids, offset)
-    if (entry !== undefined) entry.holders.add(neighbour)
-    else if (!this.#wasSeen(ids, offset)) {
+    const number = this.#recent.find(ids, offset)
+    if (number !== noMessage) this.#recent.noteHolder(number, neighbour)
+    else if (!this.#options.wasSeen(ids, offset)) {
       this.#missing.announce(messageKey(ids, offset), neighbour, now.monoMs)
     }
   }
 
   /** Takes back what waits to be announced to a neighbour that turned out to have it. */
   #dropKnown(neighbour: TreeNeighbour): void {
-    neighbour.announced = neighbour.announced.filter(({ holders }) => !holders.has(neighbour))
-    if (neighbour.announced.length > 0) return
-    neighbour.announceAtMs = Infinity
+    neighbour.announceFrom = this.#recent.nextUnheld(neighbour.announceFrom, neighbour)
     this.#announceAtMs = undefined
   }
 
-  #notePrune(entry: Recent | undefined, neighbour: TreeNeighbour): void {
+  #notePrune(number: number, neighbour: TreeNeighbour): void {
+    const entry = this.#recent.get(number)
     if (entry === undefined) return
-    entry.holders.add(neighbour)
-    if (!entry.tree.lazy.has(neighbour)) entry.tree.lazy.set(neighbour, -Infinity)
+    this.#recent.noteHolder(number, neighbour)
+    if (isEager(entry.tree, neighbour)) entry.tree.lazy.set(neighbour, -Infinity)
   }
 
   /** A graft: the link becomes eager on that tree, and the message goes out unless it did before. */
-  #serve(entry: Recent | undefined, neighbour: TreeNeighbour, copies: Copy[]): void {
+  #serve(number: number, neighbour: TreeNeighbour, copies: Copy[]): void {
+    const entry = this.#recent.get(number)
     if (entry === undefined) return
     entry.tree.lazy.delete(neighbour)
-    if (!entry.holders.has(neighbour)) copies.push(this.#copy(entry, neighbour))
+    if (this.#recent.holds(number, neighbour)) return
+    copies.push(this.#copy({ number, entry, neighbour }))
   }
 
   handleDeadline(now: Now): readonly Copy[] {
     const copies: Copy[] = []
-    for (const { entry, neighbour } of this.#held.takeDue(now.monoMs)) {
-      copies.push(this.#copy(entry, neighbour))
-    }
-    const asked = new Set<TreeNeighbour>()
+    for (const held of this.#held.takeDue(now.monoMs)) copies.push(this.#copy(held))
     for (const { key, announcer } of this.#missing.takeDue(now.monoMs)) {
       this.#counters.grafts += 1
       announcer.wanted.push(key)
-      asked.add(announcer)
     }
-    for (const neighbour of asked) copies.push(this.#control(neighbour, 0, now))
     for (const neighbour of this.#neighbours.values()) {
-      if (neighbour.announceAtMs <= now.monoMs) copies.push(this.#control(neighbour, 0, now))
+      if (this.#announceDueMs(neighbour) <= now.monoMs) this.#dropKnown(neighbour)
+      const isDue = this.#announceDueMs(neighbour) <= now.monoMs
+      if (isDue || neighbour.wanted.length > 0) copies.push(this.#control(neighbour, now))
     }
     return copies
   }
 
   nextDeadline(): number {
-    this.#announceAtMs ??= this.#earliestAnnouncement()
+    this.#announceAtMs ??= Math.min(
+      ...Array.from(this.#neighbours.values(), (neighbour) => this.#announceDueMs(neighbour)),
+    )
     return Math.min(this.#announceAtMs, this.#held.nextDeadline(), this.#missing.nextDeadline())
-  }
-
-  #earliestAnnouncement(): number {
-    let earliest = Infinity
-    for (const { announceAtMs } of this.#neighbours.values()) {
-      if (announceAtMs < earliest) earliest = announceAtMs
-    }
-    return earliest
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -356,49 +365,55 @@ export class TreeDissemination implements Dissemination {
     }
   }
 
-  #copy(entry: Recent, neighbour: TreeNeighbour, message = keptMessage(entry)): Copy {
-    entry.holders.add(neighbour)
+  #copy({ number, entry, neighbour }: HeldCopy, message = keptMessage(entry.frame)): Copy {
+    this.#recent.noteHolder(number, neighbour)
     this.#counters.copiesSent += 1
     const priority = entry.first === undefined ? 'own' : 'relay'
     return { peer: neighbour.peer.id, message, priority }
   }
 
-  #announce(neighbour: TreeNeighbour, entry: Recent, now: Now, copies: Copy[]): void {
-    neighbour.announced.push(entry)
-    this.#counters.announcements += 1
-    if (neighbour.announced.length >= maxAnnouncementBatch) {
-      copies.push(this.#control(neighbour, 0, now))
-    } else if (neighbour.announceAtMs === Infinity) {
-      const { dialler, dialled } = announceAfterMs
-      neighbour.announceAtMs = now.monoMs + (neighbour.peer.outgoing ? dialler : dialled)
+  /** Lets a message wait with others until they are announced in one frame. */
+  #announce(neighbour: TreeNeighbour, number: number, now: Now, copies: Copy[]): void {
+    if (number < neighbour.announceFrom) {
+      neighbour.announceFrom = number
       this.#announceAtMs = undefined
     }
+    if (this.#recent.end - neighbour.announceFrom < maxAnnouncementBatch) return
+    this.#dropKnown(neighbour)
+    if (neighbour.announceFrom < Infinity) copies.push(this.#control(neighbour, now))
+  }
+
+  /** When what waits to be announced leaves; Infinity when nothing does. */
+  #announceDueMs({ peer, announceFrom }: TreeNeighbour): number {
+    const delayMs = peer.outgoing ? diallerAnnouncesAfterMs : dialledAnnouncesAfterMs
+    return this.#recent.seenMs(announceFrom) + delayMs + this.#announceSpreadMs
   }
 
   /** Everything that waits to be told to this neighbour, in one message. */
-  #control(neighbour: TreeNeighbour, sinceSeconds: number, now: Now): Copy {
-    const control = {
-      announced: joinIds(neighbour.announced),
-      wanted: joinKeys(neighbour.wanted.splice(0, maxIdsPerControl)),
-      pruned: joinIds(neighbour.pruned),
-      sinceSeconds,
-    }
-    neighbour.announced = []
-    neighbour.pruned = []
-    neighbour.announceAtMs = Infinity
+  #control(
+    neighbour: TreeNeighbour,
+    now: Now,
+    { pruned = noBytes, sinceSeconds = 0 }: { pruned?: Uint8Array; sinceSeconds?: number } = {},
+  ): Copy {
+    const { ids: announced, next } = this.#recent.unheldIds(
+      neighbour.announceFrom,
+      neighbour,
+      maxAnnouncementBatch,
+    )
+    neighbour.announceFrom = next
     this.#announceAtMs = undefined
-    const isAnnouncement = control.wanted.length === 0 && control.pruned.length === 0
+    this.#counters.announcements += announced.length / shortIdBytes
+    const wanted = joinKeys(neighbour.wanted.splice(0, maxIdsPerControl))
+    const isAnnouncement = wanted.length + pruned.length + sinceSeconds === 0
     return {
       peer: neighbour.peer.id,
-      message: this.#compose(encodeTreeControl(control), now),
-      priority: isAnnouncement && sinceSeconds === 0 ? 'announce' : 'control',
+      message: this.#options.compose(
+        encodeTreeControl({ announced, wanted, pruned, sinceSeconds }),
+        now,
+      ),
+      priority: isAnnouncement ? 'announce' : 'control',
     }
   }
-}
-
-/** Its author gets no copy from us. */
-function isFromNeighbour({ sender }: WireMessage, { peer }: TreeNeighbour): boolean {
-  return idText(sender) === peer.id
 }
 
 /** Asked for every neighbour and message; what a peer named once, it does not take back. */
@@ -406,10 +421,9 @@ function isTreeNode({ peer, hasCaughtUp }: TreeNeighbour): boolean {
   return hasCaughtUp || peer.supports(treeFeature)
 }
 
-/** 0 to 1: FNV-1a, with its high bits mixed into the rest so that names in a row spread as well. */
+/** 0 to 1; names in a row spread as well. */
 function lotOf(id: string): number {
-  let hash = 0x811c_9dc5
-  for (let at = 0; at < id.length; at += 1) hash = Math.imul(hash ^ id.charCodeAt(at), 0x0100_0193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b)
-  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32
+  let hash = 0
+  for (let at = 0; at < id.length; at += 1) hash = mix(hash, id.charCodeAt(at))
+  return hash / 2 ** 32
 }
