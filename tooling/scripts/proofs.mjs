@@ -52,6 +52,14 @@ const proofs = [
   node('a mixed network cut and healed', 'tooling/interop/dist/heal/main.js'),
   node('16 live nodes of three languages', 'tooling/interop/dist/mixed/main.js'),
   node('16 of 32 processes killed', 'tooling/interop/dist/crash/main.js'),
+  node(
+    'hash tables beside py2p and js2p, 10 times',
+    'tooling/interop/dist/main.js',
+    '--only',
+    'chord',
+    '--times',
+    '10',
+  ),
   node('hole punching, 20 runs each', 'tooling/interop/dist/punch/main.js', '--runs', '20'),
   simulation('p2py, 1,000 nodes', '--type p2py --nodes 1000'),
   simulation(

@@ -11,6 +11,7 @@ import {
 import type { ChordEffect } from '../src/protocol/chord-contract.ts'
 import { slotsOf, type Slot } from '../src/protocol/hash-tables.ts'
 import { KeyList } from '../src/protocol/key-list.ts'
+import { maxLateAnswers } from '../src/protocol/late-answers.ts'
 import { OldQuestions } from '../src/protocol/old-questions.ts'
 import { OwnRequests } from '../src/protocol/own-requests.ts'
 import { SlotStore, type SlotStoreLimits } from '../src/protocol/slot-store.ts'
@@ -225,8 +226,32 @@ describe('questions of peers', () => {
     scene.ask('peer')
     expect(scene.take()).toEqual([['peer', 'retrieved', 'v']])
     const other = Scene.withOwner()
+    other.kind = 'js2p'
     other.ask(owner)
     expect(other.take()).toEqual([[owner, 'retrieved', null]])
+  })
+
+  test('of py2p are answered 60 ms later: it takes no answer before it has noted that it asked', () => {
+    const scene = Scene.withOwner()
+    scene.store('v', owner)
+    scene.ask(owner, at(0))
+    scene.ask(owner, at(10))
+    expect([scene.take(), scene.questions.nextDeadline()]).toEqual([[], 60])
+    scene.questions.handleDeadline(at(59))
+    expect(scene.take()).toEqual([])
+    scene.questions.handleDeadline(at(60))
+    expect(scene.take()).toEqual([[owner, 'retrieved', 'v']])
+    scene.peers.delete(owner)
+    scene.questions.handleDeadline(at(70))
+    expect([scene.take(), scene.questions.nextDeadline()]).toEqual([[], Infinity])
+  })
+
+  test('of py2p beyond the answers that are held are answered at once', () => {
+    const scene = Scene.withOwner()
+    for (let count = 0; count < maxLateAnswers; count += 1) scene.ask(owner)
+    expect(scene.take()).toEqual([])
+    scene.ask(owner)
+    expect(scene.take()).toEqual([[owner, 'retrieved', null]])
   })
 
   test('share one question to the owner, and its value answers all of them', () => {

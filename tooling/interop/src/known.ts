@@ -20,6 +20,6 @@ export function knownFailure(row: Row): string | undefined {
   if (row.feature.startsWith('lease respected') && pair.includes('js2p') && pair.includes('py2p'))
     return 'py2p drops the link when owners of different type write in one second'
   if (row.network === 'chord' && pair.includes('py2p'))
-    return 'py2p loses answers, and now and then the link, around join'
+    return 'py2p drops an answer that comes before it has noted its question; links may end around join'
   return undefined
 }

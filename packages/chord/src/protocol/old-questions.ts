@@ -17,6 +17,7 @@ import { fieldsOf, mergeFields } from './fields.ts'
 import { slotName, slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import type { KeyList } from './key-list.ts'
+import { LateAnswers } from './late-answers.ts'
 import { deltaPayload, retrievePayload, retrievedPayload, storePayload } from './messages.ts'
 import type { ChordMessage } from './messages.ts'
 import { OpenQuestions } from './open-questions.ts'
@@ -57,6 +58,7 @@ export class OldQuestions {
   readonly tending: Tending
   readonly #line: OldLine
   readonly #questions = new OpenQuestions()
+  readonly #late = new LateAnswers()
   readonly #keyless = new Map<string, Slot>()
   /** Nodes that stopped storing, and until when they hand over. */
   readonly #leavers = new Map<string, number>()
@@ -96,11 +98,18 @@ export class OldQuestions {
   }
 
   nextDeadline(): number {
-    return Math.min(this.#questions.nextDeadline(), this.tending.nextDeadline())
+    return Math.min(
+      this.#questions.nextDeadline(),
+      this.#late.nextDeadline(),
+      this.tending.nextDeadline(),
+    )
   }
 
   handleDeadline(now: Now): void {
     for (const question of this.#questions.takeDue(now.monoMs)) this.#endQuestion(question, now)
+    for (const { peer, payload } of this.#late.takeDue(now.monoMs)) {
+      if (this.#line.peers.has(peer)) this.#line.send(peer, payload, now)
+    }
     this.tending.handleDeadline(now)
   }
 
@@ -287,11 +296,7 @@ export class OldQuestions {
     const { value, from } = answer
     switch (waiter.type) {
       case 'peer':
-        this.#line.send(
-          waiter.peer,
-          retrievedPayload(waiter.wording, value === undefined ? null : decodeValue(value)),
-          now,
-        )
+        this.#answerPeer(waiter, value, now)
         return
       case 'read':
         this.#line.own().answerRead(waiter.request, slot, from, { value }, now)
@@ -307,6 +312,17 @@ export class OldQuestions {
       case 'tend':
         this.tending.handleAnswer(slot, value, from, now)
     }
+  }
+
+  #answerPeer(
+    { peer, wording }: Extract<Waiter, { type: 'peer' }>,
+    value: Uint8Array | undefined,
+    now: Now,
+  ): void {
+    const payload = retrievedPayload(wording, value === undefined ? null : decodeValue(value))
+    const isHeld =
+      this.#line.peers.get(peer)?.kind === 'py2p' && this.#late.add({ peer, payload }, now.monoMs)
+    if (!isHeld) this.#line.send(peer, payload, now)
   }
 }
 

@@ -64,16 +64,25 @@ async function setAll(writer: NodeProcess, entries: Entries): Promise<void> {
   for (const [key, value] of entries) await writer.request('set', { key, value })
 }
 
-async function expectAll(reader: NodeProcess, entries: Entries): Promise<void> {
+/** `tries`: how often a key is read before nil counts. Resolves with how many reads were repeated. */
+async function expectAll(reader: NodeProcess, entries: Entries, tries = 1): Promise<number> {
+  let repeated = 0
   for (const [key, value] of entries) {
-    const answer = await reader.request('get', { key, wait: 5 })
-    const got = JSON.stringify(answer['value'])
-    expectThat(got === JSON.stringify(value), `${reader.name} got ${got}`)
+    let got: Tagged | undefined
+    for (let tried = 0; tried < tries && (got === undefined || got.t === 'nil'); tried += 1) {
+      if (tried > 0) repeated += 1
+      const answer = await reader.request('get', { key, wait: 3 })
+      got = answer['value'] as Tagged
+    }
+    const [text, wanted] = [JSON.stringify(got), JSON.stringify(value)]
+    expectThat(text === wanted, `${reader.name} got ${text}`)
   }
+  return repeated
 }
 
 /** Keys per writer in the network of five. */
 const mixedKeyCount = 10
+const triesOfPython = 5
 
 /**
  * Three nodes of ours and two of program `b`, all storing: what either writes the other reads, and a
@@ -109,36 +118,40 @@ export async function runMixedTable(programs: Programs, side: Side, checks: Chec
     })
     const fromOurs = entriesOf('of ours', mixedKeyCount)
     const fromTheirs = entriesOf('of theirs', mixedKeyCount)
+    const all = [...fromOurs, ...fromTheirs]
     await checks.check(side, `${feature}: keys of ours read everywhere`, async () => {
       await setAll(second, fromOurs)
-      for (const node of nodes) await expectAll(node, fromOurs)
-      return `${mixedKeyCount} keys at ${nodes.length} nodes`
+      return readEverywhere(nodes, fromOurs)
     })
     await checks.check(side, `${feature}: keys of theirs read everywhere`, async () => {
       await setAll(fourth, fromTheirs)
-      for (const node of nodes) await expectAll(node, fromTheirs)
-      return `${mixedKeyCount} keys at ${nodes.length} nodes`
+      return readEverywhere(nodes, fromTheirs)
     })
     await checks.check(side, `${feature}: one of theirs leaves, nothing is lost`, async () => {
       await fourth.request('unjoin')
       for (const node of ours) await notStoring(node, fourth)
-      for (const node of fifth === undefined ? ours : [...ours, fifth]) {
-        await expectAll(node, fromOurs)
-        await expectAll(node, fromTheirs)
-      }
-      return `${2 * mixedKeyCount} keys at the others`
+      return readEverywhere(fifth === undefined ? ours : [...ours, fifth], all)
     })
     if (fifth === undefined) return
     await checks.check(side, `${feature}: the other one dies, nothing is lost`, async () => {
       await lab.crash(fifth)
       for (const node of ours) await node.waitForLeave(fifth.id)
-      for (const node of ours) {
-        await expectAll(node, fromOurs)
-        await expectAll(node, fromTheirs)
-      }
-      return `${2 * mixedKeyCount} keys at 3 nodes`
+      return readEverywhere(ours, all)
     })
   })
+}
+
+/**
+ * Two py2p nodes cannot rely on each other's answers, with or without ours (known.ts): where three of a
+ * key's five slots are the other's, a read comes to nothing now and then. So they may ask again, and the
+ * detail says how often. Nodes of ours have to find everything at the first time.
+ */
+async function readEverywhere(nodes: readonly NodeProcess[], entries: Entries): Promise<string> {
+  let repeated = 0
+  for (const node of nodes)
+    repeated += await expectAll(node, entries, node.name === 'py2p' ? triesOfPython : 1)
+  const again = repeated === 0 ? '' : `; ${repeated} reads of py2p repeated`
+  return `${entries.length} keys at ${nodes.length} nodes${again}`
 }
 
 /** A node that stores, connected to the first of those that are there: py2p falls apart when joins come later. */
