@@ -203,7 +203,7 @@ function summarise(course: Course, seed: number, broken: SimulationError | undef
     reads.reduce((sum, counts) => sum + pick(counts), 0)
   return {
     seed,
-    nodes: world.members.length,
+    nodes: world.nodeCount,
     delivered: sumOf(({ right }) => right),
     expected: sumOf(({ right, wrong, unreadable }) => right + wrong + unreadable),
     duplicates: 0,

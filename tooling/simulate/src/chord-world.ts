@@ -11,6 +11,7 @@ type Emitted = Exclude<ChordEffect, { type: 'send' | 'dial' | 'cancel-dial' | 'c
 
 export interface Member {
   readonly node: SimNode<Command, Emitted>
+  /** Of the node while it is up. */
   readonly machine: ChordMachine
   /** Which side of a partition it is on; 0 while there is none. */
   side: number
@@ -42,14 +43,18 @@ const nodeLimits = {
 
 export class ChordWorld {
   readonly sim: Simulator
-  readonly members: Member[] = []
+  /** Those that are up. The dead are forgotten: in hours of churn there are many, each with a view of the whole ring. */
+  readonly #members = new Map<HostedNode, Member>()
+  /** Nodes that there ever were. */
+  nodeCount = 0
   readonly expected: Map<string, Expectation> = new Map<string, Expectation>()
   readonly readTimesMs: number[] = []
   failedWrites = 0
   acknowledgedWrites = 0
   /** True since the ring, or somebody's view of it, has changed. */
   isRingChanged = false
-  readonly #byNode = new Map<HostedNode, Member>()
+  /** Nodes whose view has changed since it was looked at. */
+  readonly changedViews: Set<HostedNode> = new Set<HostedNode>()
   readonly #waiting = new Map<number, (effect: Emitted) => void>()
   readonly #repairMs: number
   readonly #heartbeatIntervalMs: number
@@ -68,8 +73,13 @@ export class ChordWorld {
     this.#heartbeatIntervalMs = heartbeatIntervalMs
   }
 
+  /** How many nodes are up. */
+  get size(): number {
+    return this.#members.size
+  }
+
   get living(): readonly Member[] {
-    return this.members.filter(({ node }) => node.isUp)
+    return [...this.#members.values()]
   }
 
   /** Those that have reached the network: a node of the application is open only then. */
@@ -82,33 +92,37 @@ export class ChordWorld {
   }
 
   memberOf(node: HostedNode): Member | undefined {
-    return this.#byNode.get(node)
+    return this.#members.get(node)
   }
 
   /** A node that knows two of those that are there. It stores from `join` on. */
   add(): Member {
-    const contacts = this.sim.random.fork(`contacts ${this.members.length}`)
+    const contacts = this.sim.random.fork(`contacts ${this.nodeCount}`)
+    this.nodeCount += 1
     const known = contacts.shuffle(this.living).slice(0, 2)
-    let machine: ChordMachine | undefined
+    const made: ChordMachine[] = []
     const node = this.sim.addNode<Command, Emitted>({
       create: (boot) => {
-        machine = new ChordMachine({
+        const machine = new ChordMachine({
           id: encodeBase58Integer(boot.randomBytes(idBytes)),
           subnet: 'chord',
+          // Bytes cost nothing here, and packing them would take longer than everything else.
+          methods: [],
           limits: resolveLimits({ heartbeatIntervalMs: this.#heartbeatIntervalMs }),
           repairMs: this.#repairMs,
           randomBytes: boot.randomBytes,
           meshLimits: nodeLimits,
         })
+        made.push(machine)
         return machine
       },
       onStart: (sim) => sim.command({ type: 'listening', addresses: sim.addresses }),
-      onEffect: (effect) => this.#onEffect(effect),
+      onEffect: (effect, sim) => this.#onEffect(effect, sim),
     })
+    const machine = made.pop()
     if (machine === undefined) throw new Error('the simulator made no machine')
     const member = { node, machine, side: 0 }
-    this.members.push(member)
-    this.#byNode.set(node, member)
+    this.#members.set(node, member)
     for (const { node: other } of known) {
       const [address = ''] = other.addresses
       const request = this.#nextRequest()
@@ -127,15 +141,20 @@ export class ChordWorld {
     const request = this.#nextRequest()
     this.#waiting.set(request, () => {
       this.sim.after(100, () => {
-        if (node.isUp) node.crash({ keepStore: false })
-        this.isRingChanged = true
+        this.#end(node)
       })
     })
     node.command({ type: 'leave', request, timeoutMs: opTimeoutMs })
   }
 
   crash({ node }: Member): void {
-    node.crash({ keepStore: false })
+    this.#end(node)
+  }
+
+  #end(node: SimNode<Command, Emitted>): void {
+    if (node.isUp) node.crash({ keepStore: false })
+    this.#members.delete(node)
+    this.changedViews.delete(node)
     this.isRingChanged = true
   }
 
@@ -181,8 +200,11 @@ export class ChordWorld {
     node.command({ type: 'read', request, key: utf8Encode(key), timeoutMs: opTimeoutMs })
   }
 
-  #onEffect(effect: Emitted): void {
-    if (effect.type === 'ring') this.isRingChanged = true
+  #onEffect(effect: Emitted, node: HostedNode): void {
+    if (effect.type === 'ring') {
+      this.isRingChanged = true
+      this.changedViews.add(node)
+    }
     if (!('request' in effect)) return
     const done = this.#waiting.get(effect.request)
     this.#waiting.delete(effect.request)
