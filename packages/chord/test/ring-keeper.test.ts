@@ -296,3 +296,22 @@ test('a storing node of a large ring needs links to its neighbours on it and to 
   expect(far.filter((one) => keeper.needsLinkTo(one.id))).toHaveLength(8)
   expect(keeper.needsLinkTo(id('z'))).toBe(false)
 })
+
+test('what is new of what a neighbour passes on is passed on; what it tells when asked is not', () => {
+  const { keeper, peers, sent } = watched()
+  const other = neighbour(id('d'))
+  peers.set(other.id, other)
+  const news = (incarnation: number): { type: 'passed'; members: readonly Member[] } => ({
+    type: 'passed',
+    members: [{ ...member, incarnation }],
+  })
+  const members = [{ ...member, incarnation: 2 }]
+  keeper.handle({ type: 'members', members }, messenger, true, now)
+  keeper.handle(news(2), messenger, true, now)
+  keeper.handleDeadline(later(3_000))
+  expect(sent.map(([, message]) => message?.type)).toEqual([])
+  keeper.handle(news(3), messenger, true, later(3_000))
+  keeper.handle(news(3), messenger, true, later(3_000))
+  keeper.handleDeadline(later(6_000))
+  expect(sent).toEqual([[other.id, news(3)]])
+})

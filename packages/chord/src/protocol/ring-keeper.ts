@@ -11,24 +11,21 @@
  * members: a successor list is what the view says it is, and it shrinks only by nodes found dead.
  */
 import type { Now, Peer, RandomBytes } from '@p2p/base'
-import type { Value } from '@p2p/serializer'
 import { portionsOf } from './portions.ts'
 import { randomBelow } from './random-below.ts'
 import { digestPayload, maxRecords, membersPayload } from './ring-messages.ts'
 import type { RingMessage } from './ring-messages.ts'
+import { RingNews } from './ring-news.ts'
+import type { NewsLine } from './ring-news.ts'
 import type { Member, RingView } from './ring-view.ts'
+import type { Position } from './ring.ts'
 
 /** What the keeper needs of the machine around it. */
-export interface RingLine {
-  readonly peers: ReadonlyMap<string, Peer>
-  send(peer: string, payload: readonly Value[], now: Now): void
-  spread(payload: readonly Value[], now: Now): void
+export interface RingLine extends NewsLine {
   /** Dials a member; `dialEnded` tells what came of it. */
   dial(id: string, now: Now): void
-  /** A node began to store, or does so no more. */
-  ringChanged(member: Member, now: Now): void
-  /** Whether it is one of ours that speaks of the ring. */
-  talksTo(peer: Peer): boolean
+  /** A node began to store, or does so no more; where it stands or stood. */
+  ringChanged(member: Member, position: Position, now: Now): void
   /** A neighbour has told all that it knows. */
   told(peer: string): void
 }
@@ -49,8 +46,8 @@ const maxLinkedOld = 16
  * incarnation; with no bound somebody could say so with the greatest number there is.
  */
 const maxAheadMs = 3_600_000
-/** News that come within this time go out together. */
-const gatherMs = 50
+/** Links are looked after so soon after a change. */
+const linkSoonMs = 50
 const keepLinksEveryMs = 5_000
 /** A member that could not be dialled is not dialled again for a link within this time. */
 const redialPauseMs = 5_000
@@ -99,11 +96,10 @@ export class RingKeeper {
   readonly #random: RandomBytes
   /** False for a plain node: it knows its neighbours only, and says nothing. */
   readonly #isTalking: boolean
-  readonly #news = new Map<string, Member>()
+  readonly #news: RingNews
   readonly #doubts = new Map<string, Doubt>()
   readonly #triedMs = new Map<string, number>()
   #addresses: readonly string[] = []
-  #newsDueMs = Infinity
   #linksDueMs = Infinity
   #compareDueMs = Infinity
 
@@ -119,6 +115,7 @@ export class RingKeeper {
     this.#line = options.line
     this.#random = options.random
     this.#isTalking = options.isTalking
+    this.#news = new RingNews(options)
   }
 
   get isStoring(): boolean {
@@ -134,7 +131,7 @@ export class RingKeeper {
   setStoring(isStoring: boolean, now: Now): boolean {
     if (this.isStoring === isStoring) return false
     this.#announceSelf(isStoring ? 'storing' : 'left', now)
-    this.#sendNews(now)
+    this.#news.send(now)
     return true
   }
 
@@ -178,15 +175,19 @@ export class RingKeeper {
 
   /** `isPrivate`: said to this node alone, and not, as news, to all. */
   handle(
-    message: Extract<RingMessage, { type: 'members' | 'digest' }>,
+    message: Extract<RingMessage, { type: 'members' | 'passed' | 'digest' }>,
     from: Peer,
     isPrivate: boolean,
     now: Now,
   ): void {
-    if (message.type === 'members') {
+    if (message.type !== 'digest') {
+      const isPassed = message.type === 'passed'
       const latest = millisecondsOf(now) + maxAheadMs
-      for (const member of message.members)
-        if (member.incarnation <= latest) this.#hear(member, isPrivate, now)
+      for (const member of message.members) {
+        if (member.incarnation > latest) continue
+        const isNew = this.#hear(member, isPrivate && !isPassed, now)
+        if (isNew && isPassed) this.#news.passOn(member, now)
+      }
       return
     }
     const differs = this.#differs(message.sums)
@@ -241,13 +242,13 @@ export class RingKeeper {
   }
 
   nextDeadline(): number {
-    let next = Math.min(this.#newsDueMs, this.#linksDueMs, this.#compareDueMs)
+    let next = Math.min(this.#news.nextDeadline(), this.#linksDueMs, this.#compareDueMs)
     for (const { dueMs } of this.#doubts.values()) next = Math.min(next, dueMs)
     return next
   }
 
   handleDeadline(now: Now): void {
-    if (this.#newsDueMs <= now.monoMs) this.#sendNews(now)
+    if (this.#news.nextDeadline() <= now.monoMs) this.#news.send(now)
     if (this.#linksDueMs <= now.monoMs) this.#keepLinks(now)
     if (this.#compareDueMs <= now.monoMs) this.#compare(now)
     for (const [id, doubt] of this.#doubts) {
@@ -261,19 +262,24 @@ export class RingKeeper {
 
   // ---- news
 
-  #hear(member: Member, isPrivate: boolean, now: Now): void {
+  /** True when it was news about another node. */
+  #hear(member: Member, isPrivate: boolean, now: Now): boolean {
     if (member.id === this.#id) {
       this.#hearOfSelf(member, now)
-      return
+      return false
     }
-    const wasStoring = this.view.get(member.id)?.state === 'storing'
-    if (wasStoring && member.state === 'gone' && this.#mustBeSeen(member, isPrivate, now)) return
-    if (!this.#merge(member, now)) return
+    const known = this.view.get(member.id)
+    if (known !== undefined && known.incarnation > member.incarnation) return false
+    const wasStoring = known?.state === 'storing'
+    if (wasStoring && member.state === 'gone' && this.#mustBeSeen(member, isPrivate, now))
+      return false
+    if (!this.#merge(member, now)) return false
     const peer = this.#line.peers.get(member.id)
     // Who has a link to an old node that is said to be gone knows better.
     if (!wasStoring || member.state !== 'gone' || peer === undefined || this.#line.talksTo(peer))
-      return
+      return true
     this.#tell({ ...member, state: 'storing', incarnation: member.incarnation + 1 }, now)
+    return false
   }
 
   /**
@@ -319,29 +325,19 @@ export class RingKeeper {
   /** Takes in what this node has found out, and passes it on. */
   #tell(member: Member, now: Now): void {
     if (!this.#merge(member, now) || !this.#isTalking) return
-    this.#news.set(member.id, member)
-    this.#newsDueMs = Math.min(this.#newsDueMs, now.monoMs + gatherMs)
-  }
-
-  #sendNews(now: Now): void {
-    this.#newsDueMs = Infinity
-    // What others have told in the meantime need not be told again.
-    const news = [...this.#news.values()].filter(
-      ({ id, incarnation, state }) =>
-        this.view.get(id)?.incarnation === incarnation && this.view.get(id)?.state === state,
-    )
-    this.#news.clear()
-    for (const portion of portionsOf(news, maxRecords))
-      this.#line.spread(membersPayload(portion), now)
+    this.#news.tell(member, now)
   }
 
   #merge(member: Member, now: Now): boolean {
-    const wasStoring = this.view.nodes.has(member.id)
+    const { nodes } = this.view
+    const before = nodes.get(member.id)
     if (!this.view.merge(member, now.monoMs)) return false
     if (member.state !== 'storing') this.#triedMs.delete(member.id)
-    if (this.view.nodes.has(member.id) === wasStoring) return true
-    this.#linksDueMs = Math.min(this.#linksDueMs, now.monoMs + gatherMs)
-    this.#line.ringChanged(member, now)
+    const after = nodes.get(member.id)
+    const changed = before === undefined ? after : after === undefined ? before : undefined
+    if (changed === undefined) return true
+    this.#linksDueMs = Math.min(this.#linksDueMs, now.monoMs + linkSoonMs)
+    this.#line.ringChanged(member, changed.position, now)
     return true
   }
 

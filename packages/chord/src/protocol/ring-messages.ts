@@ -6,6 +6,7 @@
  *   keys     whisper               [0x7060, 2, isAnswer, sums]    the same of the list of all keys: one sum
  *                                                                 over all of it, or one for each bucket
  *   news     broadcast or whisper  [0x7060, 3, [key…]]            keys that are there
+ *   passed   whisper               [0x7060, 4, [record…]]         members that are news, to be passed on
  *
  *   record   [id, incarnation, state, isOld, [address…]]          state 0 storing, 1 left, 2 gone
  *
@@ -19,7 +20,7 @@ export const ringFlag = 0x7060
 /** Extension named in the hello. */
 export const replicaFeature = 'chord-replicas'
 
-const verbs = { members: 0, digest: 1, keys: 2, news: 3 } as const
+const verbs = { members: 0, digest: 1, keys: 2, news: 3, passed: 4 } as const
 const states: readonly MemberState[] = ['storing', 'left', 'gone']
 
 /** Records in one message. */
@@ -29,7 +30,7 @@ const maxTextLength = 300
 const maxSums = 64
 
 export type RingMessage =
-  | { readonly type: 'members'; readonly members: readonly Member[] }
+  | { readonly type: 'members' | 'passed'; readonly members: readonly Member[] }
   | { readonly type: 'digest'; readonly isAnswer: boolean; readonly sums: readonly number[] }
   | KeysMessage
   | { readonly type: 'news'; readonly keys: readonly Uint8Array[] }
@@ -45,8 +46,9 @@ export function readRingMessage(payload: readonly Value[]): RingMessage | undefi
   const [, verb, first, second] = payload
   switch (wholeNumber(verb)) {
     case verbs.members:
-      if (!Array.isArray(first)) return undefined
-      return { type: 'members', members: first.slice(0, maxRecords).flatMap(readRecord) }
+      return readMembers('members', first)
+    case verbs.passed:
+      return readMembers('passed', first)
     case verbs.digest:
       return readSums('digest', first, second)
     case verbs.keys:
@@ -57,6 +59,14 @@ export function readRingMessage(payload: readonly Value[]): RingMessage | undefi
     default:
       return undefined
   }
+}
+
+function readMembers(
+  type: 'members' | 'passed',
+  records: Value | undefined,
+): RingMessage | undefined {
+  if (!Array.isArray(records)) return undefined
+  return { type, members: records.slice(0, maxRecords).flatMap(readRecord) }
 }
 
 function readSums(
@@ -85,14 +95,21 @@ function readRecord(record: Value): readonly Member[] {
 }
 
 export function membersPayload(members: readonly Member[]): readonly Value[] {
-  const records = members.map(({ id, incarnation, state, isOld, addresses }) => [
+  return [ringFlag, verbs.members, recordsOf(members)]
+}
+
+export function passedPayload(members: readonly Member[]): readonly Value[] {
+  return [ringFlag, verbs.passed, recordsOf(members)]
+}
+
+function recordsOf(members: readonly Member[]): readonly Value[] {
+  return members.map(({ id, incarnation, state, isOld, addresses }) => [
     id,
     incarnation,
     states.indexOf(state),
     isOld,
     [...addresses],
   ])
-  return [ringFlag, verbs.members, records]
 }
 
 export function digestPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {

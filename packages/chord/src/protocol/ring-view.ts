@@ -33,6 +33,7 @@ export interface Member {
 
 interface Kept extends Member {
   readonly heardMs: number
+  readonly bucket: number
 }
 
 /** Records in all. A ring of 20,000 with the departures of an hour fits. */
@@ -66,10 +67,11 @@ export class RingView {
     if (known?.state === 'storing') this.#count(known, -1)
     // Taken out first, so that the map stays in the order of the news.
     this.#members.delete(member.id)
-    this.#members.set(member.id, { ...member, heardMs: nowMs })
+    const kept = { ...member, heardMs: nowMs, bucket: known?.bucket ?? bucketOf(member.id) }
+    this.#members.set(member.id, kept)
     this.nodes.delete(member.id)
     if (member.state !== 'storing') return true
-    this.#count(member, 1)
+    this.#count(kept, 1)
     this.nodes.add(member.id, member.isOld)
     return true
   }
@@ -84,9 +86,8 @@ export class RingView {
     const differs = this.#sums.map((sum, bucket) => digest[bucket] !== sum)
     if (!differs.includes(true)) return []
     return [...this.#members.values()].filter(
-      ({ id, state, heardMs }) =>
-        (state === 'storing' || heardMs >= nowMs - tellDepartedMs) &&
-        differs[bucketOf(id)] === true,
+      ({ bucket, state, heardMs }) =>
+        differs[bucket] === true && (state === 'storing' || heardMs >= nowMs - tellDepartedMs),
     )
   }
 
@@ -104,9 +105,8 @@ export class RingView {
     }
   }
 
-  #count(member: Member, sign: 1 | -1): void {
-    const bucket = bucketOf(member.id)
-    const stamp = stampOf(`${member.id} ${member.incarnation}`)
+  #count({ id, incarnation, bucket }: Kept, sign: 1 | -1): void {
+    const stamp = stampOf(`${id} ${incarnation}`)
     const sum = (this.#sums[bucket] ?? 0) + sign * stamp
     this.#sums[bucket] = (sum + sumModulus) % sumModulus
   }
