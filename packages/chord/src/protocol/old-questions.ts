@@ -17,7 +17,6 @@ import { fieldsOf, mergeFields } from './fields.ts'
 import { slotName, slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import type { KeyList } from './key-list.ts'
-import { LateAnswers } from './late-answers.ts'
 import { deltaPayload, retrievePayload, retrievedPayload, storePayload } from './messages.ts'
 import type { ChordMessage } from './messages.ts'
 import { OpenQuestions } from './open-questions.ts'
@@ -51,14 +50,26 @@ export interface OldLine {
 
 /** How long a node that stopped storing may still be sending what it had. */
 const handingOverMs = 30_000
+/** How long an answer to py2p is held, and how many are; beyond, they go out at once. */
+const answerDelayMs = 60
+export const maxLateAnswers = 4_096
 /** Slots whose key has not been told yet. */
 const maxKeyless = 4_096
+
+type PeerWaiter = Extract<Waiter, { type: 'peer' }>
+
+interface LateAnswer {
+  readonly peer: string
+  readonly payload: readonly Value[]
+  readonly dueMs: number
+}
 
 export class OldQuestions {
   readonly tending: Tending
   readonly #line: OldLine
   readonly #questions = new OpenQuestions()
-  readonly #late = new LateAnswers()
+  /** Answers to py2p, oldest first. */
+  readonly #late: LateAnswer[] = []
   readonly #keyless = new Map<string, Slot>()
   /** Nodes that stopped storing, and until when they hand over. */
   readonly #leavers = new Map<string, number>()
@@ -100,14 +111,16 @@ export class OldQuestions {
   nextDeadline(): number {
     return Math.min(
       this.#questions.nextDeadline(),
-      this.#late.nextDeadline(),
+      this.#late[0]?.dueMs ?? Infinity,
       this.tending.nextDeadline(),
     )
   }
 
   handleDeadline(now: Now): void {
     for (const question of this.#questions.takeDue(now.monoMs)) this.#endQuestion(question, now)
-    for (const { peer, payload } of this.#late.takeDue(now.monoMs)) {
+    for (const { peer, payload, dueMs } of [...this.#late]) {
+      if (dueMs > now.monoMs) break
+      this.#late.shift()
       if (this.#line.peers.has(peer)) this.#line.send(peer, payload, now)
     }
     this.tending.handleDeadline(now)
@@ -314,15 +327,17 @@ export class OldQuestions {
     }
   }
 
-  #answerPeer(
-    { peer, wording }: Extract<Waiter, { type: 'peer' }>,
-    value: Uint8Array | undefined,
-    now: Now,
-  ): void {
+  /**
+   * py2p sends a question from the thread that reads, and notes only then that it asked; an answer that its
+   * network thread takes in before is dropped, and a read that loses three of five comes to nothing. It
+   * looks at what has come every 100 ms, so that waiting costs it nothing (py2p chord.py, observed).
+   */
+  #answerPeer({ peer, wording }: PeerWaiter, value: Uint8Array | undefined, now: Now): void {
     const payload = retrievedPayload(wording, value === undefined ? null : decodeValue(value))
-    const isHeld =
-      this.#line.peers.get(peer)?.kind === 'py2p' && this.#late.add({ peer, payload }, now.monoMs)
-    if (!isHeld) this.#line.send(peer, payload, now)
+    const isHurried = this.#line.peers.get(peer)?.kind === 'py2p'
+    if (isHurried && this.#late.length < maxLateAnswers)
+      this.#late.push({ peer, payload, dueMs: now.monoMs + answerDelayMs })
+    else this.#line.send(peer, payload, now)
   }
 }
 

@@ -12,7 +12,7 @@
  */
 import type { Now, Peer, RandomBytes } from '@p2p/base'
 import { portionsOf } from './portions.ts'
-import { randomBelow } from './random-below.ts'
+import { drawOne, randomBelow } from './random-below.ts'
 import { digestPayload, maxRecords, membersPayload } from './ring-messages.ts'
 import type { RingMessage } from './ring-messages.ts'
 import { RingNews } from './ring-news.ts'
@@ -186,11 +186,11 @@ export class RingKeeper {
       for (const member of message.members) {
         if (member.incarnation > latest) continue
         const isNew = this.#hear(member, isPrivate && !isPassed, now)
-        if (isNew && isPassed) this.#news.passOn(member, now)
+        if (isNew && isPassed) this.#news.tell(member, true, now)
       }
       return
     }
-    const differs = this.#differs(message.sums)
+    const differs = this.view.digest().some((sum, bucket) => sum !== message.sums[bucket])
     // An answer follows the records; who knows the same, or nobody, sends none.
     const knowsNobody = message.sums.every((sum) => sum === 0)
     if (message.isAnswer || !differs || knowsNobody) this.#line.told(from.id)
@@ -325,7 +325,7 @@ export class RingKeeper {
   /** Takes in what this node has found out, and passes it on. */
   #tell(member: Member, now: Now): void {
     if (!this.#merge(member, now) || !this.#isTalking) return
-    this.#news.tell(member, now)
+    this.#news.tell(member, false, now)
   }
 
   #merge(member: Member, now: Now): boolean {
@@ -342,13 +342,14 @@ export class RingKeeper {
   }
 
   #compare(now: Now): void {
-    this.#compareDueMs = now.monoMs + this.#comparePause()
+    this.#compareDueMs =
+      now.monoMs + compareEveryMs.least + randomBelow(this.#random, compareEveryMs.spread)
     this.view.sweep(now.monoMs)
     this.#sound(now)
     const partners = [...this.#line.peers.values()].filter((peer) => this.#line.talksTo(peer))
-    const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
-    if (partner === undefined) return
-    this.#line.send(partner.id, digestPayload(false, this.view.digest()), now)
+    const partner = drawOne(this.#random, partners)
+    if (partner !== undefined)
+      this.#line.send(partner.id, digestPayload(false, this.view.digest()), now)
   }
 
   /**
@@ -357,8 +358,7 @@ export class RingKeeper {
    */
   #sound(now: Now): void {
     if (!this.isStoring || randomBelow(this.#random, this.view.nodes.size) > soundings) return
-    const gone = this.view.gone()
-    const chosen = gone[Math.floor(randomBelow(this.#random, gone.length))]
+    const chosen = drawOne(this.#random, this.view.gone())
     if (chosen !== undefined) this.#line.dial(chosen.id, now)
   }
 
@@ -404,14 +404,6 @@ export class RingKeeper {
     const ahead = nodes.ahead(this.#id, linkedEachSide)
     const near = behind.flatMap((node, index) => [node, ahead[index] ?? node])
     return near.findIndex((node) => node.id === id)
-  }
-
-  #differs(sums: readonly number[]): boolean {
-    return this.view.digest().some((sum, bucket) => sum !== sums[bucket])
-  }
-
-  #comparePause(): number {
-    return compareEveryMs.least + randomBelow(this.#random, compareEveryMs.spread)
   }
 }
 

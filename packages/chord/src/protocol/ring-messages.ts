@@ -44,11 +44,15 @@ export interface KeysMessage {
 /** Undefined when it cannot be read. */
 export function readRingMessage(payload: readonly Value[]): RingMessage | undefined {
   const [, verb, first, second] = payload
-  switch (wholeNumber(verb)) {
+  const number = wholeNumber(verb)
+  switch (number) {
     case verbs.members:
-      return readMembers('members', first)
     case verbs.passed:
-      return readMembers('passed', first)
+      if (!Array.isArray(first)) return undefined
+      return {
+        type: number === verbs.members ? 'members' : 'passed',
+        members: first.slice(0, maxRecords).flatMap(readRecord),
+      }
     case verbs.digest:
       return readSums('digest', first, second)
     case verbs.keys:
@@ -59,14 +63,6 @@ export function readRingMessage(payload: readonly Value[]): RingMessage | undefi
     default:
       return undefined
   }
-}
-
-function readMembers(
-  type: 'members' | 'passed',
-  records: Value | undefined,
-): RingMessage | undefined {
-  if (!Array.isArray(records)) return undefined
-  return { type, members: records.slice(0, maxRecords).flatMap(readRecord) }
 }
 
 function readSums(
@@ -94,22 +90,15 @@ function readRecord(record: Value): readonly Member[] {
   return [{ id: text, incarnation: made, state: named, isOld: isOld === true, addresses: texts }]
 }
 
-export function membersPayload(members: readonly Member[]): readonly Value[] {
-  return [ringFlag, verbs.members, recordsOf(members)]
-}
-
-export function passedPayload(members: readonly Member[]): readonly Value[] {
-  return [ringFlag, verbs.passed, recordsOf(members)]
-}
-
-function recordsOf(members: readonly Member[]): readonly Value[] {
-  return members.map(({ id, incarnation, state, isOld, addresses }) => [
+export function membersPayload(members: readonly Member[], isPassed = false): readonly Value[] {
+  const records = members.map(({ id, incarnation, state, isOld, addresses }) => [
     id,
     incarnation,
     states.indexOf(state),
     isOld,
     [...addresses],
   ])
+  return [ringFlag, isPassed ? verbs.passed : verbs.members, records]
 }
 
 export function digestPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {

@@ -6,7 +6,7 @@ import { ChordNetwork } from './chord-network.ts'
 const names = Array.from({ length: 20 }, (_, i) => `key ${i}`)
 
 test('once a node has joined it knows the ring, and reads and writes what the right nodes hold', () => {
-  const network = new ChordNetwork({ seed: 1 })
+  const network = new ChordNetwork({ seed: 2 })
   const others = network.addMany(8)
   for (const node of others) node.join()
   network.sim.runFor(3_000)
