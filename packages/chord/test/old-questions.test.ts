@@ -11,7 +11,7 @@ import {
 import type { ChordEffect } from '../src/protocol/chord-contract.ts'
 import { slotsOf, type Slot } from '../src/protocol/hash-tables.ts'
 import { KeyList } from '../src/protocol/key-list.ts'
-import { OldQuestions, maxLateAnswers } from '../src/protocol/old-questions.ts'
+import { OldQuestions } from '../src/protocol/old-questions.ts'
 import { OwnRequests } from '../src/protocol/own-requests.ts'
 import { SlotStore, type SlotStoreLimits } from '../src/protocol/slot-store.ts'
 import { StoringNodes } from '../src/protocol/storing-nodes.ts'
@@ -223,34 +223,24 @@ describe('questions of peers', () => {
     const scene = new Scene()
     scene.store('v', 'peer')
     scene.ask('peer')
+    scene.questions.handleDeadline(at(60))
     expect(scene.take()).toEqual([['peer', 'retrieved', 'v']])
     const other = Scene.withOwner()
-    other.kind = 'js2p'
     other.ask(owner)
+    other.questions.handleDeadline(at(60))
     expect(other.take()).toEqual([[owner, 'retrieved', null]])
   })
 
-  test('of py2p are answered 60 ms later: it takes no answer before it has noted that it asked', () => {
-    const scene = Scene.withOwner()
-    scene.store('v', owner)
-    scene.ask(owner, at(0))
-    scene.ask(owner, at(10))
+  test('are answered 60 ms later: py2p takes no answer before it has noted that it asked', () => {
+    const scene = new Scene()
+    scene.store('v', 'peer')
+    scene.ask('peer')
     expect([scene.take(), scene.questions.nextDeadline()]).toEqual([[], 60])
     scene.questions.handleDeadline(at(59))
     expect(scene.take()).toEqual([])
     scene.questions.handleDeadline(at(60))
-    expect(scene.take()).toEqual([[owner, 'retrieved', 'v']])
-    scene.peers.delete(owner)
-    scene.questions.handleDeadline(at(70))
-    expect([scene.take(), scene.questions.nextDeadline()]).toEqual([[], Infinity])
-  })
-
-  test('of py2p beyond the answers that are held are answered at once', () => {
-    const scene = Scene.withOwner()
-    for (let count = 0; count < maxLateAnswers; count += 1) scene.ask(owner)
-    expect(scene.take()).toEqual([])
-    scene.ask(owner)
-    expect(scene.take()).toEqual([[owner, 'retrieved', null]])
+    expect(scene.take()).toEqual([['peer', 'retrieved', 'v']])
+    expect([scene.questions.size, scene.questions.nextDeadline()]).toEqual([0, Infinity])
   })
 
   test('share one question to the owner, and its value answers all of them', () => {
@@ -286,6 +276,7 @@ describe('questions of peers', () => {
     scene.nodes.delete(owner)
     scene.store('v', 'another')
     scene.questions.peerLeft(owner, at(1))
+    scene.questions.handleDeadline(at(61))
     expect(scene.take()).toEqual([['peer', 'retrieved', 'v']])
   })
 

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import type { Now, Peer } from '@p2p/base'
-import { RingKeeper } from '../src/protocol/ring-keeper.ts'
+import { encodeBase58Integer } from '@p2p/serializer'
+import { RingKeeper, largeRing } from '../src/protocol/ring-keeper.ts'
 import { readRingMessage, type RingMessage } from '../src/protocol/ring-messages.ts'
 import { RingView, type Member } from '../src/protocol/ring-view.ts'
 import { peerOf as neighbour } from './peer-of.ts'
@@ -32,7 +33,7 @@ function keeperWithMember(): RingKeeper {
     },
   })
   keeper.setAddresses(['tcp://127.0.0.1:4001'], now)
-  keeper.handle({ type: 'members', members: [member] }, messenger, false, now)
+  keeper.handle({ type: 'members', members: [member], isPassed: false }, messenger, false, now)
   return keeper
 }
 
@@ -121,7 +122,7 @@ function watched(options: { readonly isTalking?: boolean } = {}): {
 }
 
 const hear = (keeper: RingKeeper, members: readonly Member[], isPrivate = false): void => {
-  keeper.handle({ type: 'members', members }, messenger, isPrivate, later(0))
+  keeper.handle({ type: 'members', members, isPassed: false }, messenger, isPrivate, later(0))
 }
 
 test('a node announces itself once when it begins to store, when its addresses change, and when it ends', () => {
@@ -256,7 +257,7 @@ test('what is said of us is denied when it is wrong, with an incarnation above i
   hear(keeper, [own('gone', said - 1)])
   expect(keeper.view.get(id('a'))?.incarnation).toBe(said)
   keeper.handle(
-    { type: 'members', members: [own('gone', said + 1)] },
+    { type: 'members', members: [own('gone', said + 1)], isPassed: false },
     messenger,
     false,
     later(2_000),
@@ -265,7 +266,7 @@ test('what is said of us is denied when it is wrong, with an incarnation above i
   expect(denied?.state).toBe('storing')
   expect(denied?.incarnation).toBeGreaterThan(said + 1)
   keeper.handle(
-    { type: 'members', members: [own('storing', said)] },
+    { type: 'members', members: [own('storing', said)], isPassed: false },
     messenger,
     false,
     later(3_000),
@@ -297,21 +298,54 @@ test('a storing node of a large ring needs links to its neighbours on it and to 
   expect(keeper.needsLinkTo(id('z'))).toBe(false)
 })
 
-test('what is new of what a neighbour passes on is passed on; what it tells when asked is not', () => {
-  const { keeper, peers, sent } = watched()
-  const other = neighbour(id('d'))
-  peers.set(other.id, other)
-  const news = (incarnation: number): { type: 'passed'; members: readonly Member[] } => ({
-    type: 'passed',
-    members: [{ ...member, incarnation }],
-  })
-  const members = [{ ...member, incarnation: 2 }]
-  keeper.handle({ type: 'members', members }, messenger, true, now)
-  keeper.handle(news(2), messenger, true, now)
-  keeper.handleDeadline(later(3_000))
-  expect(sent.map(([, message]) => message?.type)).toEqual([])
-  keeper.handle(news(3), messenger, true, later(3_000))
-  keeper.handle(news(3), messenger, true, later(3_000))
-  keeper.handleDeadline(later(6_000))
-  expect(sent).toEqual([[other.id, news(3)]])
+/** A ring of so many others, some of them neighbours. */
+function ringOf(size: number): ReturnType<typeof watched> {
+  const scene = watched()
+  hear(
+    scene.keeper,
+    Array.from({ length: size }, (_, index) =>
+      storing('b', { id: encodeBase58Integer((1n << 380n) + BigInt(index)) }),
+    ),
+  )
+  for (const letter of ['b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'])
+    scene.peers.set(id(letter), neighbour(id(letter)))
+  return scene
+}
+
+const passed = (incarnation: number): Extract<RingMessage, { type: 'members' }> => ({
+  type: 'members',
+  members: [{ ...member, incarnation }],
+  isPassed: true,
+})
+
+test('news of a small ring are broadcast, and what is passed on there is not', () => {
+  const { keeper, sent, spread } = ringOf(largeRing - 3)
+  keeper.setStoring(true, now)
+  expect(spread).toMatchObject([{ type: 'members', isPassed: true }])
+  keeper.handle(passed(2), messenger, true, now)
+  keeper.handleDeadline(later(60_000))
+  expect([spread.length, sent.filter(([, one]) => one?.type === 'members')]).toEqual([1, []])
+})
+
+test('a node of a large ring passes on what is new to it, what came within two seconds in one message', () => {
+  const { keeper, sent, spread } = ringOf(largeRing)
+  keeper.handle(passed(2), messenger, true, now)
+  const other = { ...member, id: id('k') }
+  keeper.handle({ ...passed(2), members: [other] }, messenger, true, later(1_000))
+  expect(keeper.nextDeadline()).toBeLessThanOrEqual(later(2_000).monoMs)
+  keeper.handleDeadline(later(2_000))
+  const news = { ...passed(2), members: [{ ...member, incarnation: 2 }, other] }
+  expect(spread).toEqual([])
+  // With these random bytes everybody is drawn.
+  expect(sent.filter(([, one]) => one?.type === 'members')).toEqual(
+    ['b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].map((letter) => [id(letter), news]),
+  )
+})
+
+test('what a node of a large ring knows already, or was told when it asked, it does not pass on', () => {
+  const { keeper, sent } = ringOf(largeRing)
+  hear(keeper, [{ ...member, incarnation: 2 }], true)
+  keeper.handle(passed(2), messenger, true, now)
+  keeper.handleDeadline(later(60_000))
+  expect(sent.filter(([, one]) => one?.type === 'members')).toEqual([])
 })

@@ -52,7 +52,6 @@ import type { RingLine } from './ring-keeper.ts'
 import { RingView } from './ring-view.ts'
 import type { Member } from './ring-view.ts'
 import { nodePosition, positionDigits } from './ring.ts'
-import type { Position } from './ring.ts'
 import { SlotStore } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 import { putPayload, readTableMessage, tableFlag } from './table-messages.ts'
@@ -345,7 +344,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       case 'news':
         return this.#news.heardNews(message.keys, now)
       case 'members':
-      case 'passed':
       case 'digest':
         return this.#ring.handle(message, from, type === flags.whisper, now)
       default:
@@ -376,12 +374,12 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   // ---- who stores
 
-  #ringChanged({ id, state, isOld }: Member, position: Position, now: Now): void {
+  #ringChanged({ id, state, isOld }: Member, now: Now): void {
     const isStoring = state === 'storing'
     if (id !== this.id) this.#effects.push({ type: 'ring', peer: id, isStoring })
     if (!isStoring) this.#holders.forgive(id)
     if (!this.isStoring) return
-    if (id !== this.id) this.#rounds.ringChanged(position, isStoring, now)
+    if (id !== this.id) this.#rounds.ringChanged(id, isStoring, now)
     if (isOld || this.storingNodes.size !== this.storingNodes.keeperCount)
       this.#old.tending.tendSoon(now)
   }
@@ -462,8 +460,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         for (const id of this.#holders.of(entry))
           if (id !== this.id && !this.#isOld(id)) this.#outbox.send(id, putPayload([entry]), now)
       },
-      ringChanged: (member, position, now) => {
-        this.#ringChanged(member, position, now)
+      ringChanged: (member, now) => {
+        this.#ringChanged(member, now)
       },
       told: (peer) => {
         this.#membership.told(peer)

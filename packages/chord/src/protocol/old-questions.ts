@@ -50,26 +50,15 @@ export interface OldLine {
 
 /** How long a node that stopped storing may still be sending what it had. */
 const handingOverMs = 30_000
-/** How long an answer to py2p is held, and how many are; beyond, they go out at once. */
+/** Ample for py2p, and below the 100 ms after which old programs look first. */
 const answerDelayMs = 60
-export const maxLateAnswers = 4_096
 /** Slots whose key has not been told yet. */
 const maxKeyless = 4_096
-
-type PeerWaiter = Extract<Waiter, { type: 'peer' }>
-
-interface LateAnswer {
-  readonly peer: string
-  readonly payload: readonly Value[]
-  readonly dueMs: number
-}
 
 export class OldQuestions {
   readonly tending: Tending
   readonly #line: OldLine
   readonly #questions = new OpenQuestions()
-  /** Answers to py2p, oldest first. */
-  readonly #late: LateAnswer[] = []
   readonly #keyless = new Map<string, Slot>()
   /** Nodes that stopped storing, and until when they hand over. */
   readonly #leavers = new Map<string, number>()
@@ -109,20 +98,11 @@ export class OldQuestions {
   }
 
   nextDeadline(): number {
-    return Math.min(
-      this.#questions.nextDeadline(),
-      this.#late[0]?.dueMs ?? Infinity,
-      this.tending.nextDeadline(),
-    )
+    return Math.min(this.#questions.nextDeadline(), this.tending.nextDeadline())
   }
 
   handleDeadline(now: Now): void {
     for (const question of this.#questions.takeDue(now.monoMs)) this.#endQuestion(question, now)
-    for (const { peer, payload, dueMs } of [...this.#late]) {
-      if (dueMs > now.monoMs) break
-      this.#late.shift()
-      if (this.#line.peers.has(peer)) this.#line.send(peer, payload, now)
-    }
     this.tending.handleDeadline(now)
   }
 
@@ -251,26 +231,25 @@ export class OldQuestions {
 
   // ---- questions
 
-  /** Answers a waiter from here, or asks the owner. */
+  /**
+   * Asks the owner, or answers a waiter from here, a moment later: py2p sends its question from the thread
+   * that reads, and notes only then that it asked. An answer that its network thread takes in before is
+   * dropped, and a read that loses three of five comes to nothing. Both originals look at what has come
+   * every 100 ms, so that waiting costs them nothing (py2p 0.7.870 chord.py, observed; spec/chord.md §6.1).
+   */
   #answer(slot: Slot, waiter: Waiter, from: string, now: Now): void {
     const owner = this.#ownerOf(slot)
-    if (owner === undefined || owner === from) {
-      this.#tell(
-        waiter,
-        slot,
-        { value: this.#line.slots.get(slot)?.value, from: this.#line.id },
-        now,
-      )
-      return
-    }
-    this.askOf(slot, owner, waiter, now)
+    this.askOf(slot, owner === undefined || owner === from ? this.#line.id : owner, waiter, now)
   }
 
   /** Asks one node, in the words of protocol 0.7. */
   askOf(slot: Slot, to: string, waiter: Waiter, now: Now): void {
-    const added = this.#questions.add(slot, to, waiter, now.monoMs)
+    const isOwn = to === this.#line.id
+    const timeoutMs = isOwn ? answerDelayMs : undefined
+    const added = this.#questions.add(slot, to, waiter, now.monoMs, timeoutMs)
     if (added === 'full') this.#tell(waiter, slot, { value: undefined, from: to }, now)
-    if (added === 'ask' && !this.#line.send(to, retrievePayload(slot), now)) this.peerLeft(to, now)
+    if (added === 'ask' && !isOwn && !this.#line.send(to, retrievePayload(slot), now))
+      this.peerLeft(to, now)
   }
 
   #onRetrieved(slot: Slot, value: Uint8Array | undefined, from: string, now: Now): void {
@@ -289,10 +268,11 @@ export class OldQuestions {
     }
   }
 
-  /** Nothing came: peers that wait are told so. */
+  /** Nothing came: peers that wait are told so. Or it is time to answer from here. */
   #endQuestion({ slot, to, waiters }: OpenQuestion, now: Now): void {
     for (const waiter of waiters) {
-      if (waiter.type === 'peer') this.#tell(waiter, slot, { value: undefined, from: to }, now)
+      const value = to === this.#line.id ? this.#line.slots.get(slot)?.value : undefined
+      if (waiter.type === 'peer') this.#tell(waiter, slot, { value, from: to }, now)
       else this.#fail(waiter, slot, to, now)
     }
   }
@@ -309,7 +289,11 @@ export class OldQuestions {
     const { value, from } = answer
     switch (waiter.type) {
       case 'peer':
-        this.#answerPeer(waiter, value, now)
+        this.#line.send(
+          waiter.peer,
+          retrievedPayload(waiter.wording, value === undefined ? null : decodeValue(value)),
+          now,
+        )
         return
       case 'read':
         this.#line.own().answerRead(waiter.request, slot, from, { value }, now)
@@ -325,19 +309,6 @@ export class OldQuestions {
       case 'tend':
         this.tending.handleAnswer(slot, value, from, now)
     }
-  }
-
-  /**
-   * py2p sends a question from the thread that reads, and notes only then that it asked; an answer that its
-   * network thread takes in before is dropped, and a read that loses three of five comes to nothing. It
-   * looks at what has come every 100 ms, so that waiting costs it nothing (py2p chord.py, observed).
-   */
-  #answerPeer({ peer, wording }: PeerWaiter, value: Uint8Array | undefined, now: Now): void {
-    const payload = retrievedPayload(wording, value === undefined ? null : decodeValue(value))
-    const isHurried = this.#line.peers.get(peer)?.kind === 'py2p'
-    if (isHurried && this.#late.length < maxLateAnswers)
-      this.#late.push({ peer, payload, dueMs: now.monoMs + answerDelayMs })
-    else this.#line.send(peer, payload, now)
   }
 }
 

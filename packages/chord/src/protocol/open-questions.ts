@@ -50,7 +50,13 @@ export class OpenQuestions {
   }
 
   /** `ask`: send the question. `joined`: it is under way. `full`: no room for it. */
-  add(slot: Slot, to: string, waiter: Waiter, nowMs: number): 'ask' | 'joined' | 'full' {
+  add(
+    slot: Slot,
+    to: string,
+    waiter: Waiter,
+    nowMs: number,
+    timeoutMs: number = questionTimeoutMs,
+  ): 'ask' | 'joined' | 'full' {
     const name = nameOf(slot, to)
     const open = this.#questions.get(name)
     if (open !== undefined) {
@@ -60,7 +66,7 @@ export class OpenQuestions {
       return waiter.type === 'write' ? 'ask' : 'joined'
     }
     if (this.#questions.size >= maxOpenQuestions) return 'full'
-    const endMs = nowMs + questionTimeoutMs
+    const endMs = nowMs + timeoutMs
     this.#questions.set(name, { slot, to, waiters: [waiter], endMs })
     return 'ask'
   }

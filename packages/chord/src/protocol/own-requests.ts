@@ -337,10 +337,7 @@ export class OwnRequests {
 
   #failWrite(request: RequestId): void {
     if (!this.#writes.delete(request)) return
-    const error = new P2pError(
-      'P2P_WRITE_NOT_ACKNOWLEDGED',
-      'fewer than three tables confirmed the write',
-    )
+    const error = new P2pError('P2P_WRITE_NOT_ACKNOWLEDGED', 'fewer than three tables confirmed it')
     this.#line.emit({ type: 'write-failed', request, error })
   }
 }

@@ -6,8 +6,3 @@ export function randomBelow(random: RandomBytes, bound: number): number {
   const [high = 0, low = 0] = random(2)
   return (bound * (256 * high + low)) / 65_536
 }
-
-/** Undefined of an empty list. */
-export function drawOne<Item>(random: RandomBytes, list: readonly Item[]): Item | undefined {
-  return list[Math.floor(randomBelow(random, list.length))]
-}

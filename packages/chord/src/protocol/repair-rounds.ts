@@ -7,7 +7,6 @@ import type { Parcel } from './hand-overs.ts'
 import { randomBelow } from './random-below.ts'
 import { Repair } from './repair.ts'
 import type { Offer, RepairParts } from './repair.ts'
-import type { Position } from './ring.ts'
 
 const defaultRepairMs = 60_000
 /** After a change of the ring, which seldom comes alone. */
@@ -56,10 +55,10 @@ export class RepairRounds {
     this.#dueMs = Infinity
   }
 
-  /** Another node came or went, here on the ring. */
-  ringChanged(position: Position, isStoring: boolean, now: Now): void {
+  /** Another node came or went. */
+  ringChanged(id: string, isStoring: boolean, now: Now): void {
     if (!isStoring) this.repair.noteDeparture()
-    if (this.#dueMs !== Infinity && this.repair.isPressedBy(position)) this.#hasten(now)
+    if (this.#dueMs !== Infinity && this.repair.isPressedBy(id)) this.#hasten(now)
   }
 
   handleDeadline(now: Now): void {

@@ -7,25 +7,37 @@
  * that it is not. The neighbours of a node on the ring, four on each side, keep links to it and notice
  * first.
  *
- * Source: Zave's rules for the maintenance of a ring (arXiv 1610.01140), for a view that holds all
- * members: a successor list is what the view says it is, and it shrinks only by nodes found dead.
+ * News of a small ring are broadcast: all hear at once, also across old programs. In a large one, where somebody
+ * comes or goes every second, a broadcast each would cost more than everything else. There a node passes
+ * what is new to it to some of its neighbours, what came within a while in one message; it went around when
+ * nobody finds it new, after a handful of passes. Who is near on the ring sees for himself, and whoever
+ * hears nothing is told at the next comparison of views.
+ *
+ * Sources: Zave's rules for the maintenance of a ring (arXiv 1610.01140), for a view that holds all
+ * members: a successor list is what the view says it is, and it shrinks only by nodes found dead. Rumours
+ * that each node passes on once are after Demers et al., Epidemic Algorithms (1987).
+ *
+ * Over 400 lines: news, doubts and links all turn on who is near.
  */
 import type { Now, Peer, RandomBytes } from '@p2p/base'
+import type { Value } from '@p2p/serializer'
 import { portionsOf } from './portions.ts'
-import { drawOne, randomBelow } from './random-below.ts'
+import { randomBelow } from './random-below.ts'
 import { digestPayload, maxRecords, membersPayload } from './ring-messages.ts'
 import type { RingMessage } from './ring-messages.ts'
-import { RingNews } from './ring-news.ts'
-import type { NewsLine } from './ring-news.ts'
 import type { Member, RingView } from './ring-view.ts'
-import type { Position } from './ring.ts'
 
 /** What the keeper needs of the machine around it. */
-export interface RingLine extends NewsLine {
+export interface RingLine {
+  readonly peers: ReadonlyMap<string, Peer>
+  /** Whether it is one of ours that speaks of the ring. */
+  talksTo(peer: Peer): boolean
+  send(peer: string, payload: readonly Value[], now: Now): void
+  spread(payload: readonly Value[], now: Now): void
   /** Dials a member; `dialEnded` tells what came of it. */
   dial(id: string, now: Now): void
-  /** A node began to store, or does so no more; where it stands or stood. */
-  ringChanged(member: Member, position: Position, now: Now): void
+  /** A node began to store, or does so no more. */
+  ringChanged(member: Member, now: Now): void
   /** A neighbour has told all that it knows. */
   told(peer: string): void
 }
@@ -38,7 +50,7 @@ const linkedEachSide = 4
  */
 const meshedUpTo = 64
 /** Further links are dialled a few at a time: a newcomer has something else to do as well. */
-const dialsAtOnce = 8
+const dialsAtOnce = 16
 /** Old nodes to which a storing node keeps links: nobody else tells them anything. */
 const maxLinkedOld = 16
 /**
@@ -46,8 +58,13 @@ const maxLinkedOld = 16
  * incarnation; with no bound somebody could say so with the greatest number there is.
  */
 const maxAheadMs = 3_600_000
-/** Links are looked after so soon after a change. */
-const linkSoonMs = 50
+/** News that come within this time go out together … */
+const gatherMs = 50
+/** … and in a large ring, one of so many storing nodes, what comes within this. */
+const passOnMs = 2_000
+export const largeRing = 128
+/** To how many neighbours a node passes it, on average: 98 in 100 nodes hear it so, the others when they compare. */
+const told = 4
 const keepLinksEveryMs = 5_000
 /** A member that could not be dialled is not dialled again for a link within this time. */
 const redialPauseMs = 5_000
@@ -96,10 +113,11 @@ export class RingKeeper {
   readonly #random: RandomBytes
   /** False for a plain node: it knows its neighbours only, and says nothing. */
   readonly #isTalking: boolean
-  readonly #news: RingNews
+  readonly #news = new Map<string, Member>()
   readonly #doubts = new Map<string, Doubt>()
   readonly #triedMs = new Map<string, number>()
   #addresses: readonly string[] = []
+  #newsDueMs = Infinity
   #linksDueMs = Infinity
   #compareDueMs = Infinity
 
@@ -115,7 +133,6 @@ export class RingKeeper {
     this.#line = options.line
     this.#random = options.random
     this.#isTalking = options.isTalking
-    this.#news = new RingNews(options)
   }
 
   get isStoring(): boolean {
@@ -131,7 +148,7 @@ export class RingKeeper {
   setStoring(isStoring: boolean, now: Now): boolean {
     if (this.isStoring === isStoring) return false
     this.#announceSelf(isStoring ? 'storing' : 'left', now)
-    this.#news.send(now)
+    this.#sendNews(now)
     return true
   }
 
@@ -175,18 +192,19 @@ export class RingKeeper {
 
   /** `isPrivate`: said to this node alone, and not, as news, to all. */
   handle(
-    message: Extract<RingMessage, { type: 'members' | 'passed' | 'digest' }>,
+    message: Extract<RingMessage, { type: 'members' | 'digest' }>,
     from: Peer,
     isPrivate: boolean,
     now: Now,
   ): void {
-    if (message.type !== 'digest') {
-      const isPassed = message.type === 'passed'
+    if (message.type === 'members') {
+      const { isPassed } = message
       const latest = millisecondsOf(now) + maxAheadMs
       for (const member of message.members) {
-        if (member.incarnation > latest) continue
-        const isNew = this.#hear(member, isPrivate && !isPassed, now)
-        if (isNew && isPassed) this.#news.tell(member, true, now)
+        const known = this.view.get(member.id)
+        if (member.incarnation <= latest) this.#hear(member, isPrivate && !isPassed, now)
+        if (isPassed && this.#isLarge() && this.view.get(member.id) !== known)
+          this.#noteNews(member, now)
       }
       return
     }
@@ -242,13 +260,13 @@ export class RingKeeper {
   }
 
   nextDeadline(): number {
-    let next = Math.min(this.#news.nextDeadline(), this.#linksDueMs, this.#compareDueMs)
+    let next = Math.min(this.#newsDueMs, this.#linksDueMs, this.#compareDueMs)
     for (const { dueMs } of this.#doubts.values()) next = Math.min(next, dueMs)
     return next
   }
 
   handleDeadline(now: Now): void {
-    if (this.#news.nextDeadline() <= now.monoMs) this.#news.send(now)
+    if (this.#newsDueMs <= now.monoMs) this.#sendNews(now)
     if (this.#linksDueMs <= now.monoMs) this.#keepLinks(now)
     if (this.#compareDueMs <= now.monoMs) this.#compare(now)
     for (const [id, doubt] of this.#doubts) {
@@ -262,24 +280,19 @@ export class RingKeeper {
 
   // ---- news
 
-  /** True when it was news about another node. */
-  #hear(member: Member, isPrivate: boolean, now: Now): boolean {
+  #hear(member: Member, isPrivate: boolean, now: Now): void {
     if (member.id === this.#id) {
       this.#hearOfSelf(member, now)
-      return false
+      return
     }
-    const known = this.view.get(member.id)
-    if (known !== undefined && known.incarnation > member.incarnation) return false
-    const wasStoring = known?.state === 'storing'
-    if (wasStoring && member.state === 'gone' && this.#mustBeSeen(member, isPrivate, now))
-      return false
-    if (!this.#merge(member, now)) return false
+    const wasStoring = this.view.get(member.id)?.state === 'storing'
+    if (wasStoring && member.state === 'gone' && this.#mustBeSeen(member, isPrivate, now)) return
+    if (!this.#merge(member, now)) return
     const peer = this.#line.peers.get(member.id)
     // Who has a link to an old node that is said to be gone knows better.
     if (!wasStoring || member.state !== 'gone' || peer === undefined || this.#line.talksTo(peer))
-      return true
+      return
     this.#tell({ ...member, state: 'storing', incarnation: member.incarnation + 1 }, now)
-    return false
   }
 
   /**
@@ -325,19 +338,47 @@ export class RingKeeper {
   /** Takes in what this node has found out, and passes it on. */
   #tell(member: Member, now: Now): void {
     if (!this.#merge(member, now) || !this.#isTalking) return
-    this.#news.tell(member, false, now)
+    this.#noteNews(member, now)
+  }
+
+  #noteNews(member: Member, { monoMs }: Now): void {
+    this.#news.set(member.id, member)
+    this.#newsDueMs = Math.min(this.#newsDueMs, monoMs + (this.#isLarge() ? passOnMs : gatherMs))
+  }
+
+  #isLarge(): boolean {
+    return this.view.nodes.size >= largeRing
+  }
+
+  #sendNews(now: Now): void {
+    this.#newsDueMs = Infinity
+    // What others have told in the meantime need not be told again.
+    const news = [...this.#news.values()].filter(
+      ({ id, incarnation, state }) =>
+        this.view.get(id)?.incarnation === incarnation && this.view.get(id)?.state === state,
+    )
+    this.#news.clear()
+    const talking = this.#talking()
+    for (const portion of portionsOf(news, maxRecords)) {
+      const payload = membersPayload(portion, true)
+      if (!this.#isLarge()) this.#line.spread(payload, now)
+      else
+        for (const { id } of talking)
+          if (randomBelow(this.#random, talking.length) < told) this.#line.send(id, payload, now)
+    }
+  }
+
+  #talking(): readonly Peer[] {
+    return [...this.#line.peers.values()].filter((peer) => this.#line.talksTo(peer))
   }
 
   #merge(member: Member, now: Now): boolean {
-    const { nodes } = this.view
-    const before = nodes.get(member.id)
+    const wasStoring = this.view.nodes.has(member.id)
     if (!this.view.merge(member, now.monoMs)) return false
     if (member.state !== 'storing') this.#triedMs.delete(member.id)
-    const after = nodes.get(member.id)
-    const changed = before === undefined ? after : after === undefined ? before : undefined
-    if (changed === undefined) return true
-    this.#linksDueMs = Math.min(this.#linksDueMs, now.monoMs + linkSoonMs)
-    this.#line.ringChanged(member, changed.position, now)
+    if (this.view.nodes.has(member.id) === wasStoring) return true
+    this.#linksDueMs = Math.min(this.#linksDueMs, now.monoMs + gatherMs)
+    this.#line.ringChanged(member, now)
     return true
   }
 
@@ -346,8 +387,8 @@ export class RingKeeper {
       now.monoMs + compareEveryMs.least + randomBelow(this.#random, compareEveryMs.spread)
     this.view.sweep(now.monoMs)
     this.#sound(now)
-    const partners = [...this.#line.peers.values()].filter((peer) => this.#line.talksTo(peer))
-    const partner = drawOne(this.#random, partners)
+    const partners = this.#talking()
+    const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
     if (partner !== undefined)
       this.#line.send(partner.id, digestPayload(false, this.view.digest()), now)
   }
@@ -358,7 +399,8 @@ export class RingKeeper {
    */
   #sound(now: Now): void {
     if (!this.isStoring || randomBelow(this.#random, this.view.nodes.size) > soundings) return
-    const chosen = drawOne(this.#random, this.view.gone())
+    const gone = this.view.gone()
+    const chosen = gone[Math.floor(randomBelow(this.#random, gone.length))]
     if (chosen !== undefined) this.#line.dial(chosen.id, now)
   }
 
@@ -372,25 +414,19 @@ export class RingKeeper {
       if (atMs <= now.monoMs - redialPauseMs) this.#triedMs.delete(id)
     }
     const { nodes } = this.view
-    const near = [
+    const near = new Set([
       ...nodes.behind(this.#id, linkedEachSide),
-      ...nodes.ahead(this.#id, linkedEachSide),
+      ...nodes.ahead(this.#id, nodes.size > meshedUpTo ? linkedEachSide : nodes.size >> 1),
       ...nodes.old(maxLinkedOld),
-    ]
-    for (const { id } of near) if (this.#lacksLinkTo(id)) this.#dialForLink(id, now)
-    if (nodes.size > meshedUpTo) return
-    const far = nodes.ahead(this.#id, nodes.size >> 1).filter(({ id }) => this.#lacksLinkTo(id))
-    for (const { id } of far.slice(0, dialsAtOnce)) this.#dialForLink(id, now)
-    if (far.length > dialsAtOnce) this.#linksDueMs = now.monoMs + gatherMs
-  }
-
-  #lacksLinkTo(id: string): boolean {
-    return !this.#line.peers.has(id) && !this.#doubts.has(id) && !this.#triedMs.has(id)
-  }
-
-  #dialForLink(id: string, now: Now): void {
-    this.#triedMs.set(id, now.monoMs)
-    this.#line.dial(id, now)
+    ])
+    const lacking = [...near].filter(
+      ({ id }) => !this.#line.peers.has(id) && !this.#doubts.has(id) && !this.#triedMs.has(id),
+    )
+    for (const { id } of lacking.slice(0, dialsAtOnce)) {
+      this.#triedMs.set(id, now.monoMs)
+      this.#line.dial(id, now)
+    }
+    if (lacking.length > dialsAtOnce) this.#linksDueMs = now.monoMs + gatherMs
   }
 
   #isNear(id: string): boolean {

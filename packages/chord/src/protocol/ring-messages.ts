@@ -1,12 +1,12 @@
 /**
  * What nodes of ours tell each other of the ring.
  *
- *   members  broadcast or whisper  [0x7060, 0, [record…]]         what is news, or what was asked for
+ *   members  broadcast or whisper  [0x7060, 0, [record…], isNews] what is news, to be passed on when it was
+ *                                                                 whispered, or what was asked for
  *   digest   whisper               [0x7060, 1, isAnswer, sums]    "tell me where you know otherwise"
  *   keys     whisper               [0x7060, 2, isAnswer, sums]    the same of the list of all keys: one sum
  *                                                                 over all of it, or one for each bucket
  *   news     broadcast or whisper  [0x7060, 3, [key…]]            keys that are there
- *   passed   whisper               [0x7060, 4, [record…]]         members that are news, to be passed on
  *
  *   record   [id, incarnation, state, isOld, [address…]]          state 0 storing, 1 left, 2 gone
  *
@@ -20,7 +20,7 @@ export const ringFlag = 0x7060
 /** Extension named in the hello. */
 export const replicaFeature = 'chord-replicas'
 
-const verbs = { members: 0, digest: 1, keys: 2, news: 3, passed: 4 } as const
+const verbs = { members: 0, digest: 1, keys: 2, news: 3 } as const
 const states: readonly MemberState[] = ['storing', 'left', 'gone']
 
 /** Records in one message. */
@@ -30,7 +30,7 @@ const maxTextLength = 300
 const maxSums = 64
 
 export type RingMessage =
-  | { readonly type: 'members' | 'passed'; readonly members: readonly Member[] }
+  | { readonly type: 'members'; readonly members: readonly Member[]; readonly isPassed: boolean }
   | { readonly type: 'digest'; readonly isAnswer: boolean; readonly sums: readonly number[] }
   | KeysMessage
   | { readonly type: 'news'; readonly keys: readonly Uint8Array[] }
@@ -44,14 +44,13 @@ export interface KeysMessage {
 /** Undefined when it cannot be read. */
 export function readRingMessage(payload: readonly Value[]): RingMessage | undefined {
   const [, verb, first, second] = payload
-  const number = wholeNumber(verb)
-  switch (number) {
+  switch (wholeNumber(verb)) {
     case verbs.members:
-    case verbs.passed:
       if (!Array.isArray(first)) return undefined
       return {
-        type: number === verbs.members ? 'members' : 'passed',
+        type: 'members',
         members: first.slice(0, maxRecords).flatMap(readRecord),
+        isPassed: second === true,
       }
     case verbs.digest:
       return readSums('digest', first, second)
@@ -98,7 +97,7 @@ export function membersPayload(members: readonly Member[], isPassed = false): re
     isOld,
     [...addresses],
   ])
-  return [ringFlag, isPassed ? verbs.passed : verbs.members, records]
+  return [ringFlag, verbs.members, records, isPassed]
 }
 
 export function digestPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {

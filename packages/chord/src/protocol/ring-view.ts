@@ -33,7 +33,6 @@ export interface Member {
 
 interface Kept extends Member {
   readonly heardMs: number
-  readonly bucket: number
 }
 
 /** Records in all. A ring of 20,000 with the departures of an hour fits. */
@@ -67,11 +66,10 @@ export class RingView {
     if (known?.state === 'storing') this.#count(known, -1)
     // Taken out first, so that the map stays in the order of the news.
     this.#members.delete(member.id)
-    const kept = { ...member, heardMs: nowMs, bucket: known?.bucket ?? bucketOf(member.id) }
-    this.#members.set(member.id, kept)
+    this.#members.set(member.id, { ...member, heardMs: nowMs })
     this.nodes.delete(member.id)
     if (member.state !== 'storing') return true
-    this.#count(kept, 1)
+    this.#count(member, 1)
     this.nodes.add(member.id, member.isOld)
     return true
   }
@@ -86,8 +84,9 @@ export class RingView {
     const differs = this.#sums.map((sum, bucket) => digest[bucket] !== sum)
     if (!differs.includes(true)) return []
     return [...this.#members.values()].filter(
-      ({ bucket, state, heardMs }) =>
-        differs[bucket] === true && (state === 'storing' || heardMs >= nowMs - tellDepartedMs),
+      ({ id, state, heardMs }) =>
+        (state === 'storing' || heardMs >= nowMs - tellDepartedMs) &&
+        differs[bucketOf(id)] === true,
     )
   }
 
@@ -105,8 +104,9 @@ export class RingView {
     }
   }
 
-  #count({ id, incarnation, bucket }: Kept, sign: 1 | -1): void {
-    const stamp = stampOf(`${id} ${incarnation}`)
+  #count(member: Member, sign: 1 | -1): void {
+    const bucket = bucketOf(member.id)
+    const stamp = stampOf(`${member.id} ${member.incarnation}`)
     const sum = (this.#sums[bucket] ?? 0) + sign * stamp
     this.#sums[bucket] = (sum + sumModulus) % sumModulus
   }

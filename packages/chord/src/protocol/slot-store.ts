@@ -168,7 +168,10 @@ export class SlotStore {
     return changed
   }
 
-  /** Every slot of an arc, tombstones too. */
+  /**
+   * Every slot of an arc, tombstones too: what a node at its beginning owns when the next node ahead stands
+   * at its end, and what it is handed when that one learns of it.
+   */
   *inArc(arc: Arc): Generator<StoredSlot> {
     for (const [, slot] of this.#namedInArc(arc)) yield slot
   }
@@ -215,16 +218,6 @@ export class SlotStore {
       const { value } = slot
       if (value !== undefined) yield { ...slot, value }
     }
-  }
-
-  /**
-   * The slots of the arc that begins at `from` and ends before `to`: what a node at `from` owns when
-   * the next node ahead stands at `to`, and what it is handed when the node at `to` learns of it.
-   * Nothing when both are one place.
-   */
-  *valuesBetween(arc: Arc): Generator<StoredSlot & { readonly value: Uint8Array }> {
-    for (const slot of this.values())
-      if (arc.from !== arc.to && covers(arc, slot.position)) yield slot
   }
 
   /** Forgets deletes that are old enough; returns how many. */

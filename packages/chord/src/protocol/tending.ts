@@ -244,7 +244,7 @@ export class Tending {
     const { id, nodes, slots } = this.#line
     const [from, to] = [nodePosition(peer), nodePosition(id)]
     if (from === undefined || to === undefined) return []
-    const mine = [...slots.valuesBetween({ from, to })].filter((slot) => {
+    const mine = [...slots.inArc({ from, to })].filter((slot) => {
       const [keeper] = nodes.holdersOf(slot.position, 1).filter(({ isOld }) => !isOld)
       return keeper === undefined || keeper.id === id
     })
@@ -257,10 +257,10 @@ export class Tending {
     return nodes.keeperCount > 0 ? [] : this.#storesFor([...slots.values()])
   }
 
-  #storesFor(slots: readonly (StoredSlot & { readonly value: Uint8Array })[]): readonly Parcel[] {
+  #storesFor(slots: readonly StoredSlot[]): readonly Parcel[] {
     return slots.flatMap((slot) => {
       const owner = this.#ownerOf(slot)
-      if (owner === undefined) return []
+      if (owner === undefined || slot.value === undefined) return []
       this.#given.set(slotName(slot), owner)
       const payload = storePayload(slot, decodeValue(slot.value))
       return [{ peer: owner, payload, bytes: slot.value.length }]
