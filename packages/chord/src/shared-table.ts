@@ -144,10 +144,10 @@ export class SharedTable {
       case 'absent':
         return undefined
       case 'unknown':
-        throw new P2pError('P2P_NOT_READABLE', 'no holder of the key answered')
+        throw new P2pError('P2P_NOT_READABLE', 'no holder answered')
       case 'no-agreement': {
         const facts = { candidates: result.candidates.length }
-        throw new P2pError('P2P_NO_AGREEMENT', 'fewer than three tables agree on the value', {
+        throw new P2pError('P2P_NO_AGREEMENT', 'fewer than three tables agree', {
           facts,
         })
       }
