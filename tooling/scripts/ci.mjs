@@ -40,6 +40,11 @@ const chordSimulation = [
   ...'--type chord --nodes 8-12 --keys 10 --minutes 1 --session 1'.split(' '),
   ...'--seeds 30 --json'.split(' '),
 ]
+// Sessions of 84 seconds, which only repair every ten survives.
+const churnSimulation = [
+  ...'--type chord --nodes 30 --keys 20 --minutes 2 --session 1.4 --repair 10'.split(' '),
+  ...'--phases churn --once --json'.split(' '),
+]
 const p2pySimulation = '--type p2py --nodes 60-120 --seeds 3 --json'.split(' ')
 
 /** Each of these keeps one core busy. */
@@ -80,6 +85,7 @@ const stages = [
     demoScript('commands', 'check-commands.mjs'),
     simulation('simulation with old and hostile peers', mixedSimulation),
     simulation('simulation of hash tables', chordSimulation),
+    simulation('simulation of hash tables in churn', churnSimulation),
     simulation('simulation of dictionaries', syncSimulation),
     simulation('simulation of p2py', p2pySimulation),
   ],

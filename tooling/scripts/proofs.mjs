@@ -66,6 +66,18 @@ const proofs = [
     'hash tables, 500 seeds',
     '--type chord --nodes 8-12 --keys 10 --minutes 1 --session 1 --seeds 500 --workers 2',
   ),
+  simulation(
+    'hash table, 200 nodes, 2 hours of sessions of an hour',
+    '--type chord --nodes 200 --keys 200 --minutes 120 --session 60 --heartbeat 60 --phases churn --once',
+  ),
+  simulation(
+    'hash table, 1,000 nodes, 12 hours of sessions of an hour',
+    '--type chord --nodes 1000 --keys 500 --minutes 720 --session 60 --heartbeat 60 --phases churn --once',
+  ),
+  simulation(
+    'hash table, 1,000 nodes, sessions of 84 seconds, repair every 10',
+    '--type chord --nodes 1000 --keys 300 --minutes 42 --session 1.4 --repair 10 --heartbeat 60 --phases churn --once',
+  ),
   node('placement, 10,000 nodes', 'packages/chord/scripts/placement-survival.mjs'),
   node('load of 10,000 nodes', 'packages/chord/scripts/load-balance.mjs'),
   node('routes of 100,000 nodes', 'packages/chord/scripts/routing.mjs'),
