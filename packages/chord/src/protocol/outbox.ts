@@ -116,7 +116,7 @@ export class Outbox {
   #letGo(now: Now): void {
     const { peers } = this.#line
     const isNeeded = (id: string): boolean => this.#line.needsLinkTo(id)
-    const reason = new P2pError('P2P_LINK_UNUSED', 'an unused link')
+    const reason = new P2pError('P2P_LINK_UNUSED', 'the link was not used lately')
     for (const peer of this.#onDemand.takeUnused(now.monoMs, peers.size, isNeeded))
       this.#line.tellMesh({ type: 'let-go', peer, reason }, now)
   }

@@ -337,7 +337,10 @@ export class OwnRequests {
 
   #failWrite(request: RequestId): void {
     if (!this.#writes.delete(request)) return
-    const error = new P2pError('P2P_WRITE_NOT_ACKNOWLEDGED', 'fewer than three tables confirmed it')
+    const error = new P2pError(
+      'P2P_WRITE_NOT_ACKNOWLEDGED',
+      'fewer than three tables confirmed the write',
+    )
     this.#line.emit({ type: 'write-failed', request, error })
   }
 }
