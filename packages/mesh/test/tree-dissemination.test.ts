@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import type { Peer } from '@p2p/base'
 import { createMessage, flags, type WireMessage } from '@p2p/serializer'
 import { decodeTreeControl, encodeTreeControl } from '../src/protocol/tree-control.ts'
-import { TreeDissemination } from '../src/protocol/tree-dissemination.ts'
+import { TreeDissemination, type TreeLimits } from '../src/protocol/tree-dissemination.ts'
 import { idsOf } from './tree-fixtures.ts'
 
 const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({
@@ -49,6 +49,7 @@ const sinceLongAgo = encodeTreeControl({
 function withLazyNeighbour(
   isDialler: boolean,
   randomByte = 0,
+  limits: Partial<TreeLimits> = {},
 ): {
   readonly tree: TreeDissemination
   readonly lazy: Peer
@@ -59,6 +60,7 @@ function withLazyNeighbour(
     random: (count) => new Uint8Array(count).fill(randomByte),
     compose: whisper,
     wasSeen: () => false,
+    limits,
   })
   const upstream = peer('upstream', true)
   const lazy = peer('lazy', isDialler)
@@ -173,4 +175,15 @@ test('what was missed for long comes in several announcements, each of which an 
     .filter((copy) => copy.peer === 'late')
     .map(({ message }) => (decodeTreeControl(message.payload)?.announced.length ?? 0) / 16)
   expect(counts).toEqual([1_024, 1_024, 2_502 - 2_048])
+})
+
+test('a message that is no longer kept leaves no deadline that has passed', () => {
+  const { tree, announce } = withLazyNeighbour(true, 0, { maxRecentMessages: 1 })
+  announce('a', 1_000)
+  expect(tree.nextDeadline()).toBe(1_040)
+  announce('b', 1_030)
+  tree.handleDeadline(at(1_040))
+  expect(tree.nextDeadline()).toBe(1_070)
+  expect(tree.handleDeadline(at(1_070))).toHaveLength(1)
+  expect(tree.nextDeadline()).toBe(Infinity)
 })

@@ -334,6 +334,8 @@ export class TreeDissemination {
 
   handleDeadline(now: Now): readonly Copy[] {
     const copies: Copy[] = []
+    // What it stands for may have moved: the message is no longer kept, or the link is another one by now.
+    if ((this.#announceAtMs ?? Infinity) <= now.monoMs) this.#announceAtMs = undefined
     for (const held of this.#held.takeDue(now.monoMs)) copies.push(this.#copy(held))
     for (const { key, announcer } of this.#missing.takeDue(now.monoMs)) {
       this.#counters.grafts += 1
