@@ -72,8 +72,12 @@ async function bundleForPages(folder) {
   return pathToFileURL(outfile).href
 }
 
-/** The quickest of a few processes: noise only ever adds. One that is within the budgets is enough. */
-function quickest(frame, entry, budgetMs) {
+/**
+ * The best of a few processes: noise only ever adds, so one that is within the budgets is enough. After one that
+ * is not, the speed of the machine is measured again, which may have changed.
+ */
+function quickest(frame, entry, firstBudgetMs) {
+  let budgetMs = firstBudgetMs
   const args = [fileURLToPath(import.meta.url), entry]
   let best
   for (let attempt = 0; attempt < attempts; attempt++) {
@@ -81,15 +85,17 @@ function quickest(frame, entry, budgetMs) {
     const measured = JSON.parse(printed)
     // On a busy machine the wall clock measures the others: processor time counts when it is less.
     const countedMs = Math.min(measured.ms, measured.cpuMs)
-    if (best === undefined || countedMs < best.countedMs) best = { ...measured, countedMs }
-    if (best.countedMs < budgetMs && best.mib < budgetMib) break
+    const share = countedMs / budgetMs
+    if (best === undefined || share < best.share) best = { ...measured, share }
+    if (best.share < 1 && best.mib < budgetMib) break
+    budgetMs = referenceBudgetMs * slowdown()
   }
   return best
 }
 
 function report({ name, frame, expected, where, entry, budgetMs }) {
-  const { code, ms, cpuMs, mib, countedMs } = quickest(frame, entry, budgetMs)
-  const ok = code === expected && countedMs < budgetMs && mib < budgetMib
+  const { code, ms, cpuMs, mib, share } = quickest(frame, entry, budgetMs)
+  const ok = code === expected && share < 1 && mib < budgetMib
   const rounded = { ms: Math.round(ms), cpuMs: Math.round(cpuMs), mib: Math.round(mib) }
   const line = { measure: 'bombs', case: name, where, code, ...rounded, ok }
   process.stdout.write(`${JSON.stringify(line)}\n`)

@@ -41,7 +41,7 @@ export function runMesh(options: SimOptions, seed: number, transcriptLength: num
   for (const invariant of meshInvariants(world)) world.sim.addInvariant(invariant)
   const measured = createMeasurement()
   let faults: ReadonlyMap<FaultKind, number> = new Map()
-  let counts: ReadonlyMap<string, number> = new Map()
+  const counts = new Map<string, number>()
   let broken: SimulationError | undefined
   try {
     world.join()
@@ -50,7 +50,14 @@ export function runMesh(options: SimOptions, seed: number, transcriptLength: num
     // Unrest sends so many broadcasts itself.
     if (options.storm?.kind !== 'unrest') measure(world, options.broadcasts, measured)
     world.sim.checkAtRest()
-    if (options.storm !== undefined) counts = runStorm(world, options.storm, options.broadcasts)
+    if (options.oldShare > 0) {
+      counts.set('copies that ours sent', measured.ourCopies)
+      counts.set('messages at ours', options.broadcasts * world.ours.length)
+    }
+    if (options.storm !== undefined) {
+      const figures = runStorm(world, options.storm, options.broadcasts)
+      for (const [name, figure] of figures) counts.set(name, figure)
+    }
     if (options.faults.length > 0) faults = breakAndHeal(world, options)
   } catch (error) {
     if (!(error instanceof SimulationError)) throw error
@@ -80,6 +87,8 @@ function settle({ sim }: MeshWorld): void {
 
 interface Measurement {
   copies: number
+  /** Those among them that our own nodes sent; old peers flood whatever we do. */
+  ourCopies: number
   deliveries: number
   timesMs: number[]
   floodMs: number[]
@@ -87,7 +96,7 @@ interface Measurement {
 }
 
 function createMeasurement(): Measurement {
-  return { copies: 0, deliveries: 0, timesMs: [], floodMs: [], hops: [] }
+  return { copies: 0, ourCopies: 0, deliveries: 0, timesMs: [], floodMs: [], hops: [] }
 }
 
 function measure(world: MeshWorld, broadcasts: number, measured: Measurement): void {
@@ -99,6 +108,7 @@ function measure(world: MeshWorld, broadcasts: number, measured: Measurement): v
   sim.checkAtRest()
   ledger.excuseAll()
   const before = payloadFrames(world)
+  const oursBefore = ourCopies(world)
   for (let count = 0; count < broadcasts; count += 1) {
     const sender = senders[count % senders.length]
     if (sender !== undefined) world.broadcast(sender)
@@ -106,6 +116,7 @@ function measure(world: MeshWorld, broadcasts: number, measured: Measurement): v
   }
   sim.runFor(drainMs)
   measured.copies = payloadFrames(world) - before
+  measured.ourCopies = ourCopies(world) - oursBefore
   measured.timesMs = ledger.deliveryTimesMs()
   measured.floodMs = ledger.floodTimesMs()
   measured.hops = ledger.hops()
@@ -150,6 +161,13 @@ function breakAndHeal(world: MeshWorld, options: SimOptions): ReadonlyMap<FaultK
 function payloadFrames(world: MeshWorld): number {
   const { own, relay } = world.sim.counters.frames
   return own + relay
+}
+
+function ourCopies(world: MeshWorld): number {
+  return world.ours.reduce(
+    (sum, node) => sum + (world.machine(node)?.counters()['copiesSent'] ?? 0),
+    0,
+  )
 }
 
 function summarise(run: {

@@ -62,6 +62,14 @@ test('a mesh with old peers and all faults keeps every invariant and recovers', 
   for (const [name, checks] of result.checks) expect([name, checks > 0]).toEqual([name, true])
 })
 
+test('among old peers it is counted what our nodes send, apart from the floods of the others', () => {
+  const { copies, counts } = runMesh(options('--nodes 12 --old 0.5 --broadcasts 4'), 1, 0)
+  expect(counts.get('messages at ours')).toBe(4 * 8)
+  const sent = counts.get('copies that ours sent') ?? 0
+  expect(sent).toBeGreaterThan(4)
+  expect(sent).toBeLessThan(copies / 2)
+})
+
 test('a node that cannot be reached breaks broadcast-reaches-all, with seed and transcript', () => {
   const world = settled()
   world.sim.isolate(someNode(world, 3))
