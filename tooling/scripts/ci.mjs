@@ -27,7 +27,7 @@ const largeSimulation = '--type mesh --nodes 1000 --min-speed 1 --json'.split(' 
 // them all.
 const faultySimulation = [
   ...'--type mesh --nodes 16-64 --seeds 500 --minutes 10 --faults all'.split(' '),
-  ...'--max-seconds 400 --json'.split(' '),
+  ...'--max-seconds 200 --json'.split(' '),
 ]
 const mixedSimulation = [
   ...'--type mesh --nodes 10-24 --seeds 24 --minutes 2 --faults all'.split(' '),
@@ -78,9 +78,10 @@ const stages = [
   npm('build', 'build'),
   npm('verify', 'verify', '--', '--every-node'),
   npm('conformance', 'conformance'),
+  // Alone: js2p answers late when it has to share a core.
+  npm('interop', 'interop'),
   [
     { ...simulation('simulation with faults', faultySimulation), givesWay: true, show: seedsRun },
-    npm('interop', 'interop'),
     simulation('simulation of 1,000 nodes', largeSimulation),
     holePunching,
     demoScript('commands', 'check-commands.mjs'),
