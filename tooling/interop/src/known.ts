@@ -19,8 +19,6 @@ export function knownFailure(row: Row): string | undefined {
     return 'py2p keeps the link it has just closed when two links have one id'
   if (row.feature.startsWith('lease respected') && pair.includes('js2p') && pair.includes('py2p'))
     return 'py2p drops the link when owners of different type write in one second'
-  if (row.feature.startsWith('crash of') && pair.includes('js2p') && pair.includes('py2p'))
-    return 'seen once, on a busy machine: the py2p that came back got no message of js2p; cause unknown'
   if (row.network === 'chord' && pair.includes('py2p'))
     return 'py2p drops an answer that comes before it has noted its question; links may end around join'
   return undefined
