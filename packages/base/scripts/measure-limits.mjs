@@ -126,11 +126,12 @@ function framed(block) {
 
 async function attacks() {
   const bomb = framed(deflateSync(Buffer.alloc(1_048_576 * 1_000)))
-  await withVictim('1 MiB that inflates to 1,000 MiB', maxOnePeerMib, async (dial) => {
+  await withVictim('five times 1 MiB that inflates to 1,000 MiB', maxOnePeerMib, async (dial) => {
     const budget = Math.round(maxBombMs * slowdown())
     let cutMs = Infinity
-    // Other programs can only make it slower, so the best of a few counts.
-    for (let attempt = 0; attempt < 5 && cutMs > budget; attempt += 1) {
+    // Other programs can only make it slower, so the best of a few counts. What was inflated before the
+    // limit is garbage and not yet collected, so the memory of all five counts.
+    for (let attempt = 0; attempt < 5; attempt += 1) {
       const socket = await dial()
       socket.write(greeting('Eve'))
       await pause(100)

@@ -88,6 +88,18 @@ test.each([
   }
 })
 
+test.each([
+  ['zlib', nodeZlib.inflateZlib, deflateSync],
+  ['gzip', nodeZlib.inflateGzip, gzipSync],
+] as const)('node counts a long run of %s out before it inflates it', (_, inflate, deflate) => {
+  const plain = Buffer.alloc(4_194_304, 'ab')
+  const block = new Uint8Array(deflate(plain))
+  const result = inflate(block, plain.length)
+  expect(result.type === 'inflated' && plain.equals(result.bytes)).toBe(true)
+  expect(inflate(block, plain.length - 1).type).toBe('too-large')
+  expect(inflate(block.subarray(0, -9), plain.length).type).toBe('invalid')
+})
+
 test('inflating in JavaScript comes to what it comes to in Node, for sound and damaged streams alike', () => {
   const piece = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),

@@ -72,7 +72,7 @@ export const defaultLimits: NodeLimits = {
   maxQueuedBytes: 4 * mebibyte,
   maxOwnQueuedBytes: 64 * mebibyte,
   fullQueueGraceMs: 2_000,
-  stalledLinkTimeoutMs: 20_000,
+  stalledLinkTimeoutMs: 15_000,
   heartbeatIntervalMs: 10_000,
   heartbeatTimeoutMs: 5_000,
   maxReplyFactor: 10,

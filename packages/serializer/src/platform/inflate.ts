@@ -16,7 +16,7 @@
 import { InflateFailure } from '../inflate-failure.ts'
 
 /** Most messages inflate to less than this many times their size. */
-const likelyRatio = 8
+export const likelyRatio = 8
 const longestCode = 15
 /** Codes of up to so many bits are looked up. */
 const tableBits = 9
@@ -284,4 +284,13 @@ export function inflateDeflated(
   const bytes = new Uint8Array(length)
   new Inflation(source, maxBytes, bytes).run()
   return { bytes, end }
+}
+
+/**
+ * How many bytes `source` begins with when inflated; nothing is kept of them.
+ *
+ * @throws InflateFailure as `inflateDeflated`
+ */
+export function inflatedLength(source: Uint8Array, maxBytes: number): number {
+  return new Inflation(source, maxBytes, new Uint8Array(0)).run().length
 }

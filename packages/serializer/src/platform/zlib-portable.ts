@@ -1,6 +1,6 @@
 /**
  * zlib (RFC 1950) and gzip (RFC 1952) in JavaScript, for everything that is not Node. Same functions as
- * zlib-node.ts. fflate deflates, inflate.ts inflates; headers and sums are read and written here.
+ * zlib-node.ts. fflate deflates, inflate.ts inflates; headers are written and sums read and written here.
  *
  *   zlib   78 9c  |  deflated  |  Adler-32, high byte first
  *   gzip   1f 8b 08, flags, time (4), two more, fields by flags  |  deflated  |  CRC-32, length, low byte first
@@ -9,10 +9,9 @@ import { deflateSync } from 'fflate'
 import { concatBytes } from '../bytes.ts'
 import type { InflateResult } from '../compression.ts'
 import { InflateFailure } from '../inflate-failure.ts'
+import { gzipDataStart, zlibDataStart } from './deflated-data.ts'
 import { inflateDeflated } from './inflate.ts'
 
-const zlibHeaderBytes = 2
-const gzipHeaderBytes = 10
 /** So many bytes can be summed before the sums leave 32 bits. */
 const adlerRun = 3_800
 
@@ -32,11 +31,7 @@ export function compressGzip(block: Uint8Array): Uint8Array {
 
 /** Inflates to at most `maxBytes`; a stream that is cut or damaged is invalid. */
 export function inflateZlib(block: Uint8Array, maxBytes: number): InflateResult {
-  // Bit 5 of the second byte announces a dictionary, which nobody gave us.
-  const [method = 0, flags = 0] = block
-  const isZlib = (method & 0x0f) === 8 && (flags & 0x20) === 0
-  const start = isZlib ? zlibHeaderBytes : block.length
-  return inflate(block, start, maxBytes, (bytes, end) => {
+  return inflate(block, zlibDataStart(block), maxBytes, (bytes, end) => {
     return end + 4 <= block.length && viewOf(block).getUint32(end) === adler32(bytes)
   })
 }
@@ -65,22 +60,6 @@ function inflate(
     if (error instanceof InflateFailure) return { type: error.type }
     throw error
   }
-}
-
-/** Where the deflated bytes begin; the end of the block when its header is none. */
-function gzipDataStart(block: Uint8Array): number {
-  const flags = block[3] ?? 0
-  if (block[0] !== 0x1f || block[1] !== 0x8b || block[2] !== 8) return block.length
-  let start = gzipHeaderBytes
-  if ((flags & 4) !== 0) start += 2 + (block[start] ?? 0) + 0x100 * (block[start + 1] ?? 0)
-  // Name and comment end in a zero each.
-  for (const flag of [8, 16]) {
-    if ((flags & flag) === 0) continue
-    const zero = block.indexOf(0, start)
-    if (zero < 0) return block.length
-    start = zero + 1
-  }
-  return (flags & 2) === 0 ? start : start + 2
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
