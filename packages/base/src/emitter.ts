@@ -3,9 +3,6 @@
  * handlers nor whoever emitted: it goes to `onHandlerError`.
  */
 
-/** What every node takes: the events by name, each with the one value it carries. */
-export type EventMap = { readonly [name: string]: unknown }
-
 export interface ListenOptions {
   /** Unsubscribes when it is aborted. */
   readonly signal?: AbortSignal
@@ -20,7 +17,8 @@ interface Subscription {
   readonly once: boolean
 }
 
-export class Emitter<Events extends EventMap> {
+/** Of events by name, each with the one value it carries. */
+export class Emitter<Events extends object> {
   readonly #onHandlerError: (error: unknown, event: string) => void
   readonly #subscriptionsByEvent = new Map<keyof Events, Set<Subscription>>()
 

@@ -37,7 +37,7 @@ export type {
 } from './protocol/peers-contract.ts'
 export type { Link, LinkEvents, Listener, Transport } from './transport.ts'
 export { Emitter } from './emitter.ts'
-export type { EventMap, ListenOptions } from './emitter.ts'
+export type { ListenOptions } from './emitter.ts'
 export { Runtime } from './runtime.ts'
 export type { LinkReport, Logger, RuntimeOptions } from './runtime.ts'
 export { LevelStore } from './level-store.ts'

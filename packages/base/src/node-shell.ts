@@ -12,7 +12,6 @@ import { encodeBase58Integer } from '@p2p/serializer'
 import { createDefaultTransports } from '#default-transports'
 import { AddressBook } from './address-book.ts'
 import { Emitter } from './emitter.ts'
-import type { EventMap } from './emitter.ts'
 import type { ResolvedNodeOptions } from './node-options.ts'
 import { P2pError, isP2pError } from './protocol/errors.ts'
 import type { NodeLimits } from './protocol/limits.ts'
@@ -35,7 +34,7 @@ export interface PeerInfo {
 }
 
 /** Events of every kind of node; a kind adds its own. */
-export interface NodeEvents extends EventMap {
+export interface NodeEvents {
   /** From no peer to the first one. */
   readonly connect: PeerInfo
   readonly 'peer:join': PeerInfo

@@ -9,19 +9,9 @@
  * public surface with its documentation; the methods pass on and do no work.
  */
 import { Emitter, P2pError } from '@p2p/base'
-import type { ListenOptions, PeerInfo, RequestId, WaitOptions } from '@p2p/base'
-import { MeshNode } from '@p2p/mesh'
-import type {
-  LayerControl,
-  MeshEvents,
-  MeshNodeOptions,
-  MeshReport,
-  MessageHandler,
-  ReceivedMessage,
-  Responder,
-  Topic,
-  TopicSchema,
-} from '@p2p/mesh'
+import type { RequestId, WaitOptions } from '@p2p/base'
+import { LayeredNode, MeshNode } from '@p2p/mesh'
+import type { LayerControl, MeshEvents, MeshNodeOptions, MeshReport } from '@p2p/mesh'
 import type { Value } from '@p2p/serializer'
 import { ChordMachine } from './protocol/chord.ts'
 import type { ChordEffect, ChordInput } from './protocol/chord-contract.ts'
@@ -103,6 +93,7 @@ const layerEffects: ReadonlySet<string> = new Set<LayerEffect['type']>([
 
 /** Events of the hash table; the rest is the mesh's. */
 type OwnEvents = Pick<ChordEvents, 'add' | 'delete' | 'ring'>
+const ownEventNames = ['add', 'delete', 'ring'] as const
 
 const defaultSubnet = 'chord'
 /** More links than in a mesh: a node has some to its neighbours on the ring, and some to whom it asks. */
@@ -128,13 +119,11 @@ const closingHandOverMs = 2_000
  * await chord.get('colour') // 'green', here and on every other node
  * await chord.close()
  */
-export class ChordNode {
-  readonly #mesh: MeshNode<LayerCommand, LayerEffect>
+export class ChordNode extends LayeredNode<ChordEvents> {
   readonly #control: LayerControl<LayerCommand>
   readonly #machine: ChordMachine
   readonly #table: SharedTable
   readonly #persistence: SlotPersistence | undefined
-  readonly #events: Emitter<OwnEvents>
 
   /**
    * Opens a node: it listens, and joins the addresses given as `connect`. It uses the table at once,
@@ -210,11 +199,10 @@ export class ChordNode {
     readonly events: Emitter<OwnEvents>
   }) {
     const { mesh, control, machine, persistence, events } = parts
-    this.#mesh = mesh
+    super(mesh, events, ownEventNames)
     this.#control = control
     this.#machine = machine
     this.#persistence = persistence
-    this.#events = events
     this.#table = new SharedTable({
       keys: machine.keys,
       read: (key, wait) =>
@@ -376,95 +364,13 @@ export class ChordNode {
     return storedByTable(this.#machine.slots)
   }
 
-  // The mesh: see MeshNode for all of these
-
-  get id(): string {
-    return this.#mesh.id
-  }
-
-  get addresses(): readonly string[] {
-    return this.#mesh.addresses
-  }
-
-  get peers(): ReadonlyMap<string, PeerInfo> {
-    return this.#mesh.peers
-  }
-
-  connect(address: string, wait?: WaitOptions): Promise<PeerInfo> {
-    return this.#mesh.connect(address, wait)
-  }
-
-  disconnect(id: string): boolean {
-    return this.#mesh.disconnect(id)
-  }
-
-  broadcast(...packets: readonly Value[]): string {
-    return this.#mesh.broadcast(...packets)
-  }
-
-  whisper(peerId: string, ...packets: readonly Value[]): string {
-    return this.#mesh.whisper(peerId, ...packets)
-  }
-
-  send(peerId: string, ...packets: readonly Value[]): Promise<void> {
-    return this.#mesh.send(peerId, ...packets)
-  }
-
-  deliver(peerId: string, packets: readonly Value[], wait?: WaitOptions): Promise<void> {
-    return this.#mesh.deliver(peerId, packets, wait)
-  }
-
-  requestPeers(): void {
-    this.#mesh.requestPeers()
-  }
-
-  /** Calls the handler at each such event; returns the function that ends it. */
-  on<Name extends keyof ChordEvents & string>(
-    event: Name,
-    handler: (value: ChordEvents[Name]) => unknown,
-    options?: ListenOptions,
-  ): () => void {
-    if (isOwnEvent(event)) return this.#events.on(event, handler as never, options)
-    return this.#mesh.on(event as keyof MeshEvents & string, handler as never, options)
-  }
-
-  handle(handler: MessageHandler): () => void {
-    return this.#mesh.handle(handler)
-  }
-
-  receive(): ReceivedMessage | undefined
-  receive(count: number): ReceivedMessage[]
-  receive(count?: number): ReceivedMessage | ReceivedMessage[] | undefined {
-    return count === undefined ? this.#mesh.receive() : this.#mesh.receive(count)
-  }
-
-  messages(options?: { readonly signal?: AbortSignal }): AsyncGenerator<ReceivedMessage> {
-    return this.#mesh.messages(options)
-  }
-
-  topic<Output>(name: string, schema: TopicSchema<Output>): Topic<Output> {
-    return this.#mesh.topic(name, schema)
-  }
-
-  request(
-    peerId: string,
-    packets: readonly Value[],
-    wait?: WaitOptions,
-  ): Promise<readonly Value[]> {
-    return this.#mesh.request(peerId, packets, wait)
-  }
-
-  respond(responder: Responder): () => void {
-    return this.#mesh.respond(responder)
-  }
-
   /** The state of the node as plain JSON data, with what it knows of the ring. */
-  report(): ChordReport {
+  override report(): ChordReport {
     const { storingNodes, isStoring, id } = this.#machine
     const idsOf = (nodes: readonly { readonly id: string }[]): string[] =>
       nodes.map((node) => node.id)
     return {
-      ...this.#mesh.report(),
+      ...super.report(),
       isStoring,
       keys: this.size,
       ring: {
@@ -475,27 +381,14 @@ export class ChordNode {
     }
   }
 
-  metrics(): Readonly<Record<string, number>> {
-    return this.#mesh.metrics()
-  }
-
   /** Leaves the ring, for which it takes two seconds at most, and ends everything. */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     if (!this.#control.isClosed && this.peers.size > 0) {
       await this.leave({ timeoutMs: closingHandOverMs }).catch(() => undefined)
     }
-    await this.#mesh.close()
+    await super.close()
     await this.#persistence?.persisted().catch(() => undefined)
-    this.#events.clear()
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
-  }
-}
-
-function isOwnEvent(event: string): event is keyof OwnEvents {
-  return event === 'add' || event === 'delete' || event === 'ring'
 }
 
 function checkOwnOptions({

@@ -1,5 +1,7 @@
 export { MeshNode } from './mesh-node.ts'
 export type { MeshEvents, MeshNodeOptions, MeshReport, MessageHandler } from './mesh-node.ts'
+export { LayeredNode } from './layered-node.ts'
+export type { Mesh, OwnEvents } from './layered-node.ts'
 export type { LayerControl, MeshLayer, MeshLikeMachine } from './mesh-layer.ts'
 export { ReceivedMessage } from './received-message.ts'
 export type { RemoteRequest, Responder } from './remote-requests.ts'

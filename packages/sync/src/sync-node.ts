@@ -9,19 +9,9 @@
  * public surface with its documentation; the methods pass on and do no work.
  */
 import { Emitter, P2pError } from '@p2p/base'
-import type { ListenOptions, PeerInfo, WaitOptions } from '@p2p/base'
-import { MeshNode } from '@p2p/mesh'
-import type {
-  LayerControl,
-  MeshEvents,
-  MeshNodeOptions,
-  MeshReport,
-  MessageHandler,
-  ReceivedMessage,
-  Responder,
-  Topic,
-  TopicSchema,
-} from '@p2p/mesh'
+import type { WaitOptions } from '@p2p/base'
+import { LayeredNode, MeshNode } from '@p2p/mesh'
+import type { LayerControl, MeshEvents, MeshNodeOptions, MeshReport } from '@p2p/mesh'
 import type { Value } from '@p2p/serializer'
 import { Dictionary, writtenValue } from './dictionary.ts'
 import type { Key, Meta, WrittenValue } from './dictionary.ts'
@@ -84,6 +74,7 @@ const layerEffects: ReadonlySet<string> = new Set<LayerEffect['type']>([
 
 /** Events of the dictionary; the rest is the mesh's. */
 type OwnEvents = Pick<SyncEvents, 'update' | 'delete' | 'conflict'>
+const ownEventNames = ['update', 'delete', 'conflict'] as const
 
 /**
  * @example
@@ -93,13 +84,11 @@ type OwnEvents = Pick<SyncEvents, 'update' | 'delete' | 'conflict'>
  * sync.get('colour') // 'green', here and on every other node
  * await sync.close()
  */
-export class SyncNode {
-  readonly #mesh: MeshNode<LayerCommand, LayerEffect>
+export class SyncNode extends LayeredNode<SyncEvents> {
   readonly #control: LayerControl<LayerCommand>
   readonly #machine: SyncMachine
   readonly #dictionary: Dictionary
   readonly #store: ReplicaStore | undefined
-  readonly #events: Emitter<OwnEvents>
 
   /**
    * Opens a node: it takes up what its store kept, listens, and joins the addresses given as `connect`.
@@ -164,11 +153,10 @@ export class SyncNode {
     readonly events: Emitter<OwnEvents>
   }) {
     const { mesh, control, machine, store, events } = parts
-    this.#mesh = mesh
+    super(mesh, events, ownEventNames)
     this.#control = control
     this.#machine = machine
     this.#store = store
-    this.#events = events
     this.#dictionary = new Dictionary({
       machine,
       now: () => control.now(),
@@ -320,106 +308,15 @@ export class SyncNode {
     return this.#dictionary.persisted()
   }
 
-  // The mesh: see MeshNode for all of these
-
-  get id(): string {
-    return this.#mesh.id
-  }
-
-  get addresses(): readonly string[] {
-    return this.#mesh.addresses
-  }
-
-  get peers(): ReadonlyMap<string, PeerInfo> {
-    return this.#mesh.peers
-  }
-
-  connect(address: string, wait?: WaitOptions): Promise<PeerInfo> {
-    return this.#mesh.connect(address, wait)
-  }
-
-  disconnect(id: string): boolean {
-    return this.#mesh.disconnect(id)
-  }
-
-  broadcast(...packets: readonly Value[]): string {
-    return this.#mesh.broadcast(...packets)
-  }
-
-  whisper(peerId: string, ...packets: readonly Value[]): string {
-    return this.#mesh.whisper(peerId, ...packets)
-  }
-
-  send(peerId: string, ...packets: readonly Value[]): Promise<void> {
-    return this.#mesh.send(peerId, ...packets)
-  }
-
-  deliver(peerId: string, packets: readonly Value[], wait?: WaitOptions): Promise<void> {
-    return this.#mesh.deliver(peerId, packets, wait)
-  }
-
-  requestPeers(): void {
-    this.#mesh.requestPeers()
-  }
-
-  /** Calls the handler at each such event; returns the function that ends it. */
-  on<Name extends keyof SyncEvents & string>(
-    event: Name,
-    handler: (value: SyncEvents[Name]) => unknown,
-    options?: ListenOptions,
-  ): () => void {
-    if (isOwnEvent(event)) return this.#events.on(event, handler as never, options)
-    return this.#mesh.on(event as keyof MeshEvents & string, handler as never, options)
-  }
-
-  handle(handler: MessageHandler): () => void {
-    return this.#mesh.handle(handler)
-  }
-
-  receive(): ReceivedMessage | undefined
-  receive(count: number): ReceivedMessage[]
-  receive(count?: number): ReceivedMessage | ReceivedMessage[] | undefined {
-    return count === undefined ? this.#mesh.receive() : this.#mesh.receive(count)
-  }
-
-  messages(options?: { readonly signal?: AbortSignal }): AsyncGenerator<ReceivedMessage> {
-    return this.#mesh.messages(options)
-  }
-
-  topic<Output>(name: string, schema: TopicSchema<Output>): Topic<Output> {
-    return this.#mesh.topic(name, schema)
-  }
-
-  request(
-    peerId: string,
-    packets: readonly Value[],
-    wait?: WaitOptions,
-  ): Promise<readonly Value[]> {
-    return this.#mesh.request(peerId, packets, wait)
-  }
-
-  respond(responder: Responder): () => void {
-    return this.#mesh.respond(responder)
-  }
-
-  report(): SyncReport {
+  override report(): SyncReport {
     const { leasing } = this.#machine.replica.rule
-    return { ...this.#mesh.report(), leasing, keys: this.size }
-  }
-
-  metrics(): Readonly<Record<string, number>> {
-    return this.#mesh.metrics()
+    return { ...super.report(), leasing, keys: this.size }
   }
 
   /** Ends everything, once the store has what was written. The store stays open: it is the caller's. */
-  async close(): Promise<void> {
-    await this.#mesh.close()
+  override async close(): Promise<void> {
+    await super.close()
     await this.#store?.persisted().catch(() => undefined)
-    this.#events.clear()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
   }
 
   #assertOpen(): void {
@@ -428,10 +325,6 @@ export class SyncNode {
 }
 
 const defaultSubnet = 'sync'
-
-function isOwnEvent(event: string): event is 'update' | 'delete' | 'conflict' {
-  return event === 'update' || event === 'delete' || event === 'conflict'
-}
 
 function emit(
   events: Emitter<OwnEvents>,

@@ -1,4 +1,5 @@
 import { MemoryStore } from '@p2p/base'
+import type { Mesh } from '@p2p/mesh'
 import { afterEach, expect, test } from '@jest/globals'
 import { LeaseError, SyncNode } from '../src/index.ts'
 import type { SyncEvents, SyncNodeOptions } from '../src/index.ts'
@@ -28,6 +29,22 @@ function next<Name extends keyof SyncEvents & string>(
 ): Promise<SyncEvents[Name]> {
   return new Promise((resolve) => node.on(event, resolve, { once: true }))
 }
+
+test('is a mesh for code that takes any, and tells its events from names that are none', async () => {
+  const [a, b] = await openTwo()
+  const mesh: Mesh = b
+  const heard = new Promise<readonly unknown[]>((resolve) => {
+    mesh.on('message', ({ packets }) => {
+      resolve(packets)
+    })
+  })
+  a.broadcast('hello')
+  expect(await heard).toEqual(['hello'])
+  // @ts-expect-error a mesh has no dictionary
+  mesh.on('update', () => undefined)
+  // @ts-expect-error no event has this name
+  a.on('updated', () => undefined)
+})
 
 test('is like a Map, here and on the other node', async () => {
   const [a, b] = await openTwo()

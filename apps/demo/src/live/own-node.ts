@@ -3,6 +3,7 @@ import { TcpTransport } from '@p2p/base/tcp'
 import { WebSocketTransport } from '@p2p/base/websocket'
 import { ChordNode } from '@p2p/chord'
 import { MeshNode } from '@p2p/mesh'
+import type { Mesh } from '@p2p/mesh'
 import { toHex } from '@p2p/serializer'
 import { SyncNode } from '@p2p/sync'
 import { messageLabel, show } from '../view/describe-frame.ts'
@@ -80,9 +81,10 @@ async function openNode(
 }
 
 function report(node: OwnNode, { onNeighbours, onEvent }: OwnNodeOptions): void {
-  node.on('peer:join', onNeighbours)
-  node.on('peer:leave', onNeighbours)
-  node.on('message', ({ sender, packets: [mark, room, line] }) => {
+  const mesh: Mesh = node
+  mesh.on('peer:join', onNeighbours)
+  mesh.on('peer:leave', onNeighbours)
+  mesh.on('message', ({ sender, packets: [mark, room, line] }) => {
     if (mark === chatMark && room === demoRoom && typeof line === 'string')
       onEvent({ type: 'heard', node: node.id, sender, text: line })
   })
