@@ -1,6 +1,6 @@
-// What CI runs (.ci/run): every root command as a newcomer would call it, each a stage. Prints a table
-// of stages with their times, and as the very last line how many checks passed and failed: the tests
-// and checks a stage counts itself, or the stage as one where it counts nothing.
+// What CI runs (.ci/run): the root commands as a newcomer would call them, and what is behind them, each a
+// stage. Prints a table of stages with their times, and as the very last line how many checks passed and
+// failed: the tests and checks a stage counts itself, or the stage as one where it counts nothing.
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runStages, stageTable } from './stages.mjs'
@@ -20,6 +20,7 @@ const npm = (name, ...args) => ({
 })
 const isSummary = (line) =>
   ownCounts.test(line) || /^(stage |skipped \d|passed with a del)/.test(line)
+const summary = (output) => output.split('\n').filter(isSummary)
 
 // 1,000 nodes of what we ship have to run faster than they would live, on one core.
 const largeSimulation = '--type mesh --nodes 1000 --min-speed 1 --json'.split(' ')
@@ -48,12 +49,13 @@ const churnSimulation = [
 ]
 const p2pySimulation = '--type p2py --nodes 60-120 --seeds 3 --json'.split(' ')
 
-/** Each of these keeps one core busy. */
-const simulation = (name, args) => ({
+/** What `npm run NAME` runs once everything is built; each of these keeps one core busy. */
+const built = (name, folder, args) => ({
   name,
   program: process.execPath,
-  args: [join(root, 'tooling', 'simulate', 'dist', 'main.js'), ...args],
+  args: [join(root, 'tooling', folder, 'dist', 'main.js'), ...args],
 })
+const simulation = (name, args) => built(name, 'simulate', args)
 
 const seedsRun = (output) => output.split('\n').filter((line) => / seeds were run$/.test(line))
 
@@ -62,7 +64,7 @@ const holePunching = {
   name: 'hole punching',
   program: process.execPath,
   args: [join(root, 'tooling', 'interop', 'dist', 'punch', 'main.js'), '--runs', '2'],
-  show: (output) => output.split('\n').filter(isSummary),
+  show: summary,
 }
 
 /** The page skips itself, and says so, without a Chromium. */
@@ -77,12 +79,12 @@ const stages = [
   npm('test', 'test'),
   npm('build', 'build'),
   npm('verify', 'verify', '--', '--every-node'),
-  npm('conformance', 'conformance'),
   // Alone: js2p answers late when it has to share a core.
   npm('interop', 'interop'),
   [
     { ...simulation('simulation with faults', faultySimulation), givesWay: true, show: seedsRun },
     simulation('simulation of 1,000 nodes', largeSimulation),
+    { ...built('conformance', 'conformance', []), show: summary },
     holePunching,
     demoScript('commands', 'check-commands.mjs'),
     simulation('simulation with old and hostile peers', mixedSimulation),
@@ -90,10 +92,10 @@ const stages = [
     simulation('simulation of hash tables in churn', churnSimulation),
     simulation('simulation of dictionaries', syncSimulation),
     simulation('simulation of p2py', p2pySimulation),
+    built('fuzz', 'fuzz', ['--runs', '2000', '--json']),
   ],
   demoScript('page of the demo', 'check-page.mjs'),
   npm('soak', 'soak', '--', '--minutes', '0.2'),
-  npm('fuzz', 'fuzz', '--', '--runs', '2000', '--json'),
 ]
 
 /** Tests and checks that a stage reports; a stage that reports none counts as one. */
