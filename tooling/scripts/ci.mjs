@@ -42,10 +42,10 @@ const chordSimulation = [
   ...'--type chord --nodes 8-12 --keys 10 --minutes 1 --session 1'.split(' '),
   ...'--seeds 30 --json'.split(' '),
 ]
-// Sessions of 84 seconds, which only repair every ten survives.
+// All come at once and move until the load is even; then sessions of 84 seconds, which only repair every ten survives.
 const churnSimulation = [
   ...'--type chord --nodes 30 --keys 20 --minutes 2 --session 1.4 --repair 10'.split(' '),
-  ...'--phases churn --once --json'.split(' '),
+  ...'--phases balance,churn --spacing 0 --once --json'.split(' '),
 ]
 const p2pySimulation = '--type p2py --nodes 60-120 --seeds 3 --json'.split(' ')
 

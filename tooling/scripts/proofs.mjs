@@ -78,6 +78,10 @@ const proofs = [
     'hash table, 1,000 nodes, sessions of 84 seconds, repair every 10',
     '--type chord --nodes 1000 --keys 300 --minutes 42 --session 1.4 --repair 10 --heartbeat 60 --phases churn --once',
   ),
+  simulation(
+    'hash table, 300 nodes that come at once share the load',
+    '--type chord --nodes 300 --spacing 0 --keys 200 --phases balance --once',
+  ),
   node('placement, 10,000 nodes', 'packages/chord/scripts/placement-survival.mjs'),
   node('load of 10,000 nodes', 'packages/chord/scripts/load-balance.mjs'),
   node('routes of 100,000 nodes', 'packages/chord/scripts/routing.mjs'),

@@ -1,24 +1,30 @@
 import type { encodeBase58Integer } from '@p2p/serializer'
-import type { balancedId } from '../src/protocol/balanced-id.ts'
+import type { bestSalt, nodesToMove } from '../src/protocol/balancing.ts'
+import type { mostToMean, placesOf } from '../src/protocol/even-places.ts'
 import type { StoringNodes } from '../src/protocol/storing-nodes.ts'
 
 export interface LoadOptions {
   readonly nodeCount: number
-  /** Ids among which each node chooses. */
+  /** Places among which each node chooses. */
   readonly tries: number
   readonly replicas: number
   readonly seeds: number
+  readonly way: 'one by one' | 'at once'
 }
 
 export interface Load extends LoadOptions {
   readonly mostToMean: number
-  readonly meanOfSeeds: number
+  readonly moves?: number
+  readonly rounds?: number
 }
 
 export function measureLoad(
   code: {
     readonly StoringNodes: new () => StoringNodes
-    readonly balancedId: typeof balancedId
+    readonly placesOf: typeof placesOf
+    readonly bestSalt: typeof bestSalt
+    readonly nodesToMove: typeof nodesToMove
+    readonly mostToMean: typeof mostToMean
     readonly encodeBase58Integer: typeof encodeBase58Integer
   },
   options: LoadOptions,

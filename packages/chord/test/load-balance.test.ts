@@ -1,25 +1,29 @@
 import { expect, test } from '@jest/globals'
 import { encodeBase58Integer } from '@p2p/serializer'
 import { measureLoad } from '../scripts/load-balance.mjs'
-import { balancedId } from '../src/protocol/balanced-id.ts'
+import type { Load } from '../scripts/load-balance.mjs'
+import { bestSalt, nodesToMove } from '../src/protocol/balancing.ts'
+import { mostToMean, placesOf } from '../src/protocol/even-places.ts'
 import { StoringNodes } from '../src/protocol/storing-nodes.ts'
 
-const mostToMean = (tries: number): number =>
-  measureLoad(
-    { StoringNodes, balancedId, encodeBase58Integer },
-    { nodeCount: 300, tries, replicas: 5, seeds: 2 },
-  ).mostToMean
+const code = { StoringNodes, placesOf, bestSalt, nodesToMove, mostToMean, encodeBase58Integer }
+const common = { replicas: 5, seeds: 2 }
+const bound = 1.7
 
-test('nodes that choose their place share the load evenly, others do not', () => {
-  expect(mostToMean(64)).toBeLessThan(1.7)
-  expect(mostToMean(1)).toBeGreaterThan(1.9)
+const loadOf = (way: Load['way'], nodeCount: number, tries = 64): Load =>
+  measureLoad(code, { ...common, way, nodeCount, tries })
+
+test.each([2, 8, 9, 13, 30, 200])('%i nodes share the load evenly, however they come', (count) => {
+  expect(loadOf('one by one', count).mostToMean).toBeLessThan(bound)
+  expect(loadOf('at once', count).mostToMean).toBeLessThan(bound)
 })
 
-test('the place farthest from the neighbours is taken', () => {
-  const nodes = new StoringNodes()
-  for (const position of [100n, 200n, 1n << 383n]) nodes.add(encodeBase58Integer(position))
-  const drawn = [110n, 150n, 199n, 1n << 382n, (1n << 383n) + 5n].map(encodeBase58Integer)
-  const ids = [...drawn].values()
-  const chosen = balancedId(nodes, () => ids.next().value ?? '', drawn.length)
-  expect(chosen).toBe(encodeBase58Integer(1n << 382n))
+test('nodes that do not choose their places do not', () => {
+  expect(loadOf('one by one', 200, 1).mostToMean).toBeGreaterThan(1.9)
+})
+
+test('one in eight of those that hold too much moves, and those that are missed least', () => {
+  const random = loadOf('at once', 100)
+  expect(random.moves).toBeGreaterThan(0)
+  expect(random.moves).toBeLessThan(20)
 })

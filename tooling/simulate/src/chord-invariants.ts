@@ -101,14 +101,20 @@ function ringError(members: readonly Member[]): string | undefined {
     : 'a ring out of order'
 }
 
-/** The nearest living node behind this one that it knows; itself when it knows none. */
+/**
+ * The nearest living node behind this one that it knows; itself when it knows none. One that has moved is as
+ * little where it was as one that is dead, and whoever turns to it there is told.
+ */
 function nearestBehind(
   { storingNodes, id }: Member['machine'],
   living: ReadonlyMap<string, Member>,
 ): string {
   for (let count = 8; ; count *= 8) {
     const nodes = storingNodes.behind(id, count)
-    const found = nodes.find((node) => living.has(node.id))
+    const found = nodes.find(
+      ({ id: other, position }) =>
+        living.get(other)?.machine.storingNodes.get(other)?.position === position,
+    )
     if (found !== undefined || nodes.length < count) return found?.id ?? id
   }
 }

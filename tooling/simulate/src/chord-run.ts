@@ -3,6 +3,7 @@
  *
  *   join       nodes come in and store
  *   write      every key is written and acknowledged
+ *   balance    nodes move until the load is shared evenly; meanwhile keys are read and written
  *   crash      half of all nodes die at once: every key is read at once by survivors; a minute later the
  *              owners hold what old readers need
  *   churn      nodes leave, crash and come, at sessions of the wanted mean, while keys are read and written
@@ -16,7 +17,11 @@ import type { Member, ReadCounts } from './chord-world.ts'
 import type { SimOptions } from './options.ts'
 import type { RunResult } from './run-result.ts'
 
-const joinSpacingMs = 200
+/** More than 1.7 times the mean is too much for one node, after this time without coming and going. */
+const mostLoad = 1.7
+const balanceMs = 600_000
+const lookAtLoadEveryMs = 5_000
+const firstAloneMs = 200
 const joinDelayMs = 2_000
 const settleMs = 20_000
 const writeSpacingMs = 20
@@ -58,7 +63,11 @@ class Course {
   readonly #nodeCount: number
   readonly #keys: readonly string[]
   readonly afterCrash: ReadCounts = noReads()
+  readonly inBalance: ReadCounts = noReads()
   readonly inChurn: ReadCounts = noReads()
+  loadAtFirst = 0
+  loadAtLast = 0
+  evenAfterMs = 0
   readonly atRest: ReadCounts = noReads()
   sessions = 0
 
@@ -79,6 +88,7 @@ class Course {
     this.#readAll(this.atRest)
     sim.checkAtRest()
     const { phases, faultMinutes } = this.#options
+    if (phases.includes('balance')) this.#balance()
     if (phases.includes('crash')) this.#crashHalf()
     if (phases.includes('churn') && faultMinutes > 0) this.#churn()
     if (phases.includes('partition')) this.#partition()
@@ -88,7 +98,9 @@ class Course {
     const { sim } = this.world
     for (let index = 0; index < this.#nodeCount; index += 1) {
       this.#addStoring()
-      sim.runFor(joinSpacingMs)
+      // Others that come at once all find the first one.
+      const leastMs = index === 0 ? firstAloneMs : 0
+      sim.runFor(Math.max(leastMs, this.#options.spacingMs))
     }
     sim.runFor(joinDelayMs + settleMs)
   }
@@ -124,6 +136,45 @@ class Course {
       this.world.sim.fail('acknowledged-keys-are-readable', JSON.stringify(counts))
   }
 
+  /** Until it is even, and for a minute more, in which it stays so. */
+  #balance(): void {
+    const { sim } = this.world
+    const startMs = sim.nowMs
+    this.loadAtFirst = this.world.mostToMean()
+    let untilMs = startMs + balanceMs
+    this.#useTable(() => sim.nowMs < untilMs, this.inBalance)
+    while (this.world.mostToMean() > mostLoad && sim.nowMs < untilMs) sim.runFor(lookAtLoadEveryMs)
+    this.evenAfterMs = sim.nowMs - startMs
+    untilMs = sim.nowMs + oneRepairMs
+    sim.runFor(oneRepairMs)
+    this.loadAtLast = this.world.mostToMean()
+    if (this.loadAtLast > mostLoad)
+      sim.fail('load-is-even', `the fullest holds ${this.loadAtLast} times the mean`)
+    sim.runFor(drainMs)
+    this.#checkReads(this.inBalance)
+    sim.checkAtRest()
+    this.#readAll(this.atRest)
+  }
+
+  /** Reads some key, and seldom writes one, as long as it is wanted. */
+  #useTable(isWanted: () => boolean, counts: ReadCounts): void {
+    this.#each(readEveryMs, isWanted, () => {
+      this.world.read(this.#anybody(), this.#random.pick(this.#keys), counts)
+    })
+    this.#each(writeEveryMs, isWanted, () => {
+      this.world.write(this.#anybody(), this.#random.pick(this.#keys))
+    })
+  }
+
+  #each(everyMs: number, isWanted: () => boolean, what: () => void): void {
+    const again = (): void => {
+      if (!isWanted()) return
+      what()
+      this.world.sim.after(everyMs, again)
+    }
+    this.world.sim.after(everyMs, again)
+  }
+
   #crashHalf(): void {
     const { sim, living } = this.world
     const dying = this.#random.shuffle(living).slice(0, Math.floor(living.length * crashedShare))
@@ -139,14 +190,6 @@ class Course {
     const { sim } = this.world
     const untilMs = sim.nowMs + this.#options.faultMinutes * 60_000
     const meanMs = (this.#options.sessionMinutes * 60_000) / this.world.living.length
-    const eachMs = (everyMs: number, what: () => void): void => {
-      const again = (): void => {
-        if (sim.nowMs >= untilMs) return
-        what()
-        sim.after(everyMs, again)
-      }
-      sim.after(everyMs, again)
-    }
     const end = (): void => {
       if (sim.nowMs >= untilMs) return
       this.sessions += 1
@@ -157,10 +200,7 @@ class Course {
       sim.after(-Math.log(1 - this.#random.fraction()) * meanMs, end)
     }
     sim.after(-Math.log(1 - this.#random.fraction()) * meanMs, end)
-    eachMs(readEveryMs, () => {
-      this.world.read(this.#anybody(), this.#random.pick(this.#keys), this.inChurn)
-    })
-    eachMs(writeEveryMs, () => this.world.write(this.#anybody(), this.#random.pick(this.#keys)))
+    this.#useTable(() => sim.nowMs < untilMs, this.inChurn)
     sim.runFor(untilMs - sim.nowMs)
     sim.runFor(oneRepairMs)
     this.#checkReads(this.inChurn)
@@ -195,10 +235,12 @@ class Course {
   }
 }
 
+const hundredths = (number: number): number => Math.round(number * 100)
+
 function summarise(course: Course, seed: number, broken: SimulationError | undefined): RunResult {
-  const { world, afterCrash, inChurn, atRest, sessions } = course
+  const { world, afterCrash, inBalance, inChurn, atRest, sessions } = course
   const { sim } = world
-  const reads = [afterCrash, inChurn, atRest]
+  const reads = [afterCrash, inBalance, inChurn, atRest]
   const sumOf = (pick: (counts: ReadCounts) => number): number =>
     reads.reduce((sum, counts) => sum + pick(counts), 0)
   return {
@@ -220,6 +262,12 @@ function summarise(course: Course, seed: number, broken: SimulationError | undef
       ['keys', world.expected.size],
       ['writes acknowledged', world.acknowledgedWrites],
       ['writes failed', world.failedWrites],
+      ['load of the fullest to the mean at first, in hundredths', hundredths(course.loadAtFirst)],
+      ['load of the fullest to the mean at last, in hundredths', hundredths(course.loadAtLast)],
+      ['milliseconds until it was even', course.evenAfterMs],
+      ['moves', world.moves],
+      ['unreadable while nodes moved', inBalance.unreadable],
+      ['wrong while nodes moved', inBalance.wrong],
       ['reads after the crash', afterCrash.right + afterCrash.wrong + afterCrash.unreadable],
       ['unreadable after the crash', afterCrash.unreadable],
       ['wrong after the crash', afterCrash.wrong],

@@ -2,7 +2,7 @@
 import { resolveLimits } from '@p2p/base'
 import { Simulator } from '@p2p/base/sim'
 import type { HostedNode, SimNode } from '@p2p/base/sim'
-import { ChordMachine } from '@p2p/chord'
+import { ChordMachine, StoringNodes, mostToMean, placesOf } from '@p2p/chord'
 import type { ChordEffect, ChordInput } from '@p2p/chord'
 import { decodeValue, encodeBase58Integer, utf8Encode } from '@p2p/serializer'
 
@@ -32,6 +32,7 @@ export interface ReadCounts {
 }
 
 const idBytes = 48
+const replicas = 5
 const opTimeoutMs = 10_000
 const nodeLimits = {
   targetOutgoing: 6,
@@ -89,6 +90,18 @@ export class ChordWorld {
 
   get storing(): readonly Member[] {
     return this.living.filter(({ machine }) => machine.isStoring)
+  }
+
+  /** The load of the node with most over the mean, as the nodes themselves know where they stand. */
+  mostToMean(): number {
+    const ring = new StoringNodes()
+    for (const { machine } of this.storing) ring.add(machine.id, false, machine.salt)
+    return mostToMean(placesOf(ring), replicas)
+  }
+
+  /** How often nodes that are up went to another place. */
+  get moves(): number {
+    return this.living.reduce((sum, { machine }) => sum + (machine.counters().moves ?? 0), 0)
   }
 
   memberOf(node: HostedNode): Member | undefined {

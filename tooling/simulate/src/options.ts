@@ -6,7 +6,8 @@ import { stormKinds } from './mesh-storm.ts'
 import type { Storm } from './mesh-storm.ts'
 
 /** What a hash table network lives through, in this order. */
-const chordPhases = ['crash', 'churn', 'partition'] as const
+const chordPhases = ['balance', 'crash', 'churn', 'partition'] as const
+const defaultPhases = 'crash,churn,partition'
 export type ChordPhase = (typeof chordPhases)[number]
 
 /** Networks that can be simulated. */
@@ -35,6 +36,8 @@ export interface SimOptions {
   readonly keys: number
   /** Mean time that a node stays, in simulated minutes (chord). */
   readonly sessionMinutes: number
+  /** Time from one newcomer to the next (chord). */
+  readonly spacingMs: number
   /** What happens to the network (chord). */
   readonly phases: readonly ChordPhase[]
   /** Longest time between two comparisons of replicas (chord). */
@@ -71,7 +74,8 @@ export const usage: string = `npm run sim -- [options]
                          liars:0.4 pass nothing on, unrest jumps clocks and breaks links all the time
   --keys 200             chord: keys that are written and must survive
   --session 60           chord: mean minutes that a node stays, for --minutes of churn
-  --phases crash,churn,partition   chord: what the network lives through
+  --phases crash,churn,partition   chord: what the network lives through; balance comes before these
+  --spacing 200          chord: milliseconds from one newcomer to the next; 0 for all at once
   --repair 60            chord: seconds at most between two comparisons of replicas
   --heartbeat 10         chord: seconds of silence before a link is asked for a sign of life
   --messages 2           p2py: messages to UUIDs that each node sends in each phase
@@ -87,7 +91,7 @@ hostile peers are for meshes. Even seeds lease their keys, odd ones do not.
 
 A chord network joins, writes its keys, loses half of its nodes at once, lives through --minutes of
 churn, and through a partition; it takes --nodes, --seeds, --seed, --keys, --session, --minutes,
---phases, --repair and --heartbeat.
+--phases, --spacing, --repair and --heartbeat. In balance, nodes share the load evenly, while keys are read.
 
 A p2py network joins, talks, loses nodes and gains others while it talks, and talks again; it takes
 --nodes, --seeds, --seed, --messages and the options that say how to run.
@@ -112,7 +116,8 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
       storm: { type: 'string', default: 'none' },
       keys: { type: 'string', default: '200' },
       session: { type: 'string', default: '60' },
-      phases: { type: 'string', default: chordPhases.join(',') },
+      phases: { type: 'string', default: defaultPhases },
+      spacing: { type: 'string', default: '200' },
       repair: { type: 'string', default: '60' },
       heartbeat: { type: 'string', default: '10' },
       messages: { type: 'string', default: '2' },
@@ -144,6 +149,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     storm: readStorm(values.storm),
     keys: readNumber('keys', values.keys, { min: 1, max: 100_000 }),
     sessionMinutes: readNumber('session', values.session, { min: 0.1 }),
+    spacingMs: readNumber('spacing', values.spacing, { min: 0 }),
     phases: readPhases(values.phases),
     repairSeconds: readNumber('repair', values.repair, { min: 1 }),
     heartbeatSeconds: readNumber('heartbeat', values.heartbeat, { min: 1 }),

@@ -51,7 +51,7 @@ test.each([
   ['--seeds', 'many', '--seeds'],
   ['--faults', 'crash,gremlins', 'gremlins'],
   ['--old', '1', '--old'],
-  ['--phases', 'crash,flood', 'known: crash, churn, partition'],
+  ['--phases', 'crash,flood', 'known: balance, crash, churn, partition'],
   ['--dissemination', 'pigeon', 'tree or flood'],
 ])('%s %s is refused, and the message says what is known', (name, value, hint) => {
   expect(() => parseOptions([name, value])).toThrow(hint)

@@ -22,6 +22,7 @@ import { MeshMachine, defaultMeshPolicy } from '@p2p/mesh'
 import type { MeshEffect, MeshInput } from '@p2p/mesh'
 import { flags, wholeNumber } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
+import { Balancing } from './balancing.ts'
 import type { ChordEffect, ChordInput, ChordMachineOptions } from './chord-contract.ts'
 import { slotsOf } from './hash-tables.ts'
 import { Holders } from './holders.ts'
@@ -47,11 +48,12 @@ import type { RepairLine } from './repair-rounds.ts'
 import { ReplicaTalk } from './replica-talk.ts'
 import type { TalkLine } from './replica-talk.ts'
 import { readRingMessage, replicaFeature, ringFlag } from './ring-messages.ts'
-import { RingKeeper } from './ring-keeper.ts'
+import { RingKeeper, largeRing } from './ring-keeper.ts'
 import type { RingLine } from './ring-keeper.ts'
 import { RingView } from './ring-view.ts'
 import type { Member } from './ring-view.ts'
 import { nodePosition, positionDigits } from './ring.ts'
+import type { Position } from './ring.ts'
 import { SlotStore } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 import { putPayload, readTableMessage, tableFlag } from './table-messages.ts'
@@ -86,6 +88,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #outbox: Outbox
   readonly #news: KeyNews
   readonly #membership: Membership
+  readonly #balancing: Balancing
   readonly #budget = new PeerBudget(() => ({
     slots: this.slots.size,
     members: this.#ring.view.size,
@@ -123,8 +126,10 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#news = new KeyNews(line, { outbox: this.#outbox, old: this.#old })
     this.#own = new OwnRequests(line)
     this.#talk = new ReplicaTalk(line, this.#rounds.repair, this.#news)
+    this.#balancing = new Balancing({ ...shared, largeRing })
     this.#membership = new Membership(line, {
       ring: this.#ring,
+      balancing: this.#balancing,
       outbox: this.#outbox,
       old: this.#old,
       rounds: this.#rounds,
@@ -154,7 +159,13 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   /** Where this node stands, in hexadecimal digits. */
   get ringPosition(): string {
-    return positionDigits(nodePosition(this.id) ?? 0n)
+    const own = this.storingNodes.get(this.id)?.position ?? nodePosition(this.id)
+    return positionDigits(own ?? 0n)
+  }
+
+  /** What it has chosen its place with: see `saltedPosition`. */
+  get salt(): number {
+    return this.#ring.salt
   }
 
   /** The five places of a key and who holds each, as far as is known here. */
@@ -173,6 +184,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       valueBytes: this.slots.valueBytes,
       keys: this.keys.size,
       openQuestions: this.#old.size,
+      moves: this.#membership.moves,
       openRequests: this.#talk.requestCount,
       openReads: this.#own.readCount,
       openWrites: this.#own.writeCount,
@@ -246,6 +258,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (this.#ring.nextDeadline() <= monoMs) this.#ring.handleDeadline(now)
     if (this.#outbox.nextDeadline() <= monoMs) this.#outbox.handleDeadline(now)
     this.#news.handleDeadline(now)
+    this.#membership.handleDeadline(now)
     if (this.#old.nextDeadline() <= monoMs) this.#old.handleDeadline(now)
     for (const to of this.#talk.endRequests(monoMs)) this.#holders.avoid(to, monoMs)
     if (this.#own.nextDeadline() <= monoMs) this.#own.handleDeadline(now)
@@ -374,12 +387,16 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   // ---- who stores
 
-  #ringChanged({ id, state, isOld }: Member, now: Now): void {
+  /** `from`: where the node stood, if it did. */
+  #ringChanged({ id, state, isOld }: Member, from: Position | undefined, now: Now): void {
     const isStoring = state === 'storing'
-    if (id !== this.id) this.#effects.push({ type: 'ring', peer: id, isStoring })
+    const to = this.storingNodes.get(id)?.position
+    const isMove = from !== undefined && to !== undefined
+    if (id !== this.id && !isMove) this.#effects.push({ type: 'ring', peer: id, isStoring })
     if (!isStoring) this.#holders.forgive(id)
+    if (!isMove) this.#balancing.ringChanged(now)
     if (!this.isStoring) return
-    if (id !== this.id) this.#rounds.ringChanged(id, isStoring, now)
+    if (id !== this.id) this.#rounds.ringChanged({ from, to }, now)
     if (isOld || this.storingNodes.size !== this.storingNodes.keeperCount)
       this.#old.tending.tendSoon(now)
   }
@@ -460,8 +477,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         for (const id of this.#holders.of(entry))
           if (id !== this.id && !this.#isOld(id)) this.#outbox.send(id, putPayload([entry]), now)
       },
-      ringChanged: (member, now) => {
-        this.#ringChanged(member, now)
+      ringChanged: (member, from, now) => {
+        this.#ringChanged(member, from, now)
       },
       told: (peer) => {
         this.#membership.told(peer)

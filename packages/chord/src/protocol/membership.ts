@@ -7,6 +7,7 @@
 import { P2pError } from '@p2p/base'
 import type { Now, Peer, RequestId } from '@p2p/base'
 import type { MeshInput } from '@p2p/mesh'
+import type { Balancing } from './balancing.ts'
 import type { ChordEffect, ChordInput } from './chord-contract.ts'
 import { Introductions } from './introductions.ts'
 import type { Introduction } from './introductions.ts'
@@ -33,6 +34,7 @@ export interface MembershipLine {
 /** The parts of the machine that it starts, stops and tells. */
 export interface MembershipParts {
   readonly ring: RingKeeper
+  readonly balancing: Balancing
   readonly outbox: Outbox
   readonly old: OldQuestions
   readonly rounds: RepairRounds
@@ -44,6 +46,8 @@ export class Membership {
   readonly #parts: MembershipParts
   readonly #introductions: Introductions
   readonly #joining = new Joining()
+  /** How often this node went to another place on the ring. */
+  moves = 0
   #leaving: { readonly request: RequestId; readonly endMs: number } | undefined
 
   constructor(line: MembershipLine, parts: MembershipParts) {
@@ -53,7 +57,14 @@ export class Membership {
   }
 
   nextDeadline(): number {
-    return Math.min(this.#leaving?.endMs ?? Infinity, this.#joining.nextDeadline())
+    const placeMs = this.#parts.balancing.nextDeadline()
+    return Math.min(this.#leaving?.endMs ?? Infinity, this.#joining.nextDeadline(), placeMs)
+  }
+
+  handleDeadline(now: Now): void {
+    const { ring, balancing } = this.#parts
+    const salt = balancing.handleDeadline(ring.salt, now)
+    if (salt !== undefined && this.#leaving === undefined) this.#moveTo(salt, now)
   }
 
   /** A neighbour has told all that it knows of the ring. */
@@ -75,8 +86,8 @@ export class Membership {
   }
 
   join({ request, timeoutMs = Infinity }: Input<'join'>, now: Now): void {
-    const { ring, rounds } = this.#parts
-    if (ring.setStoring(true, now)) {
+    const { ring, rounds, balancing } = this.#parts
+    if (!ring.isStoring && ring.setStoring(true, now, balancing.saltForNewcomer())) {
       this.#announceState(now)
       rounds.start(now)
     }
@@ -106,10 +117,29 @@ export class Membership {
     const requests: EarlyRequest[] = []
     for (const { input, isKnown } of this.#joining.takeEnded(now.monoMs, () => this.#knowsRing())) {
       const { type, request } = input
-      if (type !== 'join') requests.push(input)
-      else this.#line.emit({ type: 'joined', request, error: isKnown ? undefined : ringUnknown() })
+      if (type !== 'join') {
+        requests.push(input)
+        continue
+      }
+      if (isKnown) this.#settleDown(now)
+      this.#line.emit({ type: 'joined', request, error: isKnown ? undefined : ringUnknown() })
     }
     return requests
+  }
+
+  /** A place was taken before it was known who else stores: it is still new to all. */
+  #settleDown(now: Now): void {
+    const { ring, balancing } = this.#parts
+    if (!ring.isStoring || ring.salt !== 0) return
+    const salt = balancing.saltForNewcomer()
+    if (salt !== 0) this.#moveTo(salt, now)
+  }
+
+  #moveTo(salt: number, now: Now): void {
+    const { ring, rounds } = this.#parts
+    this.moves += 1
+    ring.moveTo(salt, now)
+    rounds.start(now)
   }
 
   /** The same of leaving. */

@@ -7,8 +7,8 @@
  * answered sooner.
  */
 
-/** Links in all up to which none is let go. */
-const keptLinks = 64
+/** Links in all up to which none is let go: in a ring that is meshed in full, and in a larger one. */
+const keptLinks = { meshed: 64, large: 24 }
 const unusedMs = 60_000
 const lookEveryMs = 15_000
 
@@ -38,14 +38,21 @@ export class OnDemandLinks {
   /** Whom to let go now, those first that were not used for longest. */
   takeUnused(
     nowMs: number,
-    linkCount: number,
+    {
+      linkCount,
+      isLarge,
+    }: {
+      readonly linkCount: number
+      /** Whether the ring is one that is not meshed in full. */
+      readonly isLarge: boolean
+    },
     isNeeded: (id: string) => boolean,
   ): readonly string[] {
     this.#dueMs = this.#usedMs.size === 0 ? Infinity : nowMs + lookEveryMs
     const unused = [...this.#usedMs]
       .filter(([id, usedMs]) => usedMs <= nowMs - unusedMs && !isNeeded(id))
       .sort(([, one], [, two]) => one - two)
-      .slice(0, Math.max(0, linkCount - keptLinks))
+      .slice(0, Math.max(0, linkCount - (isLarge ? keptLinks.large : keptLinks.meshed)))
       .map(([id]) => id)
     for (const id of unused) this.#usedMs.delete(id)
     return unused

@@ -12,6 +12,8 @@ import { HandOvers } from './hand-overs.ts'
 import type { Parcel } from './hand-overs.ts'
 import { OnDemandLinks } from './on-demand-links.ts'
 import { Reach } from './reach.ts'
+import { meshedUpTo } from './ring-keeper.ts'
+import type { StoringNodes } from './storing-nodes.ts'
 
 const dialTimeoutMs = 3_000
 
@@ -20,6 +22,7 @@ export interface OutboxLine {
   readonly peers: ReadonlyMap<string, Peer>
   /** The own id as it goes on the wire. */
   readonly wireId: string | Uint8Array
+  readonly nodes: Pick<StoringNodes, 'size'>
   addressOf(id: string): string | undefined
   /** Whether a link serves more than single questions. */
   needsLinkTo(id: string): boolean
@@ -114,10 +117,11 @@ export class Outbox {
   }
 
   #letGo(now: Now): void {
-    const { peers } = this.#line
+    const { peers, nodes } = this.#line
+    const links = { linkCount: peers.size, isLarge: nodes.size > meshedUpTo }
     const isNeeded = (id: string): boolean => this.#line.needsLinkTo(id)
     const reason = new P2pError('P2P_LINK_UNUSED', 'the link was not used lately')
-    for (const peer of this.#onDemand.takeUnused(now.monoMs, peers.size, isNeeded))
+    for (const peer of this.#onDemand.takeUnused(now.monoMs, links, isNeeded))
       this.#line.tellMesh({ type: 'let-go', peer, reason }, now)
   }
 

@@ -7,6 +7,7 @@ import type { Parcel } from './hand-overs.ts'
 import { randomBelow } from './random-below.ts'
 import { Repair } from './repair.ts'
 import type { Offer, RepairParts } from './repair.ts'
+import type { Position } from './ring.ts'
 
 const defaultRepairMs = 60_000
 /** After a change of the ring, which seldom comes alone. */
@@ -44,7 +45,7 @@ export class RepairRounds {
     return this.#dueMs
   }
 
-  /** This node stores from now on. */
+  /** This node stores from now on, or does so at another place. */
   start(now: Now): void {
     if (!this.#parts.isTalking) return
     this.#isNewOnRing = true
@@ -55,10 +56,14 @@ export class RepairRounds {
     this.#dueMs = Infinity
   }
 
-  /** Another node came or went. */
-  ringChanged(id: string, isStoring: boolean, now: Now): void {
-    if (!isStoring) this.repair.noteDeparture()
-    if (this.#dueMs !== Infinity && this.repair.isPressedBy(id)) this.#hasten(now)
+  /** Another node came, went or moved: from where and to where. */
+  ringChanged(
+    { from, to }: { readonly from: Position | undefined; readonly to: Position | undefined },
+    now: Now,
+  ): void {
+    if (to === undefined) this.repair.noteDeparture()
+    if (this.#dueMs === Infinity) return
+    if (this.repair.isPressedBy(from) || this.repair.isPressedBy(to)) this.#hasten(now)
   }
 
   handleDeadline(now: Now): void {

@@ -19,8 +19,8 @@
  */
 import { slotName, slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
-import { clockwiseDistance, covers, nodePosition, ringSize, toPosition } from './ring.ts'
-import type { Arc } from './ring.ts'
+import { clockwiseDistance, covers, ringSize, toPosition } from './ring.ts'
+import type { Arc, Position } from './ring.ts'
 import type { ArcSummary, SlotStore, StoredSlot } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 import { portionsOf } from './portions.ts'
@@ -105,16 +105,16 @@ export class Repair {
   }
 
   /**
-   * Whether the coming or going of this node is a reason to repair soon: what this node or a neighbour of
+   * Whether it is a reason to repair soon that somebody came or went here: what this node or a neighbour of
    * its holds may change, or so many are gone that it is time for a refill.
    */
-  isPressedBy(id: string): boolean {
+  isPressedBy(position: Position | undefined): boolean {
+    if (position === undefined) return false
     if (this.#lacksMany()) return true
-    const position = nodePosition(id)
     const count = this.#replicas + spareHolders
     const from = this.#nodes.behind(this.#id, count).at(-1)
     const to = this.#nodes.ahead(this.#id, count).at(-1)
-    if (!position || !from || !to || this.#nodes.size <= 2 * count + 1) return true
+    if (!from || !to || this.#nodes.size <= 2 * count + 1) return true
     return covers({ from: from.position, to: to.position }, position)
   }
 

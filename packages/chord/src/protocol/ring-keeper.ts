@@ -26,6 +26,7 @@ import { randomBelow } from './random-below.ts'
 import { digestPayload, maxRecords, membersPayload } from './ring-messages.ts'
 import type { RingMessage } from './ring-messages.ts'
 import type { Member, RingView } from './ring-view.ts'
+import type { Position } from './ring.ts'
 
 /** What the keeper needs of the machine around it. */
 export interface RingLine {
@@ -36,8 +37,8 @@ export interface RingLine {
   spread(payload: readonly Value[], now: Now): void
   /** Dials a member; `dialEnded` tells what came of it. */
   dial(id: string, now: Now): void
-  /** A node began to store, or does so no more. */
-  ringChanged(member: Member, now: Now): void
+  /** A node began to store, does so no more, or has moved. `before`: where it stood, if it did. */
+  ringChanged(member: Member, before: Position | undefined, now: Now): void
   /** A neighbour has told all that it knows. */
   told(peer: string): void
 }
@@ -48,7 +49,7 @@ const linkedEachSide = 4
  * A ring of so many is meshed in full: every owner is a link away that is there already, and the links
  * are fewer than a mesh node may have in all. Each is dialled by the end that is behind, at first.
  */
-const meshedUpTo = 64
+export const meshedUpTo = 64
 /** Further links are dialled a few at a time: a newcomer has something else to do as well. */
 const dialsAtOnce = 16
 /** Old nodes to which a storing node keeps links: nobody else tells them anything. */
@@ -117,6 +118,7 @@ export class RingKeeper {
   readonly #doubts = new Map<string, Doubt>()
   readonly #triedMs = new Map<string, number>()
   #addresses: readonly string[] = []
+  #salt = 0
   #newsDueMs = Infinity
   #linksDueMs = Infinity
   #compareDueMs = Infinity
@@ -144,12 +146,24 @@ export class RingKeeper {
     if (this.isStoring) this.#announceSelf('storing', now)
   }
 
+  /** What this node has chosen its place with. */
+  get salt(): number {
+    return this.#salt
+  }
+
   /** False when nothing changes. */
-  setStoring(isStoring: boolean, now: Now): boolean {
+  setStoring(isStoring: boolean, now: Now, salt: number = this.#salt): boolean {
     if (this.isStoring === isStoring) return false
+    this.#salt = salt
     this.#announceSelf(isStoring ? 'storing' : 'left', now)
     this.#sendNews(now)
     return true
+  }
+
+  /** This node leaves its place and joins at another. */
+  moveTo(salt: number, now: Now): void {
+    this.#salt = salt
+    if (this.isStoring) this.#announceSelf('storing', now)
   }
 
   peerJoined(peer: Peer, now: Now): void {
@@ -331,8 +345,9 @@ export class RingKeeper {
   /** `known`: what is said of this node, which the new record overrides. */
   #announceSelf(state: 'storing' | 'left', now: Now, known = this.view.get(this.#id)): void {
     const incarnation = Math.max(millisecondsOf(now), (known?.incarnation ?? 0) + 1)
-    const addresses = this.#addresses
-    this.#tell({ id: this.#id, incarnation, state, isOld: false, addresses }, now)
+    const place = this.#salt === 0 ? {} : { salt: this.#salt }
+    const own = { id: this.#id, incarnation, state, isOld: false, addresses: this.#addresses }
+    this.#tell({ ...own, ...place }, now)
   }
 
   /** Takes in what this node has found out, and passes it on. */
@@ -373,12 +388,12 @@ export class RingKeeper {
   }
 
   #merge(member: Member, now: Now): boolean {
-    const wasStoring = this.view.nodes.has(member.id)
+    const before = this.view.nodes.get(member.id)?.position
     if (!this.view.merge(member, now.monoMs)) return false
     if (member.state !== 'storing') this.#triedMs.delete(member.id)
-    if (this.view.nodes.has(member.id) === wasStoring) return true
+    if (this.view.nodes.get(member.id)?.position === before) return true
     this.#linksDueMs = Math.min(this.#linksDueMs, now.monoMs + gatherMs)
-    this.#line.ringChanged(member, now)
+    this.#line.ringChanged(member, before, now)
     return true
   }
 

@@ -8,12 +8,14 @@
  *                                                                 over all of it, or one for each bucket
  *   news     broadcast or whisper  [0x7060, 3, [key…]]            keys that are there
  *
- *   record   [id, incarnation, state, isOld, [address…]]          state 0 storing, 1 left, 2 gone
+ *   record   [id, incarnation, state, isOld, [address…], salt]    state 0 storing, 1 left, 2 gone; the salt,
+ *                                                                 which says where it stands, only if not 0
  *
  * Old programs pass the broadcast on and do nothing else with it (spec/capabilities.md, 2.2).
  */
 import { idText, wholeNumber } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
+import { maxSalt } from './ring.ts'
 import type { Member, MemberState } from './ring-view.ts'
 
 export const ringFlag = 0x7060
@@ -76,7 +78,7 @@ function readSums(
 
 function readRecord(record: Value): readonly Member[] {
   if (!Array.isArray(record)) return []
-  const [id, incarnation, state, isOld, addresses] = record as readonly Value[]
+  const [id, incarnation, state, isOld, addresses, salt] = record as readonly Value[]
   const text = idText(id ?? null)
   const made = wholeNumber(incarnation)
   const named = states[wholeNumber(state) ?? -1]
@@ -86,16 +88,25 @@ function readRecord(record: Value): readonly Member[] {
     .slice(0, maxAddresses)
     .filter((address) => typeof address === 'string')
     .filter((address) => address.length <= maxTextLength)
-  return [{ id: text, incarnation: made, state: named, isOld: isOld === true, addresses: texts }]
+  const member = { id: text, incarnation: made, state: named, addresses: texts }
+  if (isOld === true) return [{ ...member, isOld: true }]
+  return [{ ...member, isOld: false, ...saltIn(salt) }]
+}
+
+/** Out of bounds it is left out: the node stands at its id, for this reader as for all others. */
+function saltIn(value: Value | undefined): Pick<Member, 'salt'> {
+  const salt = wholeNumber(value)
+  return salt === undefined || salt <= 0 || salt > maxSalt ? {} : { salt }
 }
 
 export function membersPayload(members: readonly Member[], isPassed = false): readonly Value[] {
-  const records = members.map(({ id, incarnation, state, isOld, addresses }) => [
+  const records = members.map(({ id, incarnation, state, isOld, addresses, salt = 0 }) => [
     id,
     incarnation,
     states.indexOf(state),
     isOld,
     [...addresses],
+    ...(salt === 0 ? [] : [salt]),
   ])
   return [ringFlag, verbs.members, records, isPassed]
 }

@@ -29,6 +29,8 @@ export interface Member {
   readonly isOld: boolean
   /** Where it can be dialled. */
   readonly addresses: readonly string[]
+  /** Decides where it stands on the ring; absent for 0, which is at its id. */
+  readonly salt?: number | undefined
 }
 
 interface Kept extends Member {
@@ -70,7 +72,7 @@ export class RingView {
     this.nodes.delete(member.id)
     if (member.state !== 'storing') return true
     this.#count(member, 1)
-    this.nodes.add(member.id, member.isOld)
+    this.nodes.add(member.id, member.isOld, member.salt)
     return true
   }
 

@@ -8,7 +8,7 @@
  *
  * Source: spec/chord.md §1 and §3; py2p and js2p agree.
  */
-import { decodeBase58Integer } from '@p2p/serializer'
+import { bytesToInteger, decodeBase58Integer, sha384, utf8Encode } from '@p2p/serializer'
 
 export const ringBits = 384
 export const ringSize: bigint = 1n << BigInt(ringBits)
@@ -60,6 +60,19 @@ export function nodePosition(id: string): Position | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Salts are whole numbers up to this. */
+export const maxSalt = 65_535
+
+/**
+ * Where a node that has chosen a salt stands: where the SHA-384 of its id and the salt says. With the salt 0
+ * it stands at its id, as programs of protocol 0.7 take it to do.
+ */
+export function saltedPosition(id: string, salt: number): Position | undefined {
+  const own = nodePosition(id)
+  if (salt === 0 || own === undefined) return own
+  return toPosition(bytesToInteger(sha384(utf8Encode(`${id} ${salt}`))))
 }
 
 /** A position as hexadecimal text of full width. */

@@ -242,7 +242,7 @@ export class Tending {
   /** Slots that a newcomer of the old kind owns from now on; the first keeper behind it sends them. */
   parcelsForNewcomer(peer: string): readonly Parcel[] {
     const { id, nodes, slots } = this.#line
-    const [from, to] = [nodePosition(peer), nodePosition(id)]
+    const [from, to] = [nodePosition(peer), nodes.get(id)?.position]
     if (from === undefined || to === undefined) return []
     const mine = [...slots.inArc({ from, to })].filter((slot) => {
       const [keeper] = nodes.holdersOf(slot.position, 1).filter(({ isOld }) => !isOld)

@@ -1,0 +1,167 @@
+/**
+ * Where this node stands on the ring, so that all hold about the same.
+ *
+ *   newcomer   once it has been told who stores, it takes the best place of 64 that it draws
+ *   moving     nodes that join at one moment do not know of each other, and those that leave make gaps. When
+ *              nobody has come or gone for a while and somebody holds much more than the mean, those go to
+ *              another place that are missed least where they are: everybody knows the whole ring, so
+ *              everybody knows whether it is one of them. They do so at times that they draw, a few in a
+ *              round, and the next round begins with what is so then
+ *
+ * To move is to leave one place and join at another at once: the node keeps its links, and what it has
+ * until those have it that should. Programs of protocol 0.7 take every node to stand at its id; so while one
+ * of them stores, nobody takes another place, and those that have one go back one after the other.
+ */
+import type { Now, RandomBytes } from '@p2p/base'
+import { costOfAdding, costOfRemoving, countAbove, fractionOf, placesOf } from './even-places.ts'
+import type { Places } from './even-places.ts'
+import { randomBelow } from './random-below.ts'
+import { maxSalt, saltedPosition } from './ring.ts'
+import type { StoringNodes } from './storing-nodes.ts'
+
+export const defaultTries = 64
+/** Nobody moves while nobody holds more than so many times the mean … */
+const toleratedLoad = 1.5
+/** … nor in a ring so small that nobody can: of eight, each holds at most 8/5 of the mean. */
+const smallestRing = 9
+/** One in so many of those above it moves in a round. */
+const aboveToMove = 8
+/** From the last change of the ring to a round, and from one round to the next: as long as news takes. */
+const roundMs = { least: 2_000, spread: 3_000 }
+const largeRoundMs = { least: 10_000, spread: 10_000 }
+/** Where somebody comes or goes all the time, a round begins after this long all the same. */
+const longestMs = 120_000
+/** The way back is spread over so much time for each node of the ring. */
+const returnMsPerNode = 500
+
+export interface BalancingParts {
+  readonly id: string
+  readonly nodes: StoringNodes
+  readonly replicas: number
+  readonly random: RandomBytes
+  /** False for a plain node: it stands at its id. */
+  readonly isTalking: boolean
+  /** How many storing nodes make a ring in which news take their time. */
+  readonly largeRing: number
+}
+
+export class Balancing {
+  readonly #parts: BalancingParts
+  #dueMs = Infinity
+  #latestMs = Infinity
+
+  constructor(parts: BalancingParts) {
+    this.#parts = parts
+  }
+
+  nextDeadline(): number {
+    return this.#dueMs
+  }
+
+  /** Somebody came to the ring, or went; not: moved. */
+  ringChanged({ monoMs }: Now): void {
+    const { id, nodes, isTalking } = this.#parts
+    if (!isTalking || !nodes.has(id)) {
+      this.#dueMs = Infinity
+      this.#latestMs = Infinity
+      return
+    }
+    if (this.#hasOld()) {
+      // The time that was drawn first stands.
+      const spread = roundMs.spread + nodes.size * returnMsPerNode
+      if (this.#latestMs !== -Infinity)
+        this.#dueMs = monoMs + roundMs.least + randomBelow(this.#parts.random, spread)
+      this.#latestMs = -Infinity
+      return
+    }
+    if (this.#latestMs === -Infinity || this.#latestMs === Infinity)
+      this.#latestMs = monoMs + longestMs
+    this.#dueMs = Math.min(this.#nextRoundMs(monoMs), this.#latestMs)
+  }
+
+  /** The salt of a better place for this node, now that it is time to look; undefined when it stays. */
+  handleDeadline(ownSalt: number, { monoMs }: Now): number | undefined {
+    if (this.#dueMs > monoMs) return undefined
+    this.#dueMs = Infinity
+    this.#latestMs = Infinity
+    const { id, nodes, replicas } = this.#parts
+    const own = nodes.get(id)
+    if (own === undefined) return undefined
+    if (this.#hasOld()) return ownSalt === 0 ? undefined : 0
+    const places = placesOf(nodes)
+    const movers = nodesToMove(places, replicas)
+    if (movers.length === 0) return undefined
+    this.#dueMs = this.#nextRoundMs(monoMs)
+    const index = places.indexOf(fractionOf(own.position))
+    const self = movers.find((mover) => mover.index === index)
+    return self && this.#bestSalt(without(places, index), self.gain)
+  }
+
+  /** The salt for a node that begins to store, by the ring that it knows; 0 where all are as good. */
+  saltForNewcomer(): number {
+    const { id, nodes, isTalking } = this.#parts
+    const all = placesOf(nodes)
+    const own = nodes.get(id)
+    const others = own === undefined ? all : without(all, all.indexOf(fractionOf(own.position)))
+    if (!isTalking || this.#hasOld() || others.length < smallestRing - 1) return 0
+    return this.#bestSalt(others, Infinity) ?? 0
+  }
+
+  #bestSalt(others: Places, limit: number): number | undefined {
+    const { id, replicas, random } = this.#parts
+    return bestSalt(id, others, { replicas, random, limit })
+  }
+
+  #nextRoundMs(monoMs: number): number {
+    const { nodes, largeRing, random } = this.#parts
+    const { least, spread } = nodes.size < largeRing ? roundMs : largeRoundMs
+    return monoMs + least + randomBelow(random, spread)
+  }
+
+  #hasOld(): boolean {
+    return this.#parts.nodes.keeperCount !== this.#parts.nodes.size
+  }
+}
+
+/** Who is to go elsewhere now, and what the ring gains when it goes: those that are missed least. */
+export function nodesToMove(
+  places: Places,
+  replicas: number,
+): readonly { readonly index: number; readonly gain: number }[] {
+  if (places.length < Math.max(smallestRing, replicas + 1)) return []
+  const above = countAbove(places, replicas, toleratedLoad)
+  return places
+    .map((_, index) => ({ index, gain: -costOfRemoving(places, index, replicas) }))
+    .sort((one, two) => two.gain - one.gain)
+    .slice(0, Math.ceil(above / aboveToMove))
+}
+
+/** The best of some salts that are drawn, if its place among the others costs less than `limit`. */
+export function bestSalt(
+  id: string,
+  others: Places,
+  options: {
+    readonly replicas: number
+    readonly random: RandomBytes
+    readonly limit?: number
+    readonly tries?: number
+  },
+): number | undefined {
+  const { replicas, random, limit = Infinity, tries = defaultTries } = options
+  let best: number | undefined
+  let least = limit
+  for (let tried = 0; tried < tries; tried += 1) {
+    const salt = 1 + Math.floor(randomBelow(random, maxSalt))
+    const position = saltedPosition(id, salt)
+    if (position === undefined) return undefined
+    const cost = costOfAdding(others, fractionOf(position), replicas)
+    if (cost >= least) continue
+    least = cost
+    best = salt
+  }
+  return best
+}
+
+function without(places: Places, index: number): Places {
+  return places.filter((_, other) => other !== index)
+}
