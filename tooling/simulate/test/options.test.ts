@@ -17,6 +17,7 @@ test('the defaults are one calm run of 100 nodes', () => {
     dissemination: 'tree',
     keys: 200,
     sessionMinutes: 60,
+    spacingMs: 200,
     phases: ['crash', 'churn', 'partition'],
     repairSeconds: 60,
     heartbeatSeconds: 10,
