@@ -333,6 +333,7 @@ export class TreeDissemination {
   }
 
   handleDeadline(now: Now): readonly Copy[] {
+    if (now.monoMs < this.nextDeadline()) return noCopies
     const copies: Copy[] = []
     // What it stands for may have moved: the message is no longer kept, or the link is another one by now.
     if ((this.#announceAtMs ?? Infinity) <= now.monoMs) this.#announceAtMs = undefined
@@ -342,6 +343,7 @@ export class TreeDissemination {
       announcer.wanted.push(key)
     }
     for (const neighbour of this.#neighbours.values()) {
+      if (neighbour.announceFrom === Infinity && neighbour.wanted.length === 0) continue
       if (this.#announceDueMs(neighbour) <= now.monoMs) this.#dropKnown(neighbour)
       const isDue = this.#announceDueMs(neighbour) <= now.monoMs
       if (isDue || neighbour.wanted.length > 0) copies.push(this.#control(neighbour, now))
@@ -350,10 +352,20 @@ export class TreeDissemination {
   }
 
   nextDeadline(): number {
-    this.#announceAtMs ??= Math.min(
-      ...Array.from(this.#neighbours.values(), (neighbour) => this.#announceDueMs(neighbour)),
-    )
+    this.#announceAtMs ??= this.#firstAnnouncementMs()
     return Math.min(this.#announceAtMs, this.#held.nextDeadline(), this.#missing.nextDeadline())
+  }
+
+  /** Asked for after nearly every input: most neighbours have nothing waiting. */
+  #firstAnnouncementMs(): number {
+    let firstMs = Infinity
+    for (const neighbour of this.#neighbours.values()) {
+      // More than one frame takes: the next one leaves in the next turn.
+      if (neighbour.wanted.length > 0) return -Infinity
+      if (neighbour.announceFrom === Infinity) continue
+      firstMs = Math.min(firstMs, this.#announceDueMs(neighbour))
+    }
+    return firstMs
   }
 
   counters(): Readonly<Record<string, number>> {
