@@ -33,6 +33,20 @@ const proofs = [
     'mesh unrest, 1,000,000 deliveries',
     '--type mesh --nodes 100 --broadcasts 10200 --storm unrest --hostile 4 --once',
   ),
+  ...[
+    [0.5, 1.1],
+    [0.9, 1.7],
+  ].flatMap(([old, copies]) =>
+    [
+      [100, 10],
+      [1_000, 1],
+    ].map(([nodes, seeds]) =>
+      simulation(
+        `mesh of ${nodes}, ${100 * old} % of them old`,
+        `--type mesh --nodes ${nodes} --old ${old} --seeds ${seeds} --max-copies ${copies} --once`,
+      ),
+    ),
+  ),
   {
     name: 'dictionaries, 10,000 seeds per mode',
     program: process.execPath,

@@ -492,7 +492,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     this.#assertOpen()
     const message = this.#stamps.create({ sender: this.#wireId, payload }, nowSeconds())
     this.#assertFits(message)
-    this.#command({ type: 'spread', message })
+    this.#command({ type: 'spread', message, standsAlone: true })
     return toHex(message.id)
   }
 

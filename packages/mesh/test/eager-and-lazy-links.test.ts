@@ -170,6 +170,19 @@ test('our own messages go to old neighbours at once', () => {
   expect(words(tree.spread(own, undefined, at(0)))).toEqual(['a: whole', 'py: whole'])
 })
 
+test('those that stand alone only go to a few of the old neighbours that hear from others', () => {
+  const tree = treeOf(['a', ...Array.from({ length: 8 }, (_, index) => `py${index}`)])
+  const copiesTo = (standsAlone: boolean, number: number): number =>
+    tree.spread(broadcastOf('me', number), undefined, at(1), { standsAlone }).length
+  expect(copiesTo(true, 1)).toBe(9)
+  tree.spread(message(1), named('a'), at(0))
+  for (let index = 0; index < 8; index += 1) {
+    tree.noteDuplicate(message(1), named(`py${index}`), at(1))
+  }
+  expect(copiesTo(true, 2)).toBe(7)
+  expect(copiesTo(false, 3)).toBe(9)
+})
+
 test('an old neighbour that sends control messages is not listened to', () => {
   const tree = treeOf(['a', 'py'])
   tree.spread(message(1), named('a'), at(0))
@@ -241,7 +254,7 @@ test('a neighbour that asks for or prunes what is not here any more gets nothing
 
 test('who holds a message by another way is not offered it', () => {
   const tree = treeOf(['a', 'b', 'c'])
-  const copies = tree.spread(message(1), named('a'), at(0), ['b', 'nobody'])
+  const copies = tree.spread(message(1), named('a'), at(0), { heldBy: ['b', 'nobody'] })
   expect(words(copies)).toEqual(['c: whole'])
 })
 

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import type { Peer, PeerKind } from '@p2p/base'
 import { SeededRandom } from '@p2p/base/sim'
-import { utf8Encode } from '@p2p/serializer'
+import { idText, utf8Encode } from '@p2p/serializer'
 import { isRequestAll, PeerExchange, readPeersList } from '../src/protocol/peer-exchange.ts'
 
 const peer = (id: string, kind: PeerKind, host: string): Peer => ({
@@ -52,6 +52,22 @@ test('py2p and our own nodes hear of everybody', () => {
     const list = exchange.listFor(peer('x', kind, '203.0.113.1'), neighbours, [], at(0))
     expect(idsIn(list).sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
   }
+})
+
+test('an old peer is told of the other original first, of its own kind next, of ours last', () => {
+  const random = new SeededRandom(1)
+  const exchange = new PeerExchange((count) => random.bytes(count))
+  const kinds = ['ours', 'py2p', 'js2p', 'ours', 'js2p', 'py2p'] as const
+  const mixed = kinds.map((kind, index) => ({
+    peer: peer(`${kind} ${index}`, kind, `198.51.100.${index}`),
+    remoteHost: undefined,
+  }))
+  const toldTo = (kind: PeerKind): string[] =>
+    idsIn(exchange.listFor(peer(`x ${kind}`, kind, '203.0.113.1'), mixed, [], at(0))).map((id) =>
+      String(idText(id)).slice(0, 4),
+    )
+  expect(toldTo('py2p')).toEqual(['js2p', 'js2p', 'py2p', 'py2p', 'ours', 'ours'])
+  expect(toldTo('js2p')).toEqual(['py2p'])
 })
 
 test('py2p is told an id in the form that the peer uses itself, or it would keep two of one link', () => {

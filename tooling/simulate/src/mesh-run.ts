@@ -8,7 +8,7 @@
  *   heal      everything works again; after a while broadcasts must reach everyone
  */
 import { SimulationError, percentile, startFaults } from '@p2p/base/sim'
-import type { FaultKind } from '@p2p/base/sim'
+import type { FaultKind, Invariant } from '@p2p/base/sim'
 import { meshInvariants } from './mesh-invariants.ts'
 import { MeshWorld } from './mesh-world.ts'
 import type { OurNode } from './mesh-world.ts'
@@ -40,6 +40,9 @@ export function runMesh(options: SimOptions, seed: number, transcriptLength: num
   const world = createWorld(options, seed, transcriptLength)
   for (const invariant of meshInvariants(world)) world.sim.addInvariant(invariant)
   const measured = createMeasurement()
+  if (options.maxCopies < Infinity) {
+    world.sim.addInvariant(fewCopies(world, measured, options))
+  }
   let faults: ReadonlyMap<FaultKind, number> = new Map()
   const counts = new Map<string, number>()
   let broken: SimulationError | undefined
@@ -53,6 +56,7 @@ export function runMesh(options: SimOptions, seed: number, transcriptLength: num
     if (options.oldShare > 0) {
       counts.set('copies that ours sent', measured.ourCopies)
       counts.set('messages at ours', options.broadcasts * world.ours.length)
+      counts.set('messages that old peers lack', measured.lackedByOld)
     }
     if (options.storm !== undefined) {
       const figures = runStorm(world, options.storm, options.broadcasts)
@@ -89,6 +93,8 @@ interface Measurement {
   copies: number
   /** Those among them that our own nodes sent; old peers flood whatever we do. */
   ourCopies: number
+  /** Messages that did not come to an old peer, added up over all of them. */
+  lackedByOld: number
   deliveries: number
   timesMs: number[]
   floodMs: number[]
@@ -96,7 +102,15 @@ interface Measurement {
 }
 
 function createMeasurement(): Measurement {
-  return { copies: 0, ourCopies: 0, deliveries: 0, timesMs: [], floodMs: [], hops: [] }
+  return {
+    copies: 0,
+    ourCopies: 0,
+    lackedByOld: 0,
+    deliveries: 0,
+    timesMs: [],
+    floodMs: [],
+    hops: [],
+  }
 }
 
 function measure(world: MeshWorld, broadcasts: number, measured: Measurement): void {
@@ -109,18 +123,37 @@ function measure(world: MeshWorld, broadcasts: number, measured: Measurement): v
   ledger.excuseAll()
   const before = payloadFrames(world)
   const oursBefore = ourCopies(world)
+  const keys: string[] = []
   for (let count = 0; count < broadcasts; count += 1) {
     const sender = senders[count % senders.length]
-    if (sender !== undefined) world.broadcast(sender)
+    if (sender !== undefined) keys.push(world.broadcast(sender))
     sim.runFor(spacingMs)
   }
   sim.runFor(drainMs)
   measured.copies = payloadFrames(world) - before
   measured.ourCopies = ourCopies(world) - oursBefore
+  for (const node of world.old) {
+    measured.lackedByOld += keys.filter((key) => !ledger.hasDelivered(key, node)).length
+  }
   measured.timesMs = ledger.deliveryTimesMs()
   measured.floodMs = ledger.floodTimesMs()
   measured.hops = ledger.hops()
   measured.deliveries = measured.timesMs.length
+}
+
+/** Old peers flood whatever we do; what ours send beside them must be little, and still reach them all. */
+function fewCopies(world: MeshWorld, measured: Measurement, options: SimOptions): Invariant {
+  return {
+    name: 'few-copies-beside-old-peers',
+    atRest: () => {
+      const copies = measured.ourCopies / (options.broadcasts * world.ours.length)
+      const lacked = measured.lackedByOld
+      if (copies <= options.maxCopies && lacked === 0) return undefined
+      return {
+        detail: `ours sent ${copies.toFixed(2)} copies of each message, and old peers lack ${lacked}`,
+      }
+    },
+  }
 }
 
 function sendFromEach(world: MeshWorld, senders: readonly OurNode[]): void {

@@ -48,6 +48,8 @@ export interface SimOptions {
   readonly messages: number
   /** Runs one seed after another until this much real time has passed. */
   readonly maxWallSeconds: number
+  /** Copies that one of ours sends of a message at most, on average of a run; more, or an old peer without one, is a broken run. */
+  readonly maxCopies: number
   /** Threads that run seeds side by side. */
   readonly workerCount: number
   /** Simulated seconds per second of processor time, below which the run fails. */
@@ -81,6 +83,8 @@ export const usage: string = `npm run sim -- [options]
   --messages 2           p2py: messages to UUIDs that each node sends in each phase
   --max-seconds          stop starting new seeds after so many real seconds
   --min-speed 0          fail below so many simulated seconds per second of processor time
+  --max-copies           fail a run in which ours sent more copies, per message that one of them had,
+                         or an old peer was left without a message
   --workers 1            threads that run seeds side by side
   --once                 do not run the first seed again to see whether it gives the same trace
   --transcript           print the last events of the node that broke an invariant
@@ -123,6 +127,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
       messages: { type: 'string', default: '2' },
       'max-seconds': { type: 'string', default: 'Infinity' },
       'min-speed': { type: 'string', default: '0' },
+      'max-copies': { type: 'string', default: 'Infinity' },
       workers: { type: 'string', default: '1' },
       once: { type: 'boolean', default: false },
       transcript: { type: 'boolean', default: false },
@@ -156,6 +161,7 @@ export function parseOptions(args: readonly string[]): SimOptions | 'help' {
     messages: readNumber('messages', values.messages, { min: 1, max: 1_000 }),
     maxWallSeconds: readNumber('max-seconds', values['max-seconds'], { min: 1 }),
     minSpeed: readNumber('min-speed', values['min-speed'], { min: 0 }),
+    maxCopies: readNumber('max-copies', values['max-copies'], { min: 0 }),
     workerCount: readNumber('workers', values.workers, { min: 1, max: 64 }),
     isOnce: values.once,
     transcript: values.transcript,

@@ -70,6 +70,24 @@ test('among old peers it is counted what our nodes send, apart from the floods o
   expect(sent).toBeLessThan(copies / 2)
 })
 
+test.each([
+  [0.5, 1.1],
+  [0.9, 1.7],
+])(
+  'where %d of the nodes are old, ours send %d copies of each message at most, and it comes to all',
+  (old, maxCopies) => {
+    const run = options(`--nodes 60 --old ${old} --broadcasts 8 --max-copies ${maxCopies}`)
+    const { broken, counts } = runMesh(run, 1, 0)
+    expect(broken?.message).toBeUndefined()
+    expect(counts.get('messages that old peers lack')).toBe(0)
+  },
+)
+
+test('more copies than allowed beside old peers break few-copies-beside-old-peers', () => {
+  const run = options('--nodes 8 --old 0.5 --broadcasts 4 --max-copies 0.1')
+  expect(runMesh(run, 1, 0).broken?.invariant).toBe('few-copies-beside-old-peers')
+})
+
 test('a node that cannot be reached breaks broadcast-reaches-all, with seed and transcript', () => {
   const world = settled()
   world.sim.isolate(someNode(world, 3))

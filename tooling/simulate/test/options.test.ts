@@ -25,6 +25,7 @@ test('the defaults are one calm run of 100 nodes', () => {
     maxWallSeconds: Infinity,
     workerCount: 1,
     minSpeed: 0,
+    maxCopies: Infinity,
     isOnce: false,
     transcript: false,
     json: false,

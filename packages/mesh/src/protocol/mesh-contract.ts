@@ -59,18 +59,7 @@ export type MeshInput =
       readonly request: RequestId
       /** Sub-flag first. */
       readonly payload: readonly Value[]
-      /** Type of the sender id on the wire; text unless a dictionary needs bytes (spec/wire.md, 2.4). */
-      readonly senderAs?: 'text' | 'bytes'
       /** Items for the tail (message-tail.ts). */
-      readonly tail?: ReadonlyMap<number, Uint8Array>
-    }
-  /** A whisper to one neighbour. Answered with `sent` or `send-failed`. */
-  | {
-      readonly type: 'send'
-      readonly request: RequestId
-      readonly peer: string
-      readonly payload: readonly Value[]
-      readonly senderAs?: 'text' | 'bytes'
       readonly tail?: ReadonlyMap<number, Uint8Array>
     }
   /** A broadcast that the layer above has composed itself, with a stamp of its own. It comes once, however often it is spread. */
@@ -81,6 +70,8 @@ export type MeshInput =
       readonly from?: Peer
       /** Neighbours that know by another message what it says, by id: they are neither sent nor offered it. */
       readonly heldBy?: Iterable<string>
+      /** It may come before or after any other: of the old neighbours, those that hear it from others get no copy. */
+      readonly standsAlone?: boolean
     }
   /** A whisper that the layer above has composed itself, for one neighbour; nothing happens when it is gone. */
   | {

@@ -40,7 +40,6 @@ import {
   createMessage,
   flags,
   idText,
-  utf8Encode,
   wholeNumber,
   type Value,
   type WireMessage,
@@ -53,7 +52,6 @@ import {
   type MeshPolicy,
 } from './mesh-contract.ts'
 import { resolveMeshLimits } from './mesh-limits.ts'
-import { encodeTail } from './message-tail.ts'
 import { OutgoingStamps } from './outgoing-stamps.ts'
 import { Overlay } from './overlay.ts'
 import { PeerExchange, isRequestAll, readPeersList, requestAllPayload } from './peer-exchange.ts'
@@ -175,9 +173,6 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
         break
       case 'broadcast':
         this.#broadcast(input, now)
-        break
-      case 'send':
-        this.#send(input, now)
         break
       case 'spread':
         this.#spread(input, now)
@@ -355,51 +350,28 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   // ---- what we send
 
   #broadcast(command: Extract<MeshInput, { type: 'broadcast' }>, now: Now): void {
-    const { request, payload, senderAs, tail } = command
-    const message = this.#createBroadcast(payload, now, {
-      ...(senderAs !== undefined && { senderAs }),
-      ...(tail !== undefined && { tail }),
-    })
+    const { request, payload } = command
+    const message = this.#createBroadcast(payload, now, command)
     this.#effects.push({ type: 'sent', request, message })
-    this.#sendCopies(this.#dissemination.spread(message, undefined, now), now)
+    const copies = this.#dissemination.spread(message, undefined, now, { standsAlone: true })
+    this.#sendCopies(copies, now)
   }
 
   #spread(command: Extract<MeshInput, { type: 'spread' }>, now: Now): void {
-    const { message, from, heldBy } = command
+    const { message, from } = command
     if (this.#seen.check(message.id, message.time, now) !== 'new') return
-    this.#sendCopies(this.#dissemination.spread(message, from, now, heldBy), now)
+    this.#sendCopies(this.#dissemination.spread(message, from, now, command), now)
   }
 
   #createBroadcast(
     payload: readonly Value[],
     now: Now,
-    options: {
-      readonly senderAs?: 'text' | 'bytes'
-      readonly tail?: ReadonlyMap<number, Uint8Array>
-    } = {},
+    { tail }: { readonly tail?: ReadonlyMap<number, Uint8Array> } = {},
   ): WireMessage {
-    const { senderAs, tail } = options
-    const message = this.#stamps.create(
-      { sender: this.#sender(senderAs), payload, ...(tail !== undefined && { tail }) },
-      now.utcSeconds,
-    )
+    const outgoing = { sender: this.wireId, payload, ...(tail !== undefined && { tail }) }
+    const message = this.#stamps.create(outgoing, now.utcSeconds)
     this.#seen.check(message.id, message.time, now)
     return message
-  }
-
-  #send(command: Extract<MeshInput, { type: 'send' }>, now: Now): void {
-    const { request, payload, senderAs, tail } = command
-    const peer = this.#open.get(command.peer)
-    if (peer === undefined) {
-      const error = new P2pError('P2P_NOT_CONNECTED', `peer ${command.peer} is no neighbour`)
-      this.#effects.push({ type: 'send-failed', request, error })
-      return
-    }
-    const message = this.#whisper(payload, now, {
-      sender: this.#sender(senderAs),
-      ...(tail !== undefined && { tail: encodeTail(tail) }),
-    })
-    this.#handOver(request, peer, message, now)
   }
 
   #deliver(command: Extract<MeshInput, { type: 'deliver' }>, now: Now): void {
@@ -449,13 +421,9 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     this.#effects.push({ type: 'sent', request, message })
   }
 
-  #whisper(
-    payload: readonly Value[],
-    now: Now,
-    more?: { readonly sender: string | Uint8Array; readonly tail?: Uint8Array },
-  ): WireMessage {
+  #whisper(payload: readonly Value[], now: Now): WireMessage {
     const time = Math.floor(now.utcSeconds)
-    return createMessage({ type: flags.whisper, sender: this.wireId, time, payload, ...more })
+    return createMessage({ type: flags.whisper, sender: this.wireId, time, payload })
   }
 
   #whisperTo(peer: Peer, payload: readonly Value[], now: Now): void {
@@ -478,11 +446,6 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   #sendTo(peer: string, message: WireMessage, priority: SendPriority, now: Now): void {
     const effect = this.#peers.send(peer, message, priority, now)
     if (effect !== undefined) this.#effects.push(effect)
-  }
-
-  #sender(form: 'text' | 'bytes' | undefined): string | Uint8Array {
-    if (form === undefined) return this.wireId
-    return form === 'bytes' ? utf8Encode(this.id) : this.id
   }
 
   #listPeers(peerId: string, now: Now, without?: ReadonlySet<string>): void {

@@ -15,6 +15,10 @@
  *   neighbours as above: it is told an id in the form that the peer itself uses.
  * - Each entry has exactly two elements and an array for an address; `[nil, nil]` is never listed.
  *
+ * An old peer dials the first few that it is told of, so it is told of other old ones first: joined to one
+ * another they flood to one another, and one copy of ours serves them all. py2p best goes to js2p, as
+ * two py2p lose their link when a third leaves one of them (spec/mesh.md, 5.2).
+ *
  * Source: spec/mesh.md, 3.6, 5.1, 5.2; spec/observed.md, 2 and 4.16.
  */
 import {
@@ -103,7 +107,11 @@ export class PeerExchange {
         if (entry.id !== recipient.id && !neighbourIds.has(entry.id)) heard.push(entry)
       }
     }
-    const listed = listable(shuffle(heard, this.#random), recipient)
+    const candidates = shuffle(heard, this.#random)
+    if (recipient.kind !== 'ours') {
+      candidates.sort((a, b) => usefulness(b, recipient) - usefulness(a, recipient))
+    }
+    const listed = listable(candidates, recipient)
     const allowed = tellsOnlyOne(recipient) ? this.#onlyOne(listed, recipient, now) : listed
     return [flags.peers, allowed.map(({ entry }) => entry)]
   }
@@ -170,6 +178,12 @@ export function readPeersList(payload: readonly unknown[], transport: TransportN
 /** js2p; and whoever may be one. */
 function tellsOnlyOne({ kind }: Peer): boolean {
   return kind !== 'ours' && kind !== 'py2p'
+}
+
+/** How useful a peer is to an old one: most if it is another original, least if it is one of ours. */
+function usefulness({ kind }: Candidate, recipient: Peer): number {
+  if (kind === 'ours') return 0
+  return kind === recipient.kind ? 1 : 2
 }
 
 /** True when the address is more than the peer's own claim. */

@@ -31,6 +31,7 @@ import { encodeFrame, idText, type Value, type WireMessage } from '@p2p/serializ
 import { HeldCopies, type HeldCopy } from './held-copies.ts'
 import { joinKeys, messageKey, shortIdBytes, type MessageKey } from './message-key.ts'
 import { MissingMessages, notMissing } from './missing-messages.ts'
+import { OldGroups } from './old-groups.ts'
 import {
   keptMessage,
   noMessage,
@@ -114,6 +115,13 @@ export interface Copy {
   readonly priority: SendPriority
 }
 
+interface SpreadOptions {
+  /** Neighbours that need none. */
+  readonly heldBy?: Iterable<string> | undefined
+  /** It may come before or after any other: of the old neighbours, those that others serve get no copy. */
+  readonly standsAlone?: boolean
+}
+
 const noCopies: readonly Copy[] = []
 const noIds: readonly string[] = []
 const noBytes = new Uint8Array(0)
@@ -138,6 +146,7 @@ export class TreeDissemination {
   readonly #recent: RecentMessages<TreeNeighbour, Tree<TreeNeighbour>>
   readonly #missing: MissingMessages
   readonly #held: HeldCopies
+  readonly #oldGroups = new OldGroups()
   /** When the first waiting announcement of all neighbours leaves; undefined after a change. */
   #announceAtMs: number | undefined
   readonly #ownLot: number
@@ -194,6 +203,7 @@ export class TreeDissemination {
     this.#recent.forget(neighbour)
     this.#missing.forgetAnnouncer(neighbour)
     this.#held.forgetNeighbour(neighbour)
+    this.#oldGroups.forgetAll(this.#recent.end)
   }
 
   /** Once both hellos are in: asks for what was missed. */
@@ -208,15 +218,12 @@ export class TreeDissemination {
     return sinceSeconds === 0 ? noCopies : [this.#control(neighbour, now, { sinceSeconds })]
   }
 
-  /**
-   * The first copy of a broadcast; `from` is undefined for one of our own. Neighbours in `heldBy` need
-   * none.
-   */
+  /** The first copy of a broadcast; `from` is undefined for one of our own. */
   spread(
     message: WireMessage,
     from: Peer | undefined,
     now: Now,
-    heldBy: Iterable<string> = noIds,
+    { heldBy = noIds, standsAlone = false }: SpreadOptions = {},
   ): readonly Copy[] {
     const sender = idText(message.sender) ?? ''
     const first = from === undefined ? undefined : this.#neighbours.get(from.id)
@@ -237,6 +244,7 @@ export class TreeDissemination {
       if (holder !== undefined) this.#recent.noteHolder(number, holder)
     }
     const copies: Copy[] = []
+    const served: number[] = []
     for (const neighbour of this.#neighbours.values()) {
       const { peer } = neighbour
       if (peer.id === sender) this.#recent.noteHolder(number, neighbour)
@@ -246,10 +254,12 @@ export class TreeDissemination {
         if (neighbour.lot * this.#neighbours.size < this.#limits.maxLazyLinks) {
           this.#announce(neighbour, number, now, copies)
         }
-      } else if (isTree || first === undefined || peer.kind === 'ours' || this.#options.floods) {
+      } else if (isTree || peer.kind === 'ours' || this.#options.floods) {
         copies.push(this.#copy({ number, entry, neighbour }, message))
-      } else {
+      } else if (first !== undefined) {
         this.#held.hold({ number, entry, neighbour }, now.monoMs)
+      } else if (!standsAlone || this.#oldGroups.takes(neighbour, served, now.monoMs)) {
+        copies.push(this.#copy({ number, entry, neighbour }, message))
       }
     }
     return copies
@@ -263,7 +273,10 @@ export class TreeDissemination {
     const entry = this.#recent.get(number)
     if (neighbour === undefined || entry === undefined || this.#options.floods) return noCopies
     const isTree = isTreeNode(neighbour)
-    if (!isTree) this.#held.noteDelivery(number, neighbour, now.monoMs)
+    if (!isTree) {
+      this.#held.noteDelivery(number, neighbour, now.monoMs)
+      this.#oldGroups.noteDelivery({ number, entry, neighbour }, now.monoMs)
+    }
     this.#recent.noteHolder(number, neighbour)
     if (!isTree) return noCopies
     this.#dropKnown(neighbour)
@@ -337,7 +350,10 @@ export class TreeDissemination {
     const copies: Copy[] = []
     // What it stands for may have moved: the message is no longer kept, or the link is another one by now.
     if ((this.#announceAtMs ?? Infinity) <= now.monoMs) this.#announceAtMs = undefined
-    for (const held of this.#held.takeDue(now.monoMs)) copies.push(this.#copy(held))
+    for (const held of this.#held.takeDue(now.monoMs)) {
+      this.#oldGroups.noteSent(held.number)
+      copies.push(this.#copy(held))
+    }
     for (const { key, announcer } of this.#missing.takeDue(now.monoMs)) {
       this.#counters.grafts += 1
       announcer.wanted.push(key)
