@@ -11,6 +11,7 @@ const member = {
   incarnation: 1,
   state: 'storing',
   isOld: false,
+  salt: 0,
   addresses: ['tcp://127.0.0.1:4000'],
 } as const
 const messenger = neighbour('c'.repeat(66))

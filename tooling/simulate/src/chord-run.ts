@@ -202,6 +202,7 @@ class Course {
     sim.after(-Math.log(1 - this.#random.fraction()) * meanMs, end)
     this.#useTable(() => sim.nowMs < untilMs, this.inChurn)
     sim.runFor(untilMs - sim.nowMs)
+    this.loadAtLast = this.world.mostToMean()
     sim.runFor(oneRepairMs)
     this.#checkReads(this.inChurn)
     sim.checkAtRest()
@@ -265,7 +266,7 @@ function summarise(course: Course, seed: number, broken: SimulationError | undef
       ['load of the fullest to the mean at first, in hundredths', hundredths(course.loadAtFirst)],
       ['load of the fullest to the mean at last, in hundredths', hundredths(course.loadAtLast)],
       ['milliseconds until it was even', course.evenAfterMs],
-      ['moves', world.moves],
+      ['nodes that chose their place', world.placed],
       ['unreadable while nodes moved', inBalance.unreadable],
       ['wrong while nodes moved', inBalance.wrong],
       ['reads after the crash', afterCrash.right + afterCrash.wrong + afterCrash.unreadable],

@@ -99,9 +99,9 @@ export class ChordWorld {
     return mostToMean(placesOf(ring), replicas)
   }
 
-  /** How often nodes that are up went to another place. */
-  get moves(): number {
-    return this.living.reduce((sum, { machine }) => sum + (machine.counters().moves ?? 0), 0)
+  /** How many nodes that are up do not stand at their ids. */
+  get placed(): number {
+    return this.storing.filter(({ machine }) => machine.salt !== 0).length
   }
 
   memberOf(node: HostedNode): Member | undefined {

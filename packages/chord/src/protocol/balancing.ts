@@ -13,25 +13,25 @@
  * of them stores, nobody takes another place, and those that have one go back one after the other.
  */
 import type { Now, RandomBytes } from '@p2p/base'
-import { costOfAdding, costOfRemoving, countAbove, fractionOf, placesOf } from './even-places.ts'
+import { costOf, costOfAdding, fractionOf, placesOf, share } from './even-places.ts'
 import type { Places } from './even-places.ts'
 import { randomBelow } from './random-below.ts'
-import { maxSalt, saltedPosition } from './ring.ts'
+import { saltedPosition } from './ring.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 
 export const defaultTries = 64
-/** Nobody moves while nobody holds more than so many times the mean … */
-const toleratedLoad = 1.5
-/** … nor in a ring so small that nobody can: of eight, each holds at most 8/5 of the mean. */
-const smallestRing = 9
+/** Salts to draw from. */
+const salts = 65_535
+/** Nobody moves while nobody holds more than so many times the mean: never among eight, as 8/5 is not more. */
+const toleratedLoad = 1.6
+/** A newcomer to fewer than the replicas and so many stands at its id. */
+const smallRing = 3
 /** One in so many of those above it moves in a round. */
 const aboveToMove = 8
-/** From the last change of the ring to a round, and from one round to the next: as long as news takes. */
-const roundMs = { least: 2_000, spread: 3_000 }
-const largeRoundMs = { least: 10_000, spread: 10_000 }
-/** Where somebody comes or goes all the time, a round begins after this long all the same. */
-const longestMs = 120_000
-/** The way back is spread over so much time for each node of the ring. */
+/** From the last change of the ring to a round, and from one round to the next: as long as news takes, and as much again at most. */
+const roundMs = 2_500
+const largeRoundMs = 10_000
+/** The way back to the ids is spread over so much time for each node of the ring. */
 const returnMsPerNode = 500
 
 export interface BalancingParts {
@@ -48,7 +48,6 @@ export interface BalancingParts {
 export class Balancing {
   readonly #parts: BalancingParts
   #dueMs = Infinity
-  #latestMs = Infinity
 
   constructor(parts: BalancingParts) {
     this.#parts = parts
@@ -60,66 +59,46 @@ export class Balancing {
 
   /** Somebody came to the ring, or went; not: moved. */
   ringChanged({ monoMs }: Now): void {
-    const { id, nodes, isTalking } = this.#parts
-    if (!isTalking || !nodes.has(id)) {
-      this.#dueMs = Infinity
-      this.#latestMs = Infinity
-      return
-    }
-    if (this.#hasOld()) {
-      // The time that was drawn first stands.
-      const spread = roundMs.spread + nodes.size * returnMsPerNode
-      if (this.#latestMs !== -Infinity)
-        this.#dueMs = monoMs + roundMs.least + randomBelow(this.#parts.random, spread)
-      this.#latestMs = -Infinity
-      return
-    }
-    if (this.#latestMs === -Infinity || this.#latestMs === Infinity)
-      this.#latestMs = monoMs + longestMs
-    this.#dueMs = Math.min(this.#nextRoundMs(monoMs), this.#latestMs)
+    const { id, nodes } = this.#parts
+    this.#dueMs = nodes.has(id) ? this.#nextRoundMs(monoMs) : Infinity
   }
 
   /** The salt of a better place for this node, now that it is time to look; undefined when it stays. */
   handleDeadline(ownSalt: number, { monoMs }: Now): number | undefined {
     if (this.#dueMs > monoMs) return undefined
     this.#dueMs = Infinity
-    this.#latestMs = Infinity
-    const { id, nodes, replicas } = this.#parts
-    const own = nodes.get(id)
-    if (own === undefined) return undefined
     if (this.#hasOld()) return ownSalt === 0 ? undefined : 0
+    const { id, nodes, replicas } = this.#parts
     const places = placesOf(nodes)
     const movers = nodesToMove(places, replicas)
     if (movers.length === 0) return undefined
     this.#dueMs = this.#nextRoundMs(monoMs)
-    const index = places.indexOf(fractionOf(own.position))
+    const index = [...nodes.values()].findIndex((node) => node.id === id)
     const self = movers.find((mover) => mover.index === index)
-    return self && this.#bestSalt(without(places, index), self.gain)
+    return self && bestSalt(id, without(places, index), { ...this.#parts, limit: self.gain })
   }
 
   /** The salt for a node that begins to store, by the ring that it knows; 0 where all are as good. */
   saltForNewcomer(): number {
-    const { id, nodes, isTalking } = this.#parts
-    const all = placesOf(nodes)
-    const own = nodes.get(id)
-    const others = own === undefined ? all : without(all, all.indexOf(fractionOf(own.position)))
-    if (!isTalking || this.#hasOld() || others.length < smallestRing - 1) return 0
-    return this.#bestSalt(others, Infinity) ?? 0
-  }
-
-  #bestSalt(others: Places, limit: number): number | undefined {
-    const { id, replicas, random } = this.#parts
-    return bestSalt(id, others, { replicas, random, limit })
+    const { id, nodes, replicas } = this.#parts
+    const others = [...nodes.values()]
+      .filter((node) => node.id !== id)
+      .map(({ position }) => fractionOf(position))
+    if (this.#hasOld() || others.length < replicas + smallRing) return 0
+    return bestSalt(id, others, this.#parts) ?? 0
   }
 
   #nextRoundMs(monoMs: number): number {
     const { nodes, largeRing, random } = this.#parts
-    const { least, spread } = nodes.size < largeRing ? roundMs : largeRoundMs
-    return monoMs + least + randomBelow(random, spread)
+    const least = nodes.size < largeRing ? roundMs : largeRoundMs
+    const wayBackMs = this.#hasOld() ? nodes.size * returnMsPerNode : 0
+    return monoMs + least + randomBelow(random, least + wayBackMs)
   }
 
+  /** True for a plain node as well: all stand at their ids. */
   #hasOld(): boolean {
-    return this.#parts.nodes.keeperCount !== this.#parts.nodes.size
+    const { nodes, isTalking } = this.#parts
+    return !isTalking || nodes.keeperCount !== nodes.size
   }
 }
 
@@ -128,10 +107,10 @@ export function nodesToMove(
   places: Places,
   replicas: number,
 ): readonly { readonly index: number; readonly gain: number }[] {
-  if (places.length < Math.max(smallestRing, replicas + 1)) return []
-  const above = countAbove(places, replicas, toleratedLoad)
+  const most = (toleratedLoad * replicas) / places.length
+  const above = places.filter((_, index) => share(places, index, replicas) > most).length
   return places
-    .map((_, index) => ({ index, gain: -costOfRemoving(places, index, replicas) }))
+    .map((_, index) => ({ index, gain: costOf(places, index, replicas) }))
     .sort((one, two) => two.gain - one.gain)
     .slice(0, Math.ceil(above / aboveToMove))
 }
@@ -151,7 +130,7 @@ export function bestSalt(
   let best: number | undefined
   let least = limit
   for (let tried = 0; tried < tries; tried += 1) {
-    const salt = 1 + Math.floor(randomBelow(random, maxSalt))
+    const salt = 1 + Math.floor(randomBelow(random, salts))
     const position = saltedPosition(id, salt)
     if (position === undefined) return undefined
     const cost = costOfAdding(others, fractionOf(position), replicas)

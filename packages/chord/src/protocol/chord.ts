@@ -184,7 +184,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       valueBytes: this.slots.valueBytes,
       keys: this.keys.size,
       openQuestions: this.#old.size,
-      moves: this.#membership.moves,
       openRequests: this.#talk.requestCount,
       openReads: this.#own.readCount,
       openWrites: this.#own.writeCount,

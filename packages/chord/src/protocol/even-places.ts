@@ -18,6 +18,7 @@ import type { Position } from './ring.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 
 const fractionBits = 52
+const power = 8
 
 /** Places in ring order, each at least 0 and below 1. */
 export type Places = readonly number[]
@@ -36,40 +37,30 @@ export function mostToMean(places: Places, replicas: number): number {
   return places.length === 0 ? 1 : (most * places.length) / Math.min(replicas, places.length)
 }
 
-/** How many hold more than so many times the mean. */
-export function countAbove(places: Places, replicas: number, timesMean: number): number {
-  const most = (timesMean * replicas) / places.length
-  return places.filter((_, index) => share(places, index, replicas) > most).length
-}
-
 /** What a newcomer at this place adds to the unevenness of the ring. */
 export function costOfAdding(places: Places, place: number, replicas: number): number {
-  const size = places.length
-  if (size < replicas) return 0
-  const mean = replicas / size
   const index = countUpTo(places, place)
-  /** The place so many steps ahead of the newcomer, with the newcomer on the ring. */
-  const there = (steps: number): number =>
-    steps === 0 ? place : (places[(index + steps - (steps > 0 ? 1 : 0) + size) % size] ?? 0)
-  let cost = weight(distance(place, there(replicas)) / mean)
-  for (let steps = 1; steps <= replicas; steps += 1) {
-    const from = there(-steps)
-    cost += weight(distance(from, there(replicas - steps)) / mean)
-    cost -= weight(distance(from, there(replicas - steps + 1)) / mean)
-  }
-  return cost
+  return costAt(place, { places, behind: index - 1, ahead: index }, replicas)
 }
 
-/** What the ring gains or loses when the node of this index goes, on the same scale. */
-export function costOfRemoving(places: Places, index: number, replicas: number): number {
-  const size = places.length
-  const mean = replicas / size
-  const there = (steps: number): number => places[(index + steps + size) % size] ?? 0
-  let cost = -weight(share(places, index, replicas) / mean)
-  for (let steps = 1; steps <= replicas; steps += 1) {
-    const from = there(-steps)
-    cost += weight(distance(from, there(replicas - steps + 1)) / mean)
-    cost -= weight(distance(from, there(replicas - steps)) / mean)
+/** What the node of this index adds to it. */
+export function costOf(places: Places, index: number, replicas: number): number {
+  return costAt(places[index] ?? 0, { places, behind: index - 1, ahead: index + 1 }, replicas)
+}
+
+/** `behind` and `ahead`: the indices of the nodes beside the place. */
+function costAt(
+  place: number,
+  ring: { readonly places: Places; readonly behind: number; readonly ahead: number },
+  replicas: number,
+): number {
+  const { places, behind, ahead } = ring
+  const at = (index: number): number => places[(index + places.length) % places.length] ?? 0
+  let cost = weight(place, at(ahead + replicas - 1))
+  for (let steps = 0; steps < replicas; steps += 1) {
+    const from = at(behind - steps)
+    const end = ahead + replicas - steps - 1
+    cost += weight(from, end === ahead ? place : at(end - 1)) - weight(from, at(end))
   }
   return cost
 }
@@ -86,7 +77,8 @@ function countUpTo(places: Places, place: number): number {
   return low
 }
 
-function share(places: Places, index: number, replicas: number): number {
+/** The part of the ring that the node of this index holds. */
+export function share(places: Places, index: number, replicas: number): number {
   const size = places.length
   return size <= replicas ? 1 : distance(places[index] ?? 0, places[(index + replicas) % size] ?? 0)
 }
@@ -97,8 +89,6 @@ function distance(from: number, to: number): number {
   return length > 0 ? length : length + 1
 }
 
-/** The eighth power. */
-function weight(timesMean: number): number {
-  const squared = timesMean * timesMean
-  return squared * squared * squared * squared
+function weight(from: number, to: number): number {
+  return distance(from, to) ** power
 }

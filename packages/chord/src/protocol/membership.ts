@@ -46,8 +46,6 @@ export class Membership {
   readonly #parts: MembershipParts
   readonly #introductions: Introductions
   readonly #joining = new Joining()
-  /** How often this node went to another place on the ring. */
-  moves = 0
   #leaving: { readonly request: RequestId; readonly endMs: number } | undefined
 
   constructor(line: MembershipLine, parts: MembershipParts) {
@@ -137,7 +135,6 @@ export class Membership {
 
   #moveTo(salt: number, now: Now): void {
     const { ring, rounds } = this.#parts
-    this.moves += 1
     ring.moveTo(salt, now)
     rounds.start(now)
   }

@@ -7,8 +7,6 @@
  * answered sooner.
  */
 
-/** Links in all up to which none is let go: in a ring that is meshed in full, and in a larger one. */
-const keptLinks = { meshed: 64, large: 24 }
 const unusedMs = 60_000
 const lookEveryMs = 15_000
 
@@ -35,24 +33,13 @@ export class OnDemandLinks {
     return this.#dueMs
   }
 
-  /** Whom to let go now, those first that were not used for longest. */
-  takeUnused(
-    nowMs: number,
-    {
-      linkCount,
-      isLarge,
-    }: {
-      readonly linkCount: number
-      /** Whether the ring is one that is not meshed in full. */
-      readonly isLarge: boolean
-    },
-    isNeeded: (id: string) => boolean,
-  ): readonly string[] {
+  /** Whom to let go now, so many at most, those first that were not used for longest. */
+  takeUnused(nowMs: number, count: number, isNeeded: (id: string) => boolean): readonly string[] {
     this.#dueMs = this.#usedMs.size === 0 ? Infinity : nowMs + lookEveryMs
     const unused = [...this.#usedMs]
       .filter(([id, usedMs]) => usedMs <= nowMs - unusedMs && !isNeeded(id))
       .sort(([, one], [, two]) => one - two)
-      .slice(0, Math.max(0, linkCount - (isLarge ? keptLinks.large : keptLinks.meshed)))
+      .slice(0, Math.max(0, count))
       .map(([id]) => id)
     for (const id of unused) this.#usedMs.delete(id)
     return unused

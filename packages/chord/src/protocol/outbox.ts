@@ -16,6 +16,8 @@ import { meshedUpTo } from './ring-keeper.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 
 const dialTimeoutMs = 3_000
+/** Links in all up to which none is let go: in a ring that is meshed in full, and in a larger one. */
+const keptLinks = { meshed: 64, large: 24 } as const
 
 /** What the outbox needs of the machine around it. */
 export interface OutboxLine {
@@ -118,10 +120,10 @@ export class Outbox {
 
   #letGo(now: Now): void {
     const { peers, nodes } = this.#line
-    const links = { linkCount: peers.size, isLarge: nodes.size > meshedUpTo }
+    const kept = nodes.size > meshedUpTo ? keptLinks.large : keptLinks.meshed
     const isNeeded = (id: string): boolean => this.#line.needsLinkTo(id)
     const reason = new P2pError('P2P_LINK_UNUSED', 'the link was not used lately')
-    for (const peer of this.#onDemand.takeUnused(now.monoMs, links, isNeeded))
+    for (const peer of this.#onDemand.takeUnused(now.monoMs, peers.size - kept, isNeeded))
       this.#line.tellMesh({ type: 'let-go', peer, reason }, now)
   }
 

@@ -345,9 +345,8 @@ export class RingKeeper {
   /** `known`: what is said of this node, which the new record overrides. */
   #announceSelf(state: 'storing' | 'left', now: Now, known = this.view.get(this.#id)): void {
     const incarnation = Math.max(millisecondsOf(now), (known?.incarnation ?? 0) + 1)
-    const place = this.#salt === 0 ? {} : { salt: this.#salt }
-    const own = { id: this.#id, incarnation, state, isOld: false, addresses: this.#addresses }
-    this.#tell({ ...own, ...place }, now)
+    const own = { id: this.#id, addresses: this.#addresses, salt: this.#salt }
+    this.#tell({ ...own, incarnation, state, isOld: false }, now)
   }
 
   /** Takes in what this node has found out, and passes it on. */

@@ -15,7 +15,6 @@
  */
 import { idText, wholeNumber } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
-import { maxSalt } from './ring.ts'
 import type { Member, MemberState } from './ring-view.ts'
 
 export const ringFlag = 0x7060
@@ -88,15 +87,17 @@ function readRecord(record: Value): readonly Member[] {
     .slice(0, maxAddresses)
     .filter((address) => typeof address === 'string')
     .filter((address) => address.length <= maxTextLength)
-  const member = { id: text, incarnation: made, state: named, addresses: texts }
-  if (isOld === true) return [{ ...member, isOld: true }]
-  return [{ ...member, isOld: false, ...saltIn(salt) }]
-}
-
-/** Out of bounds it is left out: the node stands at its id, for this reader as for all others. */
-function saltIn(value: Value | undefined): Pick<Member, 'salt'> {
-  const salt = wholeNumber(value)
-  return salt === undefined || salt <= 0 || salt > maxSalt ? {} : { salt }
+  return [
+    {
+      id: text,
+      incarnation: made,
+      state: named,
+      isOld: isOld === true,
+      addresses: texts,
+      // Old ones stand at their ids.
+      salt: (isOld !== true && wholeNumber(salt)) || 0,
+    },
+  ]
 }
 
 export function membersPayload(members: readonly Member[], isPassed = false): readonly Value[] {

@@ -30,7 +30,7 @@ export interface Member {
   /** Where it can be dialled. */
   readonly addresses: readonly string[]
   /** Decides where it stands on the ring; absent for 0, which is at its id. */
-  readonly salt?: number | undefined
+  readonly salt?: number
 }
 
 interface Kept extends Member {

@@ -62,17 +62,14 @@ export function nodePosition(id: string): Position | undefined {
   }
 }
 
-/** Salts are whole numbers up to this. */
-export const maxSalt = 65_535
-
 /**
- * Where a node that has chosen a salt stands: where the SHA-384 of its id and the salt says. With the salt 0
+ * Where a node that has chosen a salt, a whole number, stands: where the SHA-384 of its id and the salt says. With the salt 0
  * it stands at its id, as programs of protocol 0.7 take it to do.
  */
 export function saltedPosition(id: string, salt: number): Position | undefined {
   const own = nodePosition(id)
   if (salt === 0 || own === undefined) return own
-  return toPosition(bytesToInteger(sha384(utf8Encode(`${id} ${salt}`))))
+  return bytesToInteger(sha384(utf8Encode(`${id} ${salt}`)))
 }
 
 /** A position as hexadecimal text of full width. */
