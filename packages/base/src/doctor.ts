@@ -190,7 +190,7 @@ function receiveHandshake(
     own,
     nonce: crypto.getRandomValues(new Uint8Array(nonceBytes)),
     limits: defaultLimits,
-    frames: new FrameCache(),
+    frames: new FrameCache(defaultLimits),
     openedMs: 0,
   })
   let keptBytes = 0

@@ -16,13 +16,14 @@ import {
   FrameSplitter,
   createMessage,
   decodeFrame,
+  encodeFrame,
   flags,
   intersect,
   looksCompressed,
   negotiate,
   wholeNumber,
 } from '@p2p/serializer'
-import type { Limits, Value, WireMessage } from '@p2p/serializer'
+import type { Value, WireMessage } from '@p2p/serializer'
 import { parseAddress } from './address.ts'
 import type { Address } from './address.ts'
 import { P2pError, isP2pError } from './errors.ts'
@@ -107,7 +108,6 @@ export class Connection {
   readonly #limits: NodeLimits
   readonly #frames: FrameCache
   readonly #splitter: FrameSplitter
-  readonly #decodeLimits: Partial<Limits>
   readonly #isLoopback: boolean
   #handshake: Handshake | undefined
   #hello: Hello | undefined
@@ -137,14 +137,7 @@ export class Connection {
     this.#frames = options.frames
     this.#lastReceivedMs = options.openedMs
     this.#isLoopback = isLoopback(options.remote)
-    const { maxFrameBytes, maxInflatedBytes, maxInflateRatio, maxDepth } = options.limits
-    this.#decodeLimits = {
-      maxFrameBytes,
-      maxInflatedBytes,
-      maxInflationRatio: maxInflateRatio,
-      maxDepth,
-    }
-    this.#splitter = new FrameSplitter({ limits: this.#decodeLimits })
+    this.#splitter = new FrameSplitter(options.frames.reading)
   }
 
   get outgoing(): boolean {
@@ -222,9 +215,15 @@ export class Connection {
     return this.#plainFrame(createControlPayload(control), now)
   }
 
-  /** What our own kind answers at once. */
+  /** What our own kind answers at once. For a second it is the same on all links. */
   pingFrame(now: Now): Uint8Array {
-    return this.controlFrame({ verb: 'ping', nonce: new Uint8Array(nonceBytes) }, now)
+    let { ping } = this.#frames
+    if (ping?.time !== Math.floor(now.utcSeconds)) {
+      const nonce = new Uint8Array(nonceBytes)
+      ping = this.#compose(flags.whisper, createControlPayload({ verb: 'ping', nonce }), now)
+      this.#frames.ping = ping
+    }
+    return this.#sent(encodeFrame(ping))
   }
 
   /** The frame that carries a message to this peer; compressed only where that is likely to pay. */
@@ -310,7 +309,7 @@ export class Connection {
   #open(frame: Uint8Array, now: Now): Arrival | undefined {
     let message: WireMessage
     try {
-      message = decodeFrame(frame, { limits: this.#decodeLimits })
+      message = decodeFrame(frame, this.#frames.reading)
     } catch (error) {
       // An array that is no message: old peers keep the link. Over another root they close it.
       if (isP2pError(error) && error.code === 'P2P_MESSAGE_HEADER') return this.#ignore()

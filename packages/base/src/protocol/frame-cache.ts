@@ -1,10 +1,13 @@
 /**
- * Frames of messages, made once however many links they go to: plain, and per compression method. A
+ * What the links of a node share for reading and writing frames.
+ *
+ * Frames of messages are made once however many links they go to: plain, and per compression method. A
  * message that came plain is passed on in the frame it came in: whoever wrote it has tried. Only the
  * frames of the latest message are kept: its copies for all links are made one after the other.
  */
 import { checksumBytes, encodeFrame, frameHeaderBytes, looksCompressed } from '@p2p/serializer'
-import type { WireMessage } from '@p2p/serializer'
+import type { Limits, WireMessage } from '@p2p/serializer'
+import type { NodeLimits } from './limits.ts'
 
 /**
  * Blocks below this are not worth the processor's time: deflate saves little on them, and they fit
@@ -23,11 +26,22 @@ const probeBytes = 256
 const randomValues = 150
 
 export class FrameCache {
+  /** How frames are read: one object for all links, since its limits are checked once. */
+  readonly reading: { readonly limits: Partial<Limits> }
+  /** The last ping. */
+  ping: WireMessage | undefined
   #message: WireMessage | undefined
   #plain: Uint8Array | undefined
   /** True when whoever wrote the message found that it does not shrink. */
   #stayedPlain = false
   #byMethod: Map<number, Uint8Array> | undefined
+
+  constructor(limits: NodeLimits) {
+    const { maxFrameBytes, maxInflatedBytes, maxInflateRatio, maxDepth } = limits
+    this.reading = {
+      limits: { maxFrameBytes, maxInflatedBytes, maxInflationRatio: maxInflateRatio, maxDepth },
+    }
+  }
 
   /**
    * The shorter of the plain and the compressed frame; plain when no method was agreed, compressed when

@@ -3,9 +3,11 @@
  * ping; if nothing at all comes within `heartbeatTimeoutMs` after that, the peer is gone. So a dead
  * peer is noticed within the sum of the two, also where TCP would wait for minutes.
  *
- * Nothing is done per message: the deadline of a busy link is only moved when it is due. And little is
- * done per link: deadlines lie on a grid, so that many links are looked at in one turn, and the end
- * that dialled asks a little earlier than the other one, which then need not ask.
+ * Nothing is done per message: what was heard is looked up when a ping is due. And little is done per
+ * link: all share one deadline, moments lie on a grid, the end that dialled asks a little earlier than
+ * the other one, which then need not ask, and whoever asks one peer asks those that are nearly due as
+ * well. So the pings of a node fall into step, and a silent device wakes a few times in each interval,
+ * however many links it has.
  */
 import type { Connection } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -14,11 +16,26 @@ import type { LinkId } from './link.ts'
 
 /** Deadlines are multiples of this part of the interval; one never lies behind the interval itself. */
 const gridPerInterval = 10
+/** So many steps of the grid early, a link is asked together with others. */
+const earlySteps = 2
+
+interface Beat {
+  readonly connection: Connection
+  /** When it was asked last. */
+  pingedMs: number
+}
+
+/** A link that is to be asked, or given up because it is silent. */
+interface DueBeat {
+  readonly connection: Connection
+  readonly isSilent: boolean
+}
 
 export class Heartbeats {
   readonly #deadlines: Deadlines
   readonly #limits: NodeLimits
-  readonly #pingedMsByLink = new Map<LinkId, number>()
+  readonly #beats = new Map<LinkId, Beat>()
+  #nextMs = Infinity
 
   constructor(deadlines: Deadlines, limits: NodeLimits) {
     this.#deadlines = deadlines
@@ -26,37 +43,59 @@ export class Heartbeats {
   }
 
   /** Old peers have no heartbeat; their links end by TCP alone. */
-  start(connection: Connection, monoMs: number): void {
+  start(connection: Connection): void {
     if (!connection.supports('heartbeat')) return
-    this.#deadlines.set(`beat ${connection.link}`, this.#pingDueMs(connection, monoMs))
+    const beat = { connection, pingedMs: -Infinity }
+    this.#beats.set(connection.link, beat)
+    this.#wakeAt(Math.min(this.#nextMs, this.#dueMs(beat)))
   }
 
+  /** The deadline is left standing: at worst nothing is due then. */
   stop(link: LinkId): void {
-    this.#pingedMsByLink.delete(link)
-    this.#deadlines.delete(`beat ${link}`)
+    this.#beats.delete(link)
   }
 
-  /** Decides what is to be done now that the deadline of a link has come. */
-  onDue(connection: Connection, monoMs: number): 'nothing' | 'ping' | 'give-up' {
-    const { link, lastReceivedMs } = connection
-    const pingedMs = this.#pingedMsByLink.get(link)
-    if (pingedMs !== undefined && lastReceivedMs < pingedMs) return 'give-up'
-    this.#pingedMsByLink.delete(link)
-    const dueMs = this.#pingDueMs(connection, lastReceivedMs)
-    if (monoMs < dueMs) {
-      this.#deadlines.set(`beat ${link}`, dueMs)
-      return 'nothing'
+  /** Whom to ask and whom to give up, now that the deadline has come. */
+  takeDue(monoMs: number): readonly DueBeat[] {
+    const due: DueBeat[] = []
+    const beats = [...this.#beats.values()]
+    const isAsking = beats.some((beat) => !isOwed(beat) && this.#dueMs(beat) <= monoMs)
+    const earlyMs = isAsking ? earlySteps * this.#stepMs : 0
+    let nextMs = Infinity
+    for (const beat of beats) {
+      const { connection } = beat
+      const isSilent = isOwed(beat)
+      const aheadMs = connection.outgoing && !isSilent ? earlyMs : 0
+      if (this.#dueMs(beat) <= monoMs + aheadMs) {
+        due.push({ connection, isSilent })
+        beat.pingedMs = monoMs
+      }
+      nextMs = Math.min(nextMs, this.#dueMs(beat))
     }
-    this.#pingedMsByLink.set(link, monoMs)
-    this.#deadlines.set(`beat ${link}`, monoMs + this.#limits.heartbeatTimeoutMs)
-    return 'ping'
+    this.#wakeAt(nextMs)
+    return due
   }
 
-  /** When a link that has been silent since then is asked for a sign of life. */
-  #pingDueMs({ outgoing }: Connection, silentSinceMs: number): number {
-    const { heartbeatIntervalMs } = this.#limits
-    const stepMs = heartbeatIntervalMs / gridPerInterval
-    const steps = Math.floor((silentSinceMs + heartbeatIntervalMs) / stepMs)
-    return (outgoing ? steps - 1 : steps) * stepMs
+  #wakeAt(atMs: number): void {
+    this.#nextMs = atMs
+    this.#deadlines.set('beat', atMs)
   }
+
+  /** When the peer is given up; or else, when it is asked. */
+  #dueMs(beat: Beat): number {
+    const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#limits
+    if (isOwed(beat)) return beat.pingedMs + heartbeatTimeoutMs
+    const { outgoing, lastReceivedMs } = beat.connection
+    const steps = Math.floor((lastReceivedMs + heartbeatIntervalMs) / this.#stepMs)
+    return (steps - Number(outgoing)) * this.#stepMs
+  }
+
+  get #stepMs(): number {
+    return this.#limits.heartbeatIntervalMs / gridPerInterval
+  }
+}
+
+/** True while nothing came since the peer was asked. */
+function isOwed({ connection, pingedMs }: Beat): boolean {
+  return connection.lastReceivedMs < pingedMs
 }

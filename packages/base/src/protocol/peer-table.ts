@@ -21,8 +21,7 @@ export class PeerTable {
     const expected = expectedId === undefined ? undefined : this.#byId.get(expectedId)
     if (expected !== undefined) return expected
     for (const peer of this.#byId.values()) {
-      if (peer.addresses.includes(address)) return peer
-      if (peer.outgoing && peer.connection.remote === address) return peer
+      if (peer.isAt(address)) return peer
     }
     return undefined
   }

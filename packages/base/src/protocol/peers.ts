@@ -78,7 +78,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   readonly #limits: NodeLimits
   readonly #own: OwnIdentities
   readonly #deadlines = new Deadlines()
-  readonly #frames = new FrameCache()
+  readonly #frames: FrameCache
   readonly #gate: AcceptGate
   readonly #requests: ConnectRequests
   readonly #contests: Contests
@@ -95,6 +95,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     this.id = options.id
     this.#limits = options.limits
     this.#own = new OwnIdentities(options)
+    this.#frames = new FrameCache(options.limits)
     this.#heartbeats = new Heartbeats(this.#deadlines, options.limits)
     this.#frameWatch = new FrameWatch(this.#deadlines, options.limits)
     this.#gate = new AcceptGate(options.limits)
@@ -341,7 +342,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     const peer = this.#table.add(id, connection)
     this.#emit({ type: 'peer-open', peer })
     this.#resolveAttempt(connection, peer)
-    this.#heartbeats.start(connection, this.#now.monoMs)
+    this.#heartbeats.start(connection)
     for (const message of connection.takeEarlyMessages()) {
       this.#emit({ type: 'peer-message', peer, message })
     }
@@ -454,7 +455,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       const loser = survivor === newcomer ? incumbent : newcomer
       peer.connection = survivor
       this.#table.join(peer, newcomer.link)
-      this.#heartbeats.start(survivor, this.#now.monoMs)
+      this.#heartbeats.start(survivor)
       this.#heartbeats.stop(loser.link)
       this.#deadlines.set(`linger ${loser.link}`, this.#now.monoMs + lingerMs)
     }
@@ -473,10 +474,11 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     this.#close(newcomer, reason)
   }
 
-  #onBeat(connection: Connection): void {
-    const action = this.#heartbeats.onDue(connection, this.#now.monoMs)
-    if (action === 'give-up') this.#close(connection, silentPeerError())
-    if (action === 'ping') this.#send(connection, connection.pingFrame(this.#now))
+  #onBeats(): void {
+    for (const { connection, isSilent } of this.#heartbeats.takeDue(this.#now.monoMs)) {
+      if (isSilent) this.#close(connection, silentPeerError())
+      else this.#send(connection, connection.pingFrame(this.#now))
+    }
   }
 
   #onDeadline(): void {
@@ -507,6 +509,9 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       case 'trim':
         this.#trim()
         return
+      case 'beat':
+        this.#onBeats()
+        return
       default: {
         const connection = this.#connections.get(Number(subject))
         if (connection !== undefined) this.#onLinkDue(kind, connection)
@@ -521,9 +526,6 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
         return
       case 'hello':
         this.#admit(connection)
-        return
-      case 'beat':
-        this.#onBeat(connection)
         return
       case 'linger':
         this.#close(connection, duplicateLinkError())

@@ -7,6 +7,7 @@ import {
   looksCompressed,
   type WireMessage,
 } from '@p2p/serializer'
+import { defaultLimits } from '../../src/protocol/limits.ts'
 import { FrameCache } from '../../src/protocol/frame-cache.ts'
 
 const { zlib } = compressionMethods
@@ -29,7 +30,7 @@ function noise(length: number): Uint8Array {
 }
 
 test('a message that shrinks is compressed, once for all links', () => {
-  const frames = new FrameCache()
+  const frames = new FrameCache(defaultLimits)
   const text = message(new Uint8Array(4_096).fill(7))
   const frame = frames.frame(text, zlib)
   expect(frame.length).toBeLessThan(200)
@@ -38,7 +39,7 @@ test('a message that shrinks is compressed, once for all links', () => {
 })
 
 test('a message that looks random, a small one, and one without a method stay plain', () => {
-  const frames = new FrameCache()
+  const frames = new FrameCache(defaultLimits)
   for (const [bytes, method] of [
     [noise(4_096), zlib],
     [noise(600), zlib],
@@ -51,7 +52,7 @@ test('a message that looks random, a small one, and one without a method stay pl
 })
 
 test('a message that came plain goes on in the same frame, one that came compressed is made anew', () => {
-  const frames = new FrameCache()
+  const frames = new FrameCache(defaultLimits)
   const received = message(new Uint8Array(4_096).fill(7))
   const plain = encodeFrame(received)
   frames.noteReceived(received, plain)
@@ -65,13 +66,13 @@ test('a message that came plain goes on in the same frame, one that came compres
 
 test('a message whose plain frame would be taken for compressed is compressed, also when it grows', () => {
   for (const bytes of [noise(4_096), new Uint8Array(10)]) {
-    const frames = new FrameCache()
+    const frames = new FrameCache(defaultLimits)
     const unlucky = message(bytes, true)
     const plain = encodeFrame(unlucky)
     const frame = frames.frame(unlucky, zlib)
     expect(frame).not.toEqual(plain)
     expect(decodeFrame(frame).id).toEqual(unlucky.id)
-    const relayed = new FrameCache()
+    const relayed = new FrameCache(defaultLimits)
     relayed.noteReceived(unlucky, plain)
     expect(relayed.frame(unlucky, zlib)).toEqual(frame)
     expect(relayed.frame(unlucky, undefined)).toEqual(plain)
