@@ -55,18 +55,12 @@ export class AcceptGate {
   ): P2pError | undefined {
     const { monoMs, peerCount } = state
     const host = parseAddress(remote)?.host ?? remote
-    const { maxPeers, maxPendingLinks, maxAcceptsPerSecondPerHost } = this.#limits
-    if (peerCount >= maxPeers) {
-      this.#refusedCount += 1
-      return tooMany('maxPeers', maxPeers)
+    const { maxPeers, maxPendingLinks } = this.#limits
+    if (peerCount >= maxPeers) return this.#refuse('maxPeers')
+    if (this.#pendingByLink.size >= burstFactor * maxPendingLinks) {
+      return this.#refuse('maxPendingLinks')
     }
-    const isFull = this.#pendingByLink.size >= burstFactor * maxPendingLinks
-    if (isFull || !this.#takeToken(host, monoMs)) {
-      this.#refusedCount += 1
-      return isFull
-        ? tooMany('maxPendingLinks', maxPendingLinks)
-        : tooMany('maxAcceptsPerSecondPerHost', maxAcceptsPerSecondPerHost)
-    }
+    if (!this.#takeToken(host, monoMs)) return this.#refuse('maxAcceptsPerSecondPerHost')
     this.#pendingByLink.set(link, { host, enteredMs: monoMs })
     this.#countsByHost.set(host, (this.#countsByHost.get(host) ?? 0) + 1)
     return undefined
@@ -97,8 +91,7 @@ export class AcceptGate {
       if (pending.enteredMs + graceMs > monoMs) break
       const limit = this.#excess(pending)
       if (limit === undefined) continue
-      trimmed.push({ link, reason: tooMany(limit, this.#limits[limit]) })
-      this.#refusedCount += 1
+      trimmed.push({ link, reason: this.#refuse(limit) })
       this.leave(link)
     }
     return trimmed
@@ -129,10 +122,12 @@ export class AcceptGate {
     bucket.tokens -= 1
     return true
   }
-}
 
-function tooMany(limit: keyof NodeLimits, value: number): P2pError {
-  return new P2pError('P2P_TOO_MANY_LINKS', `incoming link exceeds ${limit} ${value}`, {
-    facts: { limit, value },
-  })
+  #refuse(limit: keyof NodeLimits): P2pError {
+    this.#refusedCount += 1
+    const value = this.#limits[limit]
+    return new P2pError('P2P_TOO_MANY_LINKS', `incoming link exceeds ${limit} ${value}`, {
+      facts: { limit, value },
+    })
+  }
 }

@@ -129,17 +129,15 @@ export class ConnectRequests {
     readonly expectedId: string | undefined
     readonly timeoutMs: number
   }): Attempt {
-    const { request, address, expectedId, timeoutMs } = input
+    const { request, ...target } = input
     const attempt: Attempt = {
-      address,
-      timeoutMs,
+      ...target,
       automatic: request === undefined,
-      expectedId,
       waiters: new Map(),
       dial: 0,
       link: undefined,
     }
-    this.#byAddress.set(address, attempt)
+    this.#byAddress.set(attempt.address, attempt)
     this.#renumber(attempt)
     this.#emitDial(attempt)
     return attempt

@@ -104,6 +104,14 @@ export class Connection {
   readonly dial: DialId | undefined
   readonly nonce: Uint8Array
   readonly openedMs: number
+  lastReceivedMs: number
+  /** When it was last asked for a sign of life. */
+  pingedMs: number = -Infinity
+  /** Counted here, added up in link-totals.ts. */
+  bytesIn: number = 0
+  bytesOut: number = 0
+  ignoredMessages: number = 0
+  withheldAnswers: number = 0
   readonly #own: OwnIdentity
   readonly #limits: NodeLimits
   readonly #frames: FrameCache
@@ -118,12 +126,7 @@ export class Connection {
   #frameStartedMs: number | undefined
   /** What the transport cannot hand over yet. */
   #heldBytes = 0
-  #lastReceivedMs: number
-  #bytesIn = 0
-  #bytesOut = 0
   #replyBytes = 0
-  #ignoredMessages = 0
-  #withheldAnswers = 0
 
   constructor(options: ConnectionOptions) {
     this.link = options.link
@@ -135,7 +138,7 @@ export class Connection {
     this.#own = options.own
     this.#limits = options.limits
     this.#frames = options.frames
-    this.#lastReceivedMs = options.openedMs
+    this.lastReceivedMs = options.openedMs
     this.#isLoopback = isLoopback(options.remote)
     this.#splitter = new FrameSplitter(options.frames.reading)
   }
@@ -154,20 +157,9 @@ export class Connection {
   get awaitsHello(): boolean {
     return this.#expectsHello() && this.#hello === undefined
   }
-  get lastReceivedMs(): number {
-    return this.#lastReceivedMs
-  }
-  get bytesIn(): number {
-    return this.#bytesIn
-  }
-  get bytesOut(): number {
-    return this.#bytesOut
-  }
-  get withheldAnswers(): number {
-    return this.#withheldAnswers
-  }
-  get ignoredMessages(): number {
-    return this.#ignoredMessages
+  /** True while nothing came since the last ping. */
+  get owesAnswer(): boolean {
+    return this.lastReceivedMs < this.pingedMs
   }
   /** Bytes of a frame that is not whole yet. */
   get receivingBytes(): number {
@@ -217,6 +209,7 @@ export class Connection {
 
   /** What our own kind answers at once. For a second it is the same on all links. */
   pingFrame(now: Now): Uint8Array {
+    this.pingedMs = now.monoMs
     let { ping } = this.#frames
     if (ping?.time !== Math.floor(now.utcSeconds)) {
       const nonce = new Uint8Array(nonceBytes)
@@ -257,9 +250,9 @@ export class Connection {
     if (this.#hello !== undefined) return true
     const { maxReplyFactor, replyAllowanceBytesPerMinute } = this.#limits
     const minutes = 1 + Math.floor((now.monoMs - this.openedMs) / 60_000)
-    const allowance = maxReplyFactor * this.#bytesIn + replyAllowanceBytesPerMinute * minutes
+    const allowance = maxReplyFactor * this.bytesIn + replyAllowanceBytesPerMinute * minutes
     if (this.#replyBytes + replyBytes > allowance) {
-      this.#withheldAnswers += 1
+      this.withheldAnswers += 1
       return false
     }
     this.#replyBytes += replyBytes
@@ -268,8 +261,8 @@ export class Connection {
 
   /** Takes bytes in and says, one by one, what they meant, until told that the link is closed. */
   receive(bytes: Uint8Array, now: Now, tell: (arrival: Arrival) => 'go-on' | 'closed'): void {
-    this.#lastReceivedMs = now.monoMs
-    this.#bytesIn += bytes.length
+    this.lastReceivedMs = now.monoMs
+    this.bytesIn += bytes.length
     const wasBetweenFrames = this.receivingBytes === 0
     this.#heldBytes = 0
     let frames: readonly Uint8Array[]
@@ -407,7 +400,7 @@ export class Connection {
   }
 
   #ignore(): undefined {
-    this.#ignoredMessages += 1
+    this.ignoredMessages += 1
     return undefined
   }
 
@@ -430,7 +423,7 @@ export class Connection {
   }
 
   #sent(frame: Uint8Array): Uint8Array {
-    this.#bytesOut += frame.length
+    this.bytesOut += frame.length
     return frame
   }
 

@@ -37,10 +37,7 @@ export class FrameCache {
   #byMethod: Map<number, Uint8Array> | undefined
 
   constructor(limits: NodeLimits) {
-    const { maxFrameBytes, maxInflatedBytes, maxInflateRatio, maxDepth } = limits
-    this.reading = {
-      limits: { maxFrameBytes, maxInflatedBytes, maxInflationRatio: maxInflateRatio, maxDepth },
-    }
+    this.reading = { limits: { ...limits, maxInflationRatio: limits.maxInflateRatio } }
   }
 
   /**

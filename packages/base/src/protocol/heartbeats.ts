@@ -6,96 +6,51 @@
  * Nothing is done per message: what was heard is looked up when a ping is due. And little is done per
  * link: all share one deadline, moments lie on a grid, the end that dialled asks a little earlier than
  * the other one, which then need not ask, and whoever asks one peer asks those that are nearly due as
- * well. So the pings of a node fall into step, and a silent device wakes a few times in each interval,
+ * well. So the pings of a node fall into step, and a silent one wakes a few times in each interval,
  * however many links it has.
  */
 import type { Connection } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { NodeLimits } from './limits.ts'
-import type { LinkId } from './link.ts'
 
 /** Deadlines are multiples of this part of the interval; one never lies behind the interval itself. */
 const gridPerInterval = 10
 /** So many steps of the grid early, a link is asked together with others. */
 const earlySteps = 2
 
-interface Beat {
-  readonly connection: Connection
-  /** When it was asked last. */
-  pingedMs: number
-}
-
-/** A link that is to be asked, or given up because it is silent. */
-interface DueBeat {
-  readonly connection: Connection
-  readonly isSilent: boolean
-}
-
 export class Heartbeats {
   readonly #deadlines: Deadlines
   readonly #limits: NodeLimits
-  readonly #beats = new Map<LinkId, Beat>()
-  #nextMs = Infinity
+  readonly #stepMs: number
 
   constructor(deadlines: Deadlines, limits: NodeLimits) {
     this.#deadlines = deadlines
     this.#limits = limits
+    this.#stepMs = limits.heartbeatIntervalMs / gridPerInterval
   }
 
-  /** Old peers have no heartbeat; their links end by TCP alone. */
-  start(connection: Connection): void {
-    if (!connection.supports('heartbeat')) return
-    const beat = { connection, pingedMs: -Infinity }
-    this.#beats.set(connection.link, beat)
-    this.#wakeAt(Math.min(this.#nextMs, this.#dueMs(beat)))
+  /** Sets the deadline: to be called when a link has opened, and when all that was due is done. */
+  watch(connections: Iterable<Connection>): void {
+    const dueMs = Array.from(connections, (connection) => this.#dueMs(connection))
+    this.#deadlines.set('beat', Math.min(...dueMs))
   }
 
-  /** The deadline is left standing: at worst nothing is due then. */
-  stop(link: LinkId): void {
-    this.#beats.delete(link)
+  /** Now that the deadline has come: whom to ask, or to give up where the answer is overdue. */
+  due(connections: Iterable<Connection>, monoMs: number): readonly Connection[] {
+    const all = [...connections]
+    const isAsking = all.some((one) => !one.owesAnswer && this.#dueMs(one) <= monoMs)
+    const earlyMs = isAsking ? monoMs + earlySteps * this.#stepMs : monoMs
+    return all.filter(
+      (one) => this.#dueMs(one) <= (one.outgoing && !one.owesAnswer ? earlyMs : monoMs),
+    )
   }
 
-  /** Whom to ask and whom to give up, now that the deadline has come. */
-  takeDue(monoMs: number): readonly DueBeat[] {
-    const due: DueBeat[] = []
-    const beats = [...this.#beats.values()]
-    const isAsking = beats.some((beat) => !isOwed(beat) && this.#dueMs(beat) <= monoMs)
-    const earlyMs = isAsking ? earlySteps * this.#stepMs : 0
-    let nextMs = Infinity
-    for (const beat of beats) {
-      const { connection } = beat
-      const isSilent = isOwed(beat)
-      const aheadMs = connection.outgoing && !isSilent ? earlyMs : 0
-      if (this.#dueMs(beat) <= monoMs + aheadMs) {
-        due.push({ connection, isSilent })
-        beat.pingedMs = monoMs
-      }
-      nextMs = Math.min(nextMs, this.#dueMs(beat))
-    }
-    this.#wakeAt(nextMs)
-    return due
-  }
-
-  #wakeAt(atMs: number): void {
-    this.#nextMs = atMs
-    this.#deadlines.set('beat', atMs)
-  }
-
-  /** When the peer is given up; or else, when it is asked. */
-  #dueMs(beat: Beat): number {
-    const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#limits
-    if (isOwed(beat)) return beat.pingedMs + heartbeatTimeoutMs
-    const { outgoing, lastReceivedMs } = beat.connection
-    const steps = Math.floor((lastReceivedMs + heartbeatIntervalMs) / this.#stepMs)
+  /** When the peer is given up, or else asked. Old peers have no heartbeat; their links end by TCP alone. */
+  #dueMs(connection: Connection): number {
+    const { lastReceivedMs, outgoing, owesAnswer, pingedMs } = connection
+    if (!connection.supports('heartbeat')) return Infinity
+    if (owesAnswer) return pingedMs + this.#limits.heartbeatTimeoutMs
+    const steps = Math.floor(lastReceivedMs / this.#stepMs) + gridPerInterval
     return (steps - Number(outgoing)) * this.#stepMs
   }
-
-  get #stepMs(): number {
-    return this.#limits.heartbeatIntervalMs / gridPerInterval
-  }
-}
-
-/** True while nothing came since the peer was asked. */
-function isOwed({ connection, pingedMs }: Beat): boolean {
-  return connection.lastReceivedMs < pingedMs
 }

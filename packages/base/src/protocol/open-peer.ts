@@ -44,12 +44,6 @@ export class OpenPeer implements Peer {
     if (this.address !== undefined) addresses.add(this.address)
     return [...addresses]
   }
-  /** True when a dial to this address would lead to it. */
-  isAt(address: string): boolean {
-    const { hello, outgoing, remote } = this.connection
-    if (this.address === address || (outgoing && remote === address)) return true
-    return hello?.addresses.includes(address) === true
-  }
   supports(feature: string): boolean {
     return this.connection.supports(feature)
   }

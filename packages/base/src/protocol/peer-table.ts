@@ -21,7 +21,9 @@ export class PeerTable {
     const expected = expectedId === undefined ? undefined : this.#byId.get(expectedId)
     if (expected !== undefined) return expected
     for (const peer of this.#byId.values()) {
-      if (peer.isAt(address)) return peer
+      const { hello, outgoing, remote } = peer.connection
+      if (peer.address === address || (outgoing && remote === address)) return peer
+      if (hello?.addresses.includes(address)) return peer
     }
     return undefined
   }

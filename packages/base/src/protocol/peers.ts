@@ -342,7 +342,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     const peer = this.#table.add(id, connection)
     this.#emit({ type: 'peer-open', peer })
     this.#resolveAttempt(connection, peer)
-    this.#heartbeats.start(connection)
+    this.#heartbeats.watch(this.#connections.values())
     for (const message of connection.takeEarlyMessages()) {
       this.#emit({ type: 'peer-message', peer, message })
     }
@@ -455,8 +455,6 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       const loser = survivor === newcomer ? incumbent : newcomer
       peer.connection = survivor
       this.#table.join(peer, newcomer.link)
-      this.#heartbeats.start(survivor)
-      this.#heartbeats.stop(loser.link)
       this.#deadlines.set(`linger ${loser.link}`, this.#now.monoMs + lingerMs)
     }
     this.#handUpKept(contest)
@@ -475,10 +473,11 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   }
 
   #onBeats(): void {
-    for (const { connection, isSilent } of this.#heartbeats.takeDue(this.#now.monoMs)) {
-      if (isSilent) this.#close(connection, silentPeerError())
+    for (const connection of this.#heartbeats.due(this.#connections.values(), this.#now.monoMs)) {
+      if (connection.owesAnswer) this.#close(connection, silentPeerError())
       else this.#send(connection, connection.pingFrame(this.#now))
     }
+    this.#heartbeats.watch(this.#connections.values())
   }
 
   #onDeadline(): void {
@@ -563,7 +562,6 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     this.#connections.delete(link)
     this.#totals.onGone(connection, reason)
     this.#gate.leave(link)
-    this.#heartbeats.stop(link)
     for (const kind of ['handshake', 'hello', 'linger', 'frame']) {
       this.#deadlines.delete(`${kind} ${link}`)
     }
