@@ -7,13 +7,17 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const binary = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'p2p.js')
-const commands = ['', 'node', 'chat', 'doctor', 'decode']
+const commands = ['', 'node', 'chat', 'seed', 'doctor', 'decode']
 /** Commands whose examples may find something wrong: they look at addresses where nobody has to be. */
 const mayFind = /^p2p doctor/
 /** Tools that the workspace builds on demand, and tests for themselves. */
 const isTool = /^p2p (sim|bench)/
 
+/** It runs until it is interrupted. */
+const isServer = /^p2p seed/
+
 const say = (line) => process.stdout.write(`${line}\n`)
+const listening = ['--listen', 'tcp://127.0.0.1:0', '--json']
 let passed = 0
 let failed = 0
 function report(title, problem) {
@@ -65,6 +69,37 @@ async function interrupt(args) {
   return status === 0 ? undefined : `status ${status}, signal ${signal}`
 }
 
+/** Resolves once the second chat is linked to the first; both know the seed only. */
+async function meetThroughSeed() {
+  const children = []
+  const start = async (...args) => {
+    const child = spawn(process.execPath, [binary, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+    children.push(child)
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    return { lines, open: JSON.parse((await lines.next()).value) }
+  }
+  try {
+    const { open } = await start('seed', ...listening)
+    const throughSeed = ['--seed', open.addresses[0], ...listening]
+    const first = await start('chat', 'tea', ...throughSeed)
+    const second = await start('chat', 'tea', ...throughSeed)
+    const met = Promise.any([second, first].map(({ lines }) => lines.next()))
+    const { ev, id } = JSON.parse((await met).value)
+    const isOther = [first, second].some((chat) => chat.open.id === id)
+    return ev === 'peer_join' && isOther ? undefined : `${ev} ${id}`
+  } finally {
+    for (const child of children) child.kill('SIGINT')
+    await Promise.all(children.map((child) => once(child, 'close')))
+  }
+}
+
+/** What the example shows, on a free port of this machine. */
+function runServer(line) {
+  const args = line.split(' ').slice(1)
+  const at = args.indexOf('--listen') + 1
+  return interrupt(args.map((arg, i) => (i === at ? 'tcp://127.0.0.1:0' : arg)))
+}
+
 let exampleCount = 0
 for (const command of commands) {
   const help = p2p(command === '' ? ['--help'] : [command, '--help'])
@@ -72,7 +107,7 @@ for (const command of commands) {
   for (const example of examplesOf(help.stdout)) {
     if (isTool.test(example)) continue
     exampleCount += 1
-    report(example, runExample(example))
+    report(example, isServer.test(example) ? await runServer(example) : runExample(example))
   }
 }
 report('help texts have examples', exampleCount >= commands.length ? undefined : `${exampleCount}`)
@@ -80,8 +115,9 @@ for (const args of [['fly'], ['node', 'fly'], ['doctor'], ['doctor', 'x', '--tim
   const { status } = p2p(args)
   report(`p2p ${args.join(' ')} is wrong usage`, status === 2 ? undefined : `status ${status}`)
 }
-const listening = ['--listen', 'tcp://127.0.0.1:0', '--json']
 report('Ctrl-C ends a node', await interrupt(['node', 'mesh', ...listening]))
+report('Ctrl-C ends a seed', await interrupt(['seed', ...listening]))
+report('two chats find each other through a seed', await meetThroughSeed())
 report('Ctrl-C ends a chat', await interrupt(['chat', 'tea', ...listening]))
 say(`${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -4,6 +4,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError } from 'command
 import type { ChatOptions } from './commands/chat.ts'
 import type { DoctorOptions } from './commands/doctor.ts'
 import type { NodeCommandOptions } from './commands/node.ts'
+import type { SeedOptions } from './commands/seed.ts'
 import { kinds } from './node/kind-names.ts'
 import type { Kind } from './node/kind-names.ts'
 
@@ -64,6 +65,7 @@ program
   .argument('<room>', 'name of the room')
   .option('--listen <address>', 'listen here; may be repeated', collect, [])
   .option('--connect <address>', 'join through this node; may be repeated', collect, [])
+  .option('--seed <address>', 'find others through this seed; may be repeated', collect, [])
   .option('--json', 'what happens as JSON lines', false)
   .addHelpText(
     'after',
@@ -77,6 +79,38 @@ Examples:
   .action(async (room: string, options: ChatOptions) => {
     const { runChat } = await import('./commands/chat.ts')
     await runChat(room, options)
+  })
+
+program
+  .command('seed')
+  .description('run a node through which others find their first peers')
+  .option(
+    '--listen <address>',
+    'listen here; may be repeated (default: tcp://0.0.0.0:44565)',
+    collect,
+    [],
+  )
+  .option(
+    '--advertise <address>',
+    'where others reach it, when that differs; may be repeated',
+    collect,
+    [],
+  )
+  .option('--connect <address>', 'another seed; may be repeated', collect, [])
+  .option('--json', 'what happens as JSON lines', false)
+  .addHelpText(
+    'after',
+    `
+Runs until Ctrl-C, then hands what it keeps over to other seeds. It serves nodes of all networks and
+programs, also py2p and js2p; what it keeps are their addresses.
+
+Examples:
+  p2p seed --listen tcp://0.0.0.0:44565
+  p2p seed --listen tcp://0.0.0.0:44566 --connect tcp://127.0.0.1:44565 --json`,
+  )
+  .action(async (options: SeedOptions) => {
+    const { runSeed } = await import('./commands/seed.ts')
+    await runSeed(options)
   })
 
 program

@@ -1,5 +1,7 @@
 export { LevelStore } from '@p2p/base'
 export type { LevelDatabase } from '@p2p/base'
+export { bootstrap, seedSubnet } from './bootstrap.ts'
+export type { BootstrapOptions, BootstrapResult } from './bootstrap.ts'
 export { ChordNode } from './chord-node.ts'
 export type { ChordEvents, ChordNodeOptions, ChordReport } from './chord-node.ts'
 export type { Key } from './shared-table.ts'

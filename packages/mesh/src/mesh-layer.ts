@@ -37,6 +37,7 @@ export interface MeshLikeMachine<
   LayerEffect extends Typed,
 > extends Machine<MeshInput | LayerCommand, MeshEffect | LayerEffect> {
   readonly wireId: string | Uint8Array
+  readonly subnet: string
   counters(): Readonly<Record<string, number>>
 }
 

@@ -65,6 +65,8 @@ export interface MeshEvents extends NodeEvents {
 }
 
 export interface MeshReport extends NodeReport {
+  /** As in network ids: that of a dictionary ends in 1, or in 0 without leases. */
+  readonly subnet: string
   /** Counters and table sizes of the mesh. */
   readonly mesh: Readonly<Record<string, number>>
   readonly queuedMessages: number
@@ -366,6 +368,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   report(): MeshReport {
     return {
       ...this.#shell.report(),
+      subnet: this.#machine.subnet,
       mesh: this.#machine.counters(),
       queuedMessages: this.#queue.size,
       droppedMessages: this.#queue.dropped,

@@ -54,6 +54,13 @@ def url_of(address):
     return "{}://{}:{}".format(SCHEMES[encryption], text_of(address[0]), int(address[1]))
 
 
+def use_seeds(addresses, protocol):
+    """These seeds, and no others, in place of the file that py2p ships and writes."""
+    seeds = {index: split_address(address) for index, address in enumerate(addresses)}
+    py2p._get_database = lambda: {protocol.encryption: seeds}
+    py2p._set_database = lambda *_: None
+
+
 class WatchedTable(dict):
     """A routing table that reports who joins (handshake read) and who leaves."""
 
@@ -109,7 +116,12 @@ class Driver(object):
         if self.kind not in sockets:
             raise DriverError("P2P_UNSUPPORTED_KIND", "py2p has no kind " + str(self.kind))
         extra = {"leasing": bool(command.get("leasing", True))} if self.kind == "sync" else {}
-        node = sockets[self.kind](host, port, protocol, out_addr, **extra)
+        if command.get("seeds"):
+            use_seeds(command["seeds"], protocol)
+            extra = dict(extra, out_addr=out_addr)
+            node = py2p.bootstrap(sockets[self.kind], protocol, host, port, **extra)
+        else:
+            node = sockets[self.kind](host, port, protocol, out_addr, **extra)
         node.routing_table = WatchedTable()
         self.node = node
         node.on("connect", lambda *_: event("connect"))

@@ -22,6 +22,7 @@ import { findPrograms } from './find-programs.ts'
 import { knownFailure } from './known.ts'
 import type { ProgramName, Programs } from './lab.ts'
 import { formatRow, summarize } from './report.ts'
+import { runBootstrap } from './scenarios/bootstrap.ts'
 import { runBrowserBesidePython, runBrowserPair } from './scenarios/browser.ts'
 import { runDictionary } from './scenarios/dictionary.ts'
 import { runHashTable, runMixedTable } from './scenarios/hash-table.ts'
@@ -88,6 +89,8 @@ function scenariosOf({ network, a, b, dialler }: Side): ReadonlyMap<string, Scen
     const scenarios = new Map<string, Scenario>([['hash table', runHashTable]])
     // The same whoever dials.
     if (a === 'p2p' && dialler === 'a') scenarios.set('several nodes', runMixedTable)
+    // js2p keeps its list of seeds in a file of its own package.
+    if (a === 'p2p' && dialler === 'a' && b !== 'js2p') scenarios.set('bootstrap', runBootstrap)
     return scenarios
   }
   const scenarios = new Map<string, Scenario>([

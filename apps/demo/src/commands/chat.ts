@@ -4,10 +4,12 @@
  *
  *   p2p chat tea --listen tcp://0.0.0.0:4444
  *   p2p chat tea --connect tcp://192.168.1.7:4444
+ *   p2p chat tea --seed tcp://198.51.100.7:44565
  *
  * On the wire a line is a broadcast ['chat', room, line], so py2p and js2p programs can join in.
  */
 import { createInterface } from 'node:readline'
+import { bootstrap } from '@p2p/chord'
 import { MeshNode } from '@p2p/mesh'
 import { chatMark } from '../view/world-event.ts'
 import { withProgress } from './progress.ts'
@@ -15,6 +17,7 @@ import { withProgress } from './progress.ts'
 export interface ChatOptions {
   readonly listen: readonly string[]
   readonly connect: readonly string[]
+  readonly seed: readonly string[]
   readonly json: boolean
 }
 
@@ -24,7 +27,7 @@ type ChatEvent =
   | { readonly ev: 'line'; readonly sender: string; readonly text: string }
 
 export async function runChat(room: string, options: ChatOptions): Promise<void> {
-  const { listen, connect, json } = options
+  const { listen, connect, seed, json } = options
   const opening = MeshNode.open({
     listen: listen.length > 0 ? listen : 'tcp://127.0.0.1:0',
     connect,
@@ -35,8 +38,14 @@ export async function runChat(room: string, options: ChatOptions): Promise<void>
     process.stdout.write(`${text}\n`)
   }
   // Before anything is shown: who sees it may press Ctrl-C at once.
-  const lines = createInterface({ input: process.stdin })
-  const end = (): void => lines.close()
+  const input = createInterface({ input: process.stdin })
+  // What is typed, or ends, while seeds are asked is not lost on who iterates from the start.
+  const lines = input[Symbol.asyncIterator]()
+  const ending = new AbortController()
+  const end = (): void => {
+    input.close()
+    ending.abort()
+  }
   process.once('SIGINT', end)
   process.once('SIGTERM', end)
   show({ ev: 'open', id: node.id, addresses: node.addresses })
@@ -48,6 +57,7 @@ export async function runChat(room: string, options: ChatOptions): Promise<void>
     show({ ev: 'line', sender, text })
   })
   try {
+    if (seed.length > 0) await askSeeds(node, seed, ending.signal)
     for await (const line of lines) {
       if (line === '/quit') break
       if (line !== '') node.broadcast(chatMark, room, line)
@@ -57,6 +67,20 @@ export async function runChat(room: string, options: ChatOptions): Promise<void>
     process.off('SIGTERM', end)
     await node.close()
     process.stdin.destroy()
+  }
+}
+
+/** A chat goes on without seeds: others may know it, or be told its address. */
+async function askSeeds(
+  node: MeshNode,
+  seeds: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await withProgress('asking the seeds', bootstrap(node, { seeds, signal }))
+  } catch (error) {
+    if (!signal.aborted)
+      process.stderr.write(`p2p: ${error instanceof Error ? error.message : String(error)}\n`)
   }
 }
 

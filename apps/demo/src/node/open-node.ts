@@ -1,26 +1,9 @@
 /** Opens a node of the kind that was asked for. */
 import { ChordNode } from '@p2p/chord'
 import { MeshNode } from '@p2p/mesh'
-import type { MeshNodeOptions } from '@p2p/mesh'
+import type { Mesh, MeshNodeOptions } from '@p2p/mesh'
 import { LevelStore, SyncNode } from '@p2p/sync'
 import type { Kind } from './kind-names.ts'
-
-/** What every kind of node can do. */
-export type AnyNode = Pick<
-  MeshNode,
-  | 'id'
-  | 'addresses'
-  | 'peers'
-  | 'connect'
-  | 'disconnect'
-  | 'broadcast'
-  | 'whisper'
-  | 'send'
-  | 'requestPeers'
-  | 'on'
-  | 'report'
-  | 'close'
->
 
 /** p2py nodes have a protocol and a class of their own. */
 type NodeKind = Exclude<Kind, 'p2py'>
@@ -30,7 +13,7 @@ export interface OpenOptions extends MeshNodeOptions {
 }
 
 export interface OpenedNode {
-  readonly node: AnyNode
+  readonly node: Mesh
   readonly closeStore?: () => Promise<void>
 }
 
@@ -47,7 +30,7 @@ export async function openNode(
   return { node: await openKind(kind, { ...options, store }), closeStore: () => store.close() }
 }
 
-async function openKind(kind: NodeKind, options: OpenOptions): Promise<AnyNode> {
+async function openKind(kind: NodeKind, options: OpenOptions): Promise<Mesh> {
   const { leasing, ...meshOptions } = options
   switch (kind) {
     case 'mesh':

@@ -3,12 +3,11 @@
  * name. Reports what the node does as events.
  */
 import { ChordNode } from '@p2p/chord'
-import type { ReceivedMessage } from '@p2p/mesh'
+import type { Mesh, ReceivedMessage } from '@p2p/mesh'
 import { P2pyNode } from '@p2p/p2py-compat'
 import type { Received } from '@p2p/p2py-compat'
 import { SyncNode } from '@p2p/sync'
 import { describeFailure, LineError } from './line-error.ts'
-import type { AnyNode } from './open-node.ts'
 import { keyToTagged, ownerToTagged } from './operations/dictionary.ts'
 import type { Kind } from './kind-names.ts'
 import { pythonToTagged } from './python-value.ts'
@@ -21,7 +20,7 @@ export class Session {
   readonly kind: Kind
   readonly #write: (line: object) => void
   readonly #repliable = new Map<string, ReceivedMessage>()
-  #node: AnyNode | P2pyNode | undefined
+  #node: Mesh | P2pyNode | undefined
   #closeStore: (() => Promise<void>) | undefined
 
   constructor(kind: Kind, write: (line: object) => void) {
@@ -30,7 +29,7 @@ export class Session {
   }
 
   /** The node. Before `listen` there is none. */
-  get node(): AnyNode {
+  get node(): Mesh {
     const node = this.#open()
     if (!(node instanceof P2pyNode)) return node
     throw new LineError('P2P_WRONG_KIND', 'a p2py node has p2py commands only')
@@ -66,7 +65,7 @@ export class Session {
   }
 
   /** Takes a node that has just been opened and reports its events from now on. */
-  adopt(node: AnyNode, closeStore?: () => Promise<void>): void {
+  adopt(node: Mesh, closeStore?: () => Promise<void>): void {
     this.#node = node
     this.#closeStore = closeStore
     if (node instanceof SyncNode) this.#watchDictionary(node)
@@ -117,7 +116,7 @@ export class Session {
     await this.#closeStore?.()
   }
 
-  #open(): AnyNode | P2pyNode {
+  #open(): Mesh | P2pyNode {
     if (this.#node === undefined)
       throw new LineError('P2P_NOT_LISTENING', 'there is no node: the first command is listen')
     return this.#node

@@ -143,6 +143,10 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     return this.#mesh.wireId
   }
 
+  get subnet(): string {
+    return this.#mesh.subnet
+  }
+
   get peers(): ReadonlyMap<string, Peer> {
     return this.#mesh.peers
   }

@@ -82,6 +82,8 @@ const background = { timeoutMs: 10_000 }
 
 export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   readonly id: string
+  /** As in network ids. */
+  readonly subnet: string
   readonly #peers: Peers
   readonly #policy: MeshPolicy
   readonly #seen: SeenCache
@@ -104,6 +106,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     const usesTree = options.dissemination !== 'flood' && options.extensions !== false
     const features = [...(options.features ?? []), ...(usesTree ? [treeFeature] : [])]
     this.id = options.id
+    this.subnet = options.subnet
     this.#peers = new Peers({ ...options, features })
     this.#policy = options.policy ?? defaultMeshPolicy
     this.#seen = new SeenCache({

@@ -109,6 +109,10 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     return this.#mesh.wireId
   }
 
+  get subnet(): string {
+    return this.#mesh.subnet
+  }
+
   get peers(): ReadonlyMap<string, Peer> {
     return this.#mesh.peers
   }

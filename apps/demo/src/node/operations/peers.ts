@@ -1,4 +1,5 @@
-/** connect, disconnect, request_peers, peers, status: a node's neighbours. */
+/** connect, bootstrap, disconnect, request_peers, peers, status: a node's neighbours. */
+import { bootstrap } from '@p2p/chord'
 import * as z from 'zod/mini'
 import { LineError } from '../line-error.ts'
 import { operation } from '../operation.ts'
@@ -22,12 +23,18 @@ function addressOf(fields: z.infer<typeof connectFields>): string {
   return `${schemes[fields.encryption ?? 'Plaintext']}://${fields.host}:${fields.port}`
 }
 
+const bootstrapFields = z.object({ seeds: z.array(z.string()) })
+
 export const peerOperations: Readonly<Record<string, Operation>> = {
   connect: operation(connectFields, async (session, fields) => {
     const { timeoutMs } = fields
     const options = timeoutMs === undefined ? {} : { timeoutMs }
     const peer = await session.node.connect(addressOf(fields), options)
     return { peer: peer.id }
+  }),
+
+  bootstrap: operation(bootstrapFields, async (session, { seeds }) => {
+    return { ...(await bootstrap(session.node, { seeds })) }
   }),
 
   disconnect: operation(z.object({ peer: z.string() }), (session, { peer }) => {

@@ -1,0 +1,70 @@
+/**
+ * `p2p seed`: one of the nodes through which those of any network find each other. py2p and js2p have the
+ * same command, and seeds of all three make one hash table.
+ *
+ *   p2p seed --advertise tcp://198.51.100.7:44565
+ *   p2p chat tea --seed tcp://198.51.100.7:44565
+ */
+import { once } from 'node:events'
+import { ChordNode, seedSubnet } from '@p2p/chord'
+import { withProgress } from './progress.ts'
+
+export interface SeedOptions {
+  readonly listen: readonly string[]
+  readonly connect: readonly string[]
+  readonly advertise: readonly string[]
+  readonly json: boolean
+}
+
+type SeedEvent =
+  | { readonly ev: 'open'; readonly id: string; readonly addresses: readonly string[] }
+  | { readonly ev: 'network'; readonly network: string; readonly networks: number }
+  | { readonly ev: 'seeds'; readonly seeds: number }
+
+/** The port of py2p's seeds. */
+const defaultListen = 'tcp://0.0.0.0:44565'
+
+export async function runSeed(options: SeedOptions): Promise<void> {
+  const { listen, connect, advertise, json } = options
+  const opening = ChordNode.open({
+    subnet: seedSubnet,
+    listen: listen.length > 0 ? listen : defaultListen,
+    connect,
+    join: true,
+    ...(advertise.length > 0 && { advertise }),
+  })
+  const node = await withProgress('joining', opening)
+  const show = (event: SeedEvent): void => {
+    process.stdout.write(`${json ? JSON.stringify(event) : describe(event)}\n`)
+  }
+  // Before anything is shown: who sees it may press Ctrl-C at once.
+  const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  show({ ev: 'open', id: node.id, addresses: node.addresses })
+  const networks = new Set<string>()
+  const onNetwork = (key: string | Uint8Array): void => {
+    if (typeof key !== 'string' || networks.has(key)) return
+    networks.add(key)
+    show({ ev: 'network', network: key, networks: networks.size })
+  }
+  node.on('add', ({ key }) => onNetwork(key))
+  node.on('ring', ({ size }) => show({ ev: 'seeds', seeds: size }))
+  for await (const key of node.keys()) onNetwork(key)
+  try {
+    await interrupted
+  } finally {
+    await withProgress('handing over to other seeds', node.close())
+  }
+}
+
+function describe(event: SeedEvent): string {
+  switch (event.ev) {
+    case 'open':
+      return event.addresses
+        .map((address) => `* seed; nodes find each other with: p2p chat tea --seed ${address}`)
+        .join('\n')
+    case 'network':
+      return `* a network is served: ${event.network} (${event.networks} in all)`
+    case 'seeds':
+      return `* seeds: ${event.seeds}`
+  }
+}

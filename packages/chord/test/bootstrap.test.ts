@@ -1,0 +1,109 @@
+import { MeshNode } from '@p2p/mesh'
+import type { Mesh } from '@p2p/mesh'
+import { networkId } from '@p2p/serializer'
+import type { Value } from '@p2p/serializer'
+import { afterEach, expect, test } from '@jest/globals'
+import { ChordNode, bootstrap, seedSubnet } from '../src/index.ts'
+
+const nodes: Mesh[] = []
+
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map((node) => node.close()))
+})
+
+function kept<Node extends Mesh>(node: Node): Node {
+  nodes.push(node)
+  return node
+}
+
+const listen = 'tcp://127.0.0.1:0'
+
+async function openSeed(connect: readonly string[] = []): Promise<ChordNode> {
+  return kept(await ChordNode.open({ subnet: seedSubnet, listen, connect, join: true }))
+}
+
+const meshKey = networkId({ subnet: 'mesh', encryption: 'Plaintext' })
+
+test('nodes that know nothing but a seed find each other, those of each network its own', async () => {
+  const first = await openSeed()
+  const second = await openSeed(first.addresses)
+  const a = kept(await MeshNode.open({ listen }))
+  expect(await bootstrap(a, { seeds: first.addresses })).toEqual({ listed: 0, peers: 0 })
+  const b = kept(await MeshNode.open({ listen }))
+  expect(await bootstrap(b, { seeds: second.addresses })).toEqual({ listed: 1, peers: 1 })
+  expect([...b.peers.keys()]).toEqual([a.id])
+
+  const table = kept(await ChordNode.open({ listen, join: true }))
+  expect(await bootstrap(table, { seeds: first.addresses })).toEqual({ listed: 0, peers: 0 })
+  const reader = kept(await ChordNode.open())
+  expect(await bootstrap(reader, { seeds: second.addresses })).toEqual({ listed: 1, peers: 1 })
+
+  // As the originals write it.
+  const entries = [a, b].map(({ id, addresses: [own = ''] }) => [id, ['127.0.0.1', portOf(own)]])
+  expect(await list(first)).toEqual(new Map(entries as never))
+})
+
+test('who does not want to be listed, or cannot be dialled, is not', async () => {
+  const seed = await openSeed()
+  const a = kept(await MeshNode.open({ listen }))
+  await bootstrap(a, { seeds: seed.addresses, announce: false })
+  await bootstrap(kept(await MeshNode.open()), { seeds: seed.addresses })
+  expect(await seed.get(meshKey)).toBeUndefined()
+})
+
+test('what others wrote into the list does no harm, and dead nodes cost no more than a try', async () => {
+  const seed = await openSeed()
+  const dead = kept(await MeshNode.open({ listen }))
+  const [gone = ''] = dead.addresses
+  await dead.close()
+  const a = kept(await MeshNode.open({ listen }))
+  const b = kept(await MeshNode.open())
+  await seed.set(meshKey, 'no mapping')
+  expect(await bootstrap(b, { seeds: seed.addresses })).toEqual({ listed: 0, peers: 0 })
+  await bootstrap(a, { seeds: seed.addresses })
+  const entries = [...(await list(seed))]
+  const odd = [[7, 'x'] as const, ['y', [null, null]] as const, ['z', ['127.0.0.1', 1e9]] as const]
+  const lost = ['gone', ['127.0.0.1', portOf(gone)]] as const
+  await seed.set(meshKey, new Map<string | number, Value>([...entries, ...odd, lost]))
+  expect(await bootstrap(b, { seeds: seed.addresses })).toEqual({ listed: 2, peers: 1 })
+})
+
+test('a list that is full makes room', async () => {
+  const seed = await openSeed()
+  const others = Array.from({ length: 400 }, (_, i) => [`node ${i}`, ['127.0.0.1', null]] as const)
+  await seed.set(meshKey, new Map(others))
+  const a = kept(await MeshNode.open({ listen }))
+  await bootstrap(a, { seeds: seed.addresses })
+  const listed = await list(seed)
+  expect(listed.size).toBe(256)
+  expect(listed.has(a.id)).toBe(true)
+})
+
+test('a node that somebody else wrote over is listed again the next time', async () => {
+  const seed = await openSeed()
+  const a = kept(await MeshNode.open({ listen }))
+  await bootstrap(a, { seeds: seed.addresses })
+  await seed.set(meshKey, new Map([['other', ['127.0.0.1', 0]]]))
+  await bootstrap(a, { seeds: seed.addresses })
+  const listed = await list(seed)
+  expect([...listed.keys()]).toEqual(['other', a.id])
+})
+
+test('without a seed it says so; without an address it is a mistake of the caller', async () => {
+  const seed = await openSeed()
+  const [address = ''] = seed.addresses
+  await seed.close()
+  const a = kept(await MeshNode.open())
+  await expect(bootstrap(a, { seeds: address })).rejects.toMatchObject({ code: 'P2P_NO_SEED' })
+  await expect(bootstrap(a, { seeds: 'nowhere' })).rejects.toThrow(TypeError)
+  await expect(bootstrap(a, { seeds: [] })).rejects.toThrow(TypeError)
+})
+
+/** What seeds hold for meshes over TCP. */
+async function list(seed: ChordNode): Promise<ReadonlyMap<string, Value>> {
+  return new Map(Object.entries((await seed.get(meshKey)) ?? {}))
+}
+
+function portOf(address: string): number {
+  return Number(new URL(address).port)
+}
