@@ -13,7 +13,7 @@ export {
   transportToEncryption,
 } from './protocol/address.ts'
 export type { Address, AddressPair } from './protocol/address.ts'
-export { defaultLimits, resolveLimits } from './protocol/limits.ts'
+export { defaultLimits, limitsOver, resolveLimits } from './protocol/limits.ts'
 export type { NodeLimits } from './protocol/limits.ts'
 export { SendQueue } from './protocol/send-queue.ts'
 export type { SendOutcome, SendQueueCounters } from './protocol/send-queue.ts'

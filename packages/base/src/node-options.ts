@@ -3,6 +3,7 @@
  * plain words, and nothing has to be imported for it.
  */
 import { parseAddress } from './protocol/address.ts'
+import { checkNames } from './protocol/known-names.ts'
 import { defaultLimits, resolveLimits } from './protocol/limits.ts'
 import type { NodeLimits } from './protocol/limits.ts'
 import type { Logger } from './runtime.ts'
@@ -130,15 +131,6 @@ function addresses(name: string, value: string | readonly string[] | undefined):
   })
 }
 
-function checkNames(given: object, known: readonly string[], what: string): void {
-  for (const name of Object.keys(given)) {
-    if (known.includes(name)) continue
-    const near = known.find((candidate) => isNear(name, candidate))
-    const hint = near === undefined ? `known: ${known.join(', ')}` : `did you mean "${near}"?`
-    throw new TypeError(`unknown ${what} "${name}"; ${hint}`)
-  }
-}
-
 function checkType(name: string, value: unknown, type: 'string' | 'boolean'): void {
   if (typeof value !== type) throw new TypeError(`${name} must be a ${type}, got ${show(value)}`)
 }
@@ -163,15 +155,4 @@ function withMethods<Subject extends object>(
 
 function show(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
-}
-
-/** True when one slip separates the two: a letter more, less, or wrong, or another case. */
-function isNear(a: string, b: string): boolean {
-  const [short, long] = a.length <= b.length ? [a, b] : [b, a]
-  if (long.length - short.length > 1) return false
-  if (a.toLowerCase() === b.toLowerCase()) return true
-  let same = 0
-  while (same < short.length && short[same] === long[same]) same += 1
-  const skip = long.length === short.length ? same + 1 : same
-  return short.slice(skip) === long.slice(same + 1)
 }

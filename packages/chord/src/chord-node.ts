@@ -8,9 +8,9 @@
  * All work on one ChordMachine (protocol/chord.ts). Longer than other files, because it is the whole
  * public surface with its documentation; the methods pass on and do no work.
  */
-import { Emitter, P2pError } from '@p2p/base'
+import { Emitter, limitsOver } from '@p2p/base'
 import type { RequestId, WaitOptions } from '@p2p/base'
-import { LayeredNode, MeshNode } from '@p2p/mesh'
+import { EarlyErrors, LayeredNode, MeshNode } from '@p2p/mesh'
 import type { LayerControl, MeshEvents, MeshNodeOptions, MeshReport } from '@p2p/mesh'
 import type { Value } from '@p2p/serializer'
 import { ChordMachine } from './protocol/chord.ts'
@@ -135,19 +135,12 @@ export class ChordNode extends LayeredNode<ChordEvents> {
   static async open(options: ChordNodeOptions = {}): Promise<ChordNode> {
     const { join = false, table = {}, replicas = 5, ...meshOptions } = options
     checkOwnOptions({ join, table, replicas })
-    const errors: P2pError[] = []
-    let report = (error: P2pError): void => {
-      errors.push(error)
-    }
-    const events = new Emitter<OwnEvents>((cause, event) => {
-      report(new P2pError('P2P_HANDLER_FAILED', `a handler of "${event}" threw`, { cause }))
-    })
+    const errors = new EarlyErrors()
+    const events = new Emitter<OwnEvents>(errors.reportHandler)
     const persistence =
       options.store === undefined
         ? undefined
-        : new SlotPersistence(options.store, options.subnet ?? defaultSubnet, (error) => {
-            report(error)
-          })
+        : new SlotPersistence(options.store, options.subnet ?? defaultSubnet, errors.report)
     const restored = (await persistence?.load()) ?? []
     const persists = persistence !== undefined
     let machine: ChordMachine | undefined
@@ -180,14 +173,13 @@ export class ChordNode extends LayeredNode<ChordEvents> {
         control.fail(effect.request, effect.error)
       else control.settle(effect.request, 'result' in effect ? effect.result : undefined)
     }
-    report = (error) => {
-      control.reportError(error)
-    }
     if (machine === undefined) throw new Error('the mesh made no machine')
-    for (const error of errors) report(error)
+    errors.tellBy((error) => {
+      control.reportError(error)
+    })
     const node = new ChordNode({ mesh, control, machine, persistence, events })
     // It fails with errors of ours only, and a node that knows no ring yet is no reason not to open.
-    if (join) await node.join().catch(report)
+    if (join) await node.join().catch(errors.report)
     return node
   }
 
@@ -398,18 +390,11 @@ function checkOwnOptions({
 }: {
   readonly join: unknown
   readonly replicas: number
-  readonly table: object
+  readonly table: Partial<SlotStoreLimits>
 }): void {
   if (!Number.isInteger(replicas)) throw new TypeError('replicas must be a whole number')
   if (replicas < 1 || replicas > maxReplicas)
     throw new RangeError(`replicas must be from 1 to ${maxReplicas}`)
   if (typeof join !== 'boolean') throw new TypeError('join must be a boolean')
-  for (const [name, value] of Object.entries(table)) {
-    if (!Object.hasOwn(defaultSlotStoreLimits, name)) {
-      throw new TypeError(`unknown limit "${name}" of the table`)
-    }
-    if (typeof value !== 'number' || !(value > 0)) {
-      throw new RangeError(`${name} must be a number above 0`)
-    }
-  }
+  limitsOver(defaultSlotStoreLimits, table)
 }

@@ -1,5 +1,6 @@
 export { MeshNode } from './mesh-node.ts'
 export type { MeshEvents, MeshNodeOptions, MeshReport, MessageHandler } from './mesh-node.ts'
+export { EarlyErrors } from './early-errors.ts'
 export { LayeredNode } from './layered-node.ts'
 export type { Mesh, OwnEvents } from './layered-node.ts'
 export type { LayerControl, MeshLayer, MeshLikeMachine } from './mesh-layer.ts'

@@ -32,6 +32,7 @@ import {
   type Value,
   type WireMessage,
 } from '@p2p/serializer'
+import { handlerFailed } from './early-errors.ts'
 import type { LayerControl, MeshEmitted, MeshLayer, MeshLikeMachine, Typed } from './mesh-layer.ts'
 import { MessageQueue } from './message-queue.ts'
 import { MeshMachine } from './protocol/mesh.ts'
@@ -560,8 +561,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   }
 
   #reportHandler(what: string, cause: unknown): void {
-    const text = `a handler of "${what}" threw`
-    this.#shell.reportError(new P2pError('P2P_HANDLER_FAILED', text, { cause }))
+    this.#shell.reportError(handlerFailed(what, cause))
   }
 }
 

@@ -8,9 +8,9 @@
  * All three work on one SyncMachine (protocol/sync.ts). Longer than other files, because it is the whole
  * public surface with its documentation; the methods pass on and do no work.
  */
-import { Emitter, P2pError } from '@p2p/base'
+import { Emitter, P2pError, limitsOver } from '@p2p/base'
 import type { WaitOptions } from '@p2p/base'
-import { LayeredNode, MeshNode } from '@p2p/mesh'
+import { EarlyErrors, LayeredNode, MeshNode } from '@p2p/mesh'
 import type { LayerControl, MeshEvents, MeshNodeOptions, MeshReport } from '@p2p/mesh'
 import type { Value } from '@p2p/serializer'
 import { Dictionary, writtenValue } from './dictionary.ts'
@@ -100,21 +100,14 @@ export class SyncNode extends LayeredNode<SyncEvents> {
     const { leasing = true, healsOldPeers = false, dictionary = {}, ...meshOptions } = options
     checkOwnOptions({ leasing, healsOldPeers, dictionary })
     const subnet = options.subnet ?? defaultSubnet
-    const errors: P2pError[] = []
-    let report = (error: P2pError): void => {
-      errors.push(error)
-    }
+    const errors = new EarlyErrors()
     const store =
       options.store === undefined
         ? undefined
-        : new ReplicaStore(options.store, { subnet, leasing }, (error) => {
-            report(error)
-          })
+        : new ReplicaStore(options.store, { subnet, leasing }, errors.report)
     const restored = (await store?.load()) ?? []
     const id = await store?.identity()
-    const events = new Emitter<OwnEvents>((cause, event) => {
-      report(new P2pError('P2P_HANDLER_FAILED', `a handler of "${event}" threw`, { cause }))
-    })
+    const events = new Emitter<OwnEvents>(errors.reportHandler)
     let machine: SyncMachine | undefined
     let settle: (request: number, result: unknown) => void = () => undefined
     const opened = await MeshNode.openLayer<LayerCommand, LayerEffect>(meshOptions, {
@@ -137,11 +130,10 @@ export class SyncNode extends LayeredNode<SyncEvents> {
     settle = (request, result) => {
       opened.control.settle(request, result)
     }
-    report = (error) => {
-      opened.control.reportError(error)
-    }
     if (machine === undefined) throw new Error('the mesh made no machine')
-    for (const error of errors) report(error)
+    errors.tellBy((error) => {
+      opened.control.reportError(error)
+    })
     return new SyncNode({ mesh: opened.node, control: opened.control, machine, store, events })
   }
 
@@ -347,17 +339,10 @@ function emit(
 function checkOwnOptions(options: {
   readonly leasing: unknown
   readonly healsOldPeers: unknown
-  readonly dictionary: object
+  readonly dictionary: Partial<ReplicaLimits>
 }): void {
   const { leasing, healsOldPeers, dictionary } = options
   if (typeof leasing !== 'boolean') throw new TypeError('leasing must be a boolean')
   if (typeof healsOldPeers !== 'boolean') throw new TypeError('healsOldPeers must be a boolean')
-  for (const [name, value] of Object.entries(dictionary)) {
-    if (!Object.hasOwn(defaultReplicaLimits, name)) {
-      throw new TypeError(`unknown limit "${name}" of the dictionary`)
-    }
-    if (typeof value !== 'number' || !(value > 0)) {
-      throw new RangeError(`${name} must be a number above 0`)
-    }
-  }
+  limitsOver(defaultReplicaLimits, dictionary)
 }

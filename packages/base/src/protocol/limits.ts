@@ -3,6 +3,7 @@
  * reason; each is an option (`limits: { maxFrameBytes: … }`) and, where it can be reached, a counter
  * in `report()`. Sizes are bytes, times milliseconds.
  */
+import { checkNames } from './known-names.ts'
 
 export interface NodeLimits {
   /** One frame, length header not counted. 16 MiB: the originals send a few MiB at most before they break. Above: the link is closed. */
@@ -87,11 +88,23 @@ export const defaultLimits: NodeLimits = {
  * @throws TypeError for a name that is no limit, RangeError for a value that is not above zero.
  */
 export function resolveLimits(options: Partial<NodeLimits> = {}): NodeLimits {
-  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    if (!Object.hasOwn(defaultLimits, name)) throw new TypeError(`unknown limit "${name}"`)
-    if (typeof value !== 'number' || Number.isNaN(value) || value <= 0) {
-      throw new RangeError(`limit ${name} must be a number above 0, got ${String(value)}`)
-    }
+  return limitsOver(defaultLimits, options)
+}
+
+/**
+ * `resolveLimits` for limits of any kind.
+ *
+ * @param mayBeZero the one limit that may be zero, which switches something off
+ */
+export function limitsOver<Limits extends object>(
+  defaults: Limits,
+  given: Partial<Limits>,
+  mayBeZero?: keyof Limits,
+): Limits {
+  checkNames(given, Object.keys(defaults), 'limit')
+  for (const [name, value] of Object.entries(given) as [string, unknown][]) {
+    if (typeof value === 'number' && (value > 0 || (value === 0 && name === mayBeZero))) continue
+    throw new RangeError(`limit ${name} must be a number above 0, got ${String(value)}`)
   }
-  return { ...defaultLimits, ...options }
+  return { ...defaults, ...given }
 }

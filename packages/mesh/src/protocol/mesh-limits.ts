@@ -2,6 +2,7 @@
  * The limits of the mesh itself; those of links, frames and dials are the peer layer's. Each is an
  * option and, where it can be reached, a counter in `report()`.
  */
+import { limitsOver } from '@p2p/base'
 import { defaultOverlayLimits, type OverlayLimits } from './overlay.ts'
 import { defaultTreeLimits, type TreeLimits } from './tree-dissemination.ts'
 
@@ -30,12 +31,5 @@ export function isMeshLimit(name: string): name is keyof MeshLimits {
  * @throws TypeError for a name that is no limit of the mesh, RangeError for a value that is not above zero
  */
 export function resolveMeshLimits(options: Partial<MeshLimits> = {}): MeshLimits {
-  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    if (!isMeshLimit(name)) throw new TypeError(`unknown limit "${name}"`)
-    const isZero = name === 'maxSenderTrees' && value === 0
-    if (typeof value !== 'number' || Number.isNaN(value) || (value <= 0 && !isZero)) {
-      throw new RangeError(`limit ${name} must be a number above 0, got ${String(value)}`)
-    }
-  }
-  return { ...defaultMeshLimits, ...options }
+  return limitsOver(defaultMeshLimits, options, 'maxSenderTrees')
 }
