@@ -30,10 +30,12 @@ const drainMs = 10_000
 const meanFaultIntervalMs = 10_000
 const minFaultMs = 1_000
 const maxFaultMs = 60_000
-const faultBroadcastMs = 2_000
+/** Broadcasts under faults come in bursts, so that several are under way at once, with time to miss some between. */
+const meanBurstPauseMs = 10_000
+const maxBurst = 9
 /** Longest redial pause, and the time in which a dead link is noticed, twice. */
 const healMs = 120_000
-const healedBroadcasts = 5
+const healedBroadcasts = 20
 const reachMs = 30_000
 
 export function runMesh(options: SimOptions, seed: number, transcriptLength: number): RunResult {
@@ -67,6 +69,7 @@ export function runMesh(options: SimOptions, seed: number, transcriptLength: num
     if (!(error instanceof SimulationError)) throw error
     broken = error
   }
+  counts.set('broadcasts', world.sentCount)
   return summarise({ world, seed, measured, faults, counts, broken })
 }
 
@@ -173,15 +176,10 @@ function breakAndHeal(world: MeshWorld, options: SimOptions): ReadonlyMap<FaultK
     maxDurationMs: maxFaultMs,
     untilMs,
   })
-  const random = sim.random.fork('fault broadcasts')
-  while (sim.nowMs < untilMs) {
-    sim.runFor(Math.min(faultBroadcastMs, untilMs - sim.nowMs))
-    const sender = random.pick(world.ours)
-    if (sender.isUp) world.broadcast(sender)
-    if (world.old.length > 0) world.broadcastFromOld(random.pick(world.old))
-  }
+  sendInBursts(world, untilMs)
   sim.runFor(healMs)
   ledger.excuseAll()
+  const random = sim.random.fork('healed broadcasts')
   for (let count = 0; count < healedBroadcasts; count += 1) {
     world.broadcast(random.pick(world.ours))
     sim.runFor(spacingMs)
@@ -189,6 +187,27 @@ function breakAndHeal(world: MeshWorld, options: SimOptions): ReadonlyMap<FaultK
   sim.runFor(reachMs)
   sim.checkAtRest()
   return faults
+}
+
+/**
+ * Half of the messages come from a few who speak often, whose trees are settled when a fault strikes; the others
+ * from anybody, mostly on trees that are new. What was sent while nodes crashed and links broke need not
+ * reach everybody, but nobody twice.
+ */
+function sendInBursts(world: MeshWorld, untilMs: number): void {
+  const { sim } = world
+  const random = sim.random.fork('fault broadcasts')
+  const regulars = random.shuffle(world.ours).slice(0, senderCount)
+  for (;;) {
+    const pauseMs = -Math.log(1 - random.fraction()) * meanBurstPauseMs
+    sim.runFor(Math.min(pauseMs, untilMs - sim.nowMs))
+    if (sim.nowMs >= untilMs) return
+    for (let left = 1 + random.below(maxBurst); left > 0; left -= 1) {
+      const sender = random.pick(random.chance(0.5) ? regulars : world.ours)
+      if (sender.isUp) world.broadcast(sender, false)
+      if (world.old.length > 0) world.broadcastFromOld(random.pick(world.old))
+    }
+  }
 }
 
 function payloadFrames(world: MeshWorld): number {

@@ -101,6 +101,11 @@ export class MeshWorld {
     }
   }
 
+  /** Broadcasts so far, of ours and of old peers. */
+  get sentCount(): number {
+    return this.#sentCount
+  }
+
   machine(node: HostedNode): MeshMachine | undefined {
     return node.isUp ? this.#machines.get(node) : undefined
   }
@@ -114,10 +119,10 @@ export class MeshWorld {
   }
 
   /** Sends a message to everyone and enters it into the ledger, under the key that it returns. */
-  broadcast(sender: OurNode): string {
+  broadcast(sender: OurNode, isOwed: boolean = true): string {
     this.#sentCount += 1
     const key = `m${this.#sentCount}`
-    this.ledger.sent(key, sender)
+    this.ledger.sent(key, sender, isOwed)
     const payload: Value[] = [flags.broadcast, utf8Encode(key)]
     sender.command({ type: 'broadcast', request: this.#nextRequest(), payload })
     return key

@@ -85,7 +85,7 @@ export class BroadcastLedger {
     },
   }
 
-  /** @param isOwed whether it must reach everybody; default true */
+  /** @param isOwed whether it must reach everybody, and is compared with a flood; default true */
   sent(key: string, sender: HostedNode, isOwed: boolean = true): void {
     if (this.#entries.has(key)) throw new RangeError(`"${key}" was sent before`)
     const members = this.#sim.nodes.filter((node) => node.isUp && this.#isMember(node))
@@ -96,7 +96,7 @@ export class BroadcastLedger {
       startsByNode: new Map(members.map((node) => [node, node.restarts])),
       deliveredMs: new Map(),
       deliveredIn: new Map([[sender, sender.restarts]]),
-      floodMs: this.#measuresFlooding ? floodFrom(sender, this.#sim) : new Map(),
+      floodMs: this.#measuresFlooding && isOwed ? floodFrom(sender, this.#sim) : new Map(),
       hops: new Map([[sender, 0]]),
       isOwed,
     })
