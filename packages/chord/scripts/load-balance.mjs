@@ -41,6 +41,7 @@ class Ring {
   #code
   #options
   #nodes
+  #salts = new Map()
 
   constructor(code, options) {
     this.#code = code
@@ -59,18 +60,22 @@ class Ring {
   }
 
   settle() {
-    const { placesOf, nodesToMove, bestSalt } = this.#code
+    const { placesOf, chanceToMove, bestSalt } = this.#code
     let moves = 0
     let rounds = 0
     for (; rounds < mostRounds; rounds += 1) {
       const places = placesOf(this.#nodes)
       const ids = [...this.#nodes.values()].map(({ id }) => id)
-      const movers = nodesToMove(places, this.#options.replicas)
-      if (movers.length === 0) break
-      for (const { index, gain } of movers) {
+      const chance = chanceToMove(places, this.#options.replicas)
+      if (chance === 0) break
+      for (const index of places.keys()) {
+        const [byte = 0, lower = 0] = this.#options.random(2)
+        if (byte * 256 + lower >= chance * 65_536) continue
         const others = places.filter((_, other) => other !== index)
-        const salt = bestSalt(ids[index], others, { ...this.#options, limit: gain })
-        if (salt === undefined) continue
+        const ownSalt = this.#salts.get(ids[index]) ?? 0
+        const salt = bestSalt(ids[index], others, { ...this.#options, ownSalt })
+        if (salt === ownSalt) continue
+        this.#salts.set(ids[index], salt)
         this.#nodes.delete(ids[index])
         this.#nodes.add(ids[index], false, salt)
         moves += 1

@@ -3,17 +3,16 @@
  *
  *   newcomer   once it has been told who stores, it takes the best place of 64 that it draws
  *   moving     nodes that join at one moment do not know of each other, and those that leave make gaps. When
- *              nobody has come or gone for a while and somebody holds much more than the mean, those go to
- *              another place that are missed least where they are: everybody knows the whole ring, so
- *              everybody knows whether it is one of them. They do so at times that they draw, a few in a
- *              round, and the next round begins with what is so then
+ *              nobody has come or gone for a while and somebody holds much more than the mean, a few nodes that
+ *              chance picks look for another place, at times that they draw, and go there if that makes the
+ *              ring more even. The next round begins with what is so then
  *
  * To move is to leave one place and join at another at once: the node keeps its links, and what it has
  * until those have it that should. Programs of protocol 0.7 take every node to stand at its id; so while one
  * of them stores, nobody takes another place, and those that have one go back one after the other.
  */
 import type { Now, RandomBytes } from '@p2p/base'
-import { costOf, costOfAdding, fractionOf, placesOf, share } from './even-places.ts'
+import { costOfAdding, fractionOf, placesOf, share } from './even-places.ts'
 import type { Places } from './even-places.ts'
 import { randomBelow } from './random-below.ts'
 import { saltedPosition } from './ring.ts'
@@ -26,7 +25,7 @@ const salts = 65_535
 const toleratedLoad = 1.6
 /** A newcomer to fewer than the replicas and so many stands at its id. */
 const smallRing = 3
-/** One in so many of those above it moves in a round. */
+/** For each so many above it one more node looks for another place in a round. */
 const aboveToMove = 8
 /** From the last change of the ring to a round, and from one round to the next: as long as news takes, and as much again at most. */
 const roundMs = 2_500
@@ -68,24 +67,22 @@ export class Balancing {
     if (this.#dueMs > monoMs) return undefined
     this.#dueMs = Infinity
     if (this.#hasOld()) return ownSalt === 0 ? undefined : 0
-    const { id, nodes, replicas } = this.#parts
-    const places = placesOf(nodes)
-    const movers = nodesToMove(places, replicas)
-    if (movers.length === 0) return undefined
+    const { nodes, replicas, random } = this.#parts
+    const chance = chanceToMove(placesOf(nodes), replicas)
+    if (chance === 0) return undefined
     this.#dueMs = this.#nextRoundMs(monoMs)
-    const index = [...nodes.values()].findIndex((node) => node.id === id)
-    const self = movers.find((mover) => mover.index === index)
-    return self && bestSalt(id, without(places, index), { ...this.#parts, limit: self.gain })
+    return randomBelow(random, 1) < chance ? this.#bestSalt(ownSalt) : undefined
   }
 
   /** The salt for a node that begins to store, by the ring that it knows; 0 where all are as good. */
   saltForNewcomer(): number {
-    const { id, nodes, replicas } = this.#parts
-    const others = [...nodes.values()]
-      .filter((node) => node.id !== id)
-      .map(({ position }) => fractionOf(position))
-    if (this.#hasOld() || others.length < replicas + smallRing) return 0
-    return bestSalt(id, others, this.#parts) ?? 0
+    const { nodes, replicas } = this.#parts
+    return this.#hasOld() || nodes.size < replicas + smallRing ? 0 : this.#bestSalt()
+  }
+
+  #bestSalt(ownSalt?: number): number {
+    const { id, nodes } = this.#parts
+    return bestSalt(id, placesOf(nodes, id), { ...this.#parts, ownSalt })
   }
 
   #nextRoundMs(monoMs: number): number {
@@ -102,45 +99,36 @@ export class Balancing {
   }
 }
 
-/** Who is to go elsewhere now, and what the ring gains when it goes: those that are missed least. */
-export function nodesToMove(
-  places: Places,
-  replicas: number,
-): readonly { readonly index: number; readonly gain: number }[] {
+/** The share of nodes that look for a better place in a round: one, and one more for some that hold too much. */
+export function chanceToMove(places: Places, replicas: number): number {
   const most = (toleratedLoad * replicas) / places.length
   const above = places.filter((_, index) => share(places, index, replicas) > most).length
-  return places
-    .map((_, index) => ({ index, gain: costOf(places, index, replicas) }))
-    .sort((one, two) => two.gain - one.gain)
-    .slice(0, Math.ceil(above / aboveToMove))
+  return above === 0 ? 0 : (1 + above / aboveToMove) / places.length
 }
 
-/** The best of some salts that are drawn, if its place among the others costs less than `limit`. */
+/** The best salt that some draws find for a node among others; the one that it has when none is better. */
 export function bestSalt(
   id: string,
   others: Places,
   options: {
     readonly replicas: number
     readonly random: RandomBytes
-    readonly limit?: number
     readonly tries?: number
+    /** Undefined for a node without a place yet. */
+    readonly ownSalt?: number | undefined
   },
-): number | undefined {
-  const { replicas, random, limit = Infinity, tries = defaultTries } = options
-  let best: number | undefined
-  let least = limit
+): number {
+  const { replicas, random, tries = defaultTries, ownSalt } = options
+  const costOf = (salt: number): number =>
+    costOfAdding(others, fractionOf(saltedPosition(id, salt) ?? 0n), replicas)
+  let best = ownSalt ?? 0
+  let least = ownSalt === undefined ? Infinity : costOf(ownSalt)
   for (let tried = 0; tried < tries; tried += 1) {
     const salt = 1 + Math.floor(randomBelow(random, salts))
-    const position = saltedPosition(id, salt)
-    if (position === undefined) return undefined
-    const cost = costOfAdding(others, fractionOf(position), replicas)
+    const cost = costOf(salt)
     if (cost >= least) continue
     least = cost
     best = salt
   }
   return best
-}
-
-function without(places: Places, index: number): Places {
-  return places.filter((_, other) => other !== index)
 }

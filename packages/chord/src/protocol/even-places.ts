@@ -5,8 +5,7 @@
  *
  * A node holds what lies between its own place and the place of the node number r ahead of it. One number
  * tells how even a ring is: the sum of the eighth powers of these shares, in which those that hold most
- * count for nearly everything. A newcomer takes the place that adds least to it; and a node that adds much
- * where others are dense goes to where they are not.
+ * count for nearly everything. A newcomer takes the place that adds least to it, and a node moves where it adds less.
  *
  * Places are fractions of the ring: 52 of its 384 bits, which tell thousands of nodes apart.
  *
@@ -27,8 +26,11 @@ export function fractionOf(position: Position): number {
   return Number(position >> BigInt(ringBits - fractionBits)) / 2 ** fractionBits
 }
 
-export function placesOf(nodes: StoringNodes): Places {
-  return [...nodes.values()].map(({ position }) => fractionOf(position))
+/** `except`: a node that is left out. */
+export function placesOf(nodes: StoringNodes, except?: string): Places {
+  return [...nodes.values()]
+    .filter(({ id }) => id !== except)
+    .map(({ position }) => fractionOf(position))
 }
 
 /** The load of the node with most, over the mean; 1 where everybody holds everything. */
@@ -39,27 +41,12 @@ export function mostToMean(places: Places, replicas: number): number {
 
 /** What a newcomer at this place adds to the unevenness of the ring. */
 export function costOfAdding(places: Places, place: number, replicas: number): number {
-  const index = countUpTo(places, place)
-  return costAt(place, { places, behind: index - 1, ahead: index }, replicas)
-}
-
-/** What the node of this index adds to it. */
-export function costOf(places: Places, index: number, replicas: number): number {
-  return costAt(places[index] ?? 0, { places, behind: index - 1, ahead: index + 1 }, replicas)
-}
-
-/** `behind` and `ahead`: the indices of the nodes beside the place. */
-function costAt(
-  place: number,
-  ring: { readonly places: Places; readonly behind: number; readonly ahead: number },
-  replicas: number,
-): number {
-  const { places, behind, ahead } = ring
+  const ahead = countUpTo(places, place)
   const at = (index: number): number => places[(index + places.length) % places.length] ?? 0
   let cost = weight(place, at(ahead + replicas - 1))
-  for (let steps = 0; steps < replicas; steps += 1) {
-    const from = at(behind - steps)
-    const end = ahead + replicas - steps - 1
+  for (let steps = 1; steps <= replicas; steps += 1) {
+    const from = at(ahead - steps)
+    const end = ahead + replicas - steps
     cost += weight(from, end === ahead ? place : at(end - 1)) - weight(from, at(end))
   }
   return cost

@@ -19,6 +19,7 @@ import type { KeyList } from './key-list.ts'
 import { noticePayload, removalPayload } from './messages.ts'
 import type { OldQuestions } from './old-questions.ts'
 import type { Outbox } from './outbox.ts'
+import { portionsOf } from './portions.ts'
 import { keyNewsPayload, keysPayload } from './ring-messages.ts'
 import type { KeysMessage } from './ring-messages.ts'
 
@@ -105,11 +106,13 @@ export class KeyNews {
 
   /** Others of ours say what they wrote. */
   heardNews(keys: readonly Uint8Array[], now: Now): void {
-    const ours = this.#ours()
+    let ours: readonly string[] | undefined
     for (const key of keys) {
       const isNew = !this.#line.keys.has(key)
       this.heardNotice(key, now)
-      if (isNew && ours.length < this.#line.peers.size)
+      if (!isNew) continue
+      ours ??= this.#ours()
+      if (ours.length < this.#line.peers.size)
         this.#parts.outbox.spread(noticePayload(key), now, ours)
     }
   }
@@ -172,16 +175,6 @@ function* newsTo(peer: string, keys: Iterable<Uint8Array>): Generator<Parcel> {
   for (const portion of newsPortions(keys)) yield { peer, payload: keyNewsPayload(portion) }
 }
 
-function* newsPortions(keys: Iterable<Uint8Array>): Generator<readonly Uint8Array[]> {
-  let portion: Uint8Array[] = []
-  let bytes = 0
-  for (const key of keys) {
-    portion.push(key)
-    bytes += key.length
-    if (portion.length < maxNewsKeys && bytes < maxNewsBytes) continue
-    yield portion
-    portion = []
-    bytes = 0
-  }
-  if (portion.length > 0) yield portion
+function newsPortions(keys: Iterable<Uint8Array>): Iterable<readonly Uint8Array[]> {
+  return portionsOf(keys, maxNewsKeys, maxNewsBytes, ({ length }) => length)
 }

@@ -62,7 +62,7 @@ export class Membership {
   handleDeadline(now: Now): void {
     const { ring, balancing } = this.#parts
     const salt = balancing.handleDeadline(ring.salt, now)
-    if (salt !== undefined && this.#leaving === undefined) this.#moveTo(salt, now)
+    if (salt !== undefined && !this.#leaving) this.#takePlace(salt, now)
   }
 
   /** A neighbour has told all that it knows of the ring. */
@@ -84,10 +84,9 @@ export class Membership {
   }
 
   join({ request, timeoutMs = Infinity }: Input<'join'>, now: Now): void {
-    const { ring, rounds, balancing } = this.#parts
-    if (!ring.isStoring && ring.setStoring(true, now, balancing.saltForNewcomer())) {
+    if (!this.#parts.ring.isStoring) {
+      this.#choosePlace(now)
       this.#announceState(now)
-      rounds.start(now)
     }
     if (request !== undefined) this.#joining.join(request, this.#line.peers.keys(), timeoutMs, now)
   }
@@ -119,24 +118,21 @@ export class Membership {
         requests.push(input)
         continue
       }
-      if (isKnown) this.#settleDown(now)
+      const { isStoring, salt } = this.#parts.ring
+      // A place that was taken before it was known who else stores is still new to all.
+      if (isKnown && isStoring && salt === 0) this.#choosePlace(now)
       this.#line.emit({ type: 'joined', request, error: isKnown ? undefined : ringUnknown() })
     }
     return requests
   }
 
-  /** A place was taken before it was known who else stores: it is still new to all. */
-  #settleDown(now: Now): void {
-    const { ring, balancing } = this.#parts
-    if (!ring.isStoring || ring.salt !== 0) return
-    const salt = balancing.saltForNewcomer()
-    if (salt !== 0) this.#moveTo(salt, now)
+  #choosePlace(now: Now): void {
+    this.#takePlace(this.#parts.balancing.saltForNewcomer(), now)
   }
 
-  #moveTo(salt: number, now: Now): void {
+  #takePlace(salt: number, now: Now): void {
     const { ring, rounds } = this.#parts
-    ring.moveTo(salt, now)
-    rounds.start(now)
+    if (ring.setStoring(true, now, salt)) rounds.start(now)
   }
 
   /** The same of leaving. */

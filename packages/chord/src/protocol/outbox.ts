@@ -16,8 +16,10 @@ import { meshedUpTo } from './ring-keeper.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 
 const dialTimeoutMs = 3_000
-/** Links in all up to which none is let go: in a ring that is meshed in full, and in a larger one. */
-const keptLinks = { meshed: 64, large: 24 } as const
+/** Links in all up to which none is let go … */
+const keptLinks = 64
+/** … and in a ring that is not meshed in full. */
+const keptInLargeRing = 24
 
 /** What the outbox needs of the machine around it. */
 export interface OutboxLine {
@@ -120,11 +122,12 @@ export class Outbox {
 
   #letGo(now: Now): void {
     const { peers, nodes } = this.#line
-    const kept = nodes.size > meshedUpTo ? keptLinks.large : keptLinks.meshed
+    const kept = nodes.size > meshedUpTo ? keptInLargeRing : keptLinks
     const isNeeded = (id: string): boolean => this.#line.needsLinkTo(id)
-    const reason = new P2pError('P2P_LINK_UNUSED', 'the link was not used lately')
-    for (const peer of this.#onDemand.takeUnused(now.monoMs, peers.size - kept, isNeeded))
+    for (const peer of this.#onDemand.takeUnused(now.monoMs, peers.size - kept, isNeeded)) {
+      const reason = new P2pError('P2P_LINK_UNUSED', 'the link was not used lately')
       this.#line.tellMesh({ type: 'let-go', peer, reason }, now)
+    }
   }
 
   #compose(type: WireMessage['type'], payload: readonly Value[], now: Now): WireMessage {

@@ -305,22 +305,17 @@ export class Repair {
   }
 
   #puts(peer: string, entries: readonly StoredSlot[]): Parcel[] {
-    const parcels: Parcel[] = []
-    let portion: StoredSlot[] = []
-    let bytes = 0
-    for (const entry of entries) {
-      const size = (entry.value?.length ?? 0) + (entry.key?.length ?? 0)
-      if (portion.length > 0 && (portion.length >= maxPutEntries || bytes + size > maxPutBytes)) {
-        parcels.push({ peer, payload: putPayload(portion), bytes })
-        portion = []
-        bytes = 0
-      }
-      portion.push(entry)
-      bytes += size
-    }
-    if (portion.length > 0) parcels.push({ peer, payload: putPayload(portion), bytes })
-    return parcels
+    const portions = [...portionsOf(entries, maxPutEntries, maxPutBytes, sizeOf)]
+    return portions.map((portion) => ({
+      peer,
+      payload: putPayload(portion),
+      bytes: portion.reduce((sum, entry) => sum + sizeOf(entry), 0),
+    }))
   }
+}
+
+function sizeOf({ value, key }: StoredSlot): number {
+  return (value?.length ?? 0) + (key?.length ?? 0)
 }
 
 function splitArc({ from, to }: Arc): readonly Arc[] {

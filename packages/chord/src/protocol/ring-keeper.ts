@@ -151,19 +151,13 @@ export class RingKeeper {
     return this.#salt
   }
 
-  /** False when nothing changes. */
+  /** False when nothing changes. With another salt the node leaves its place and joins at another. */
   setStoring(isStoring: boolean, now: Now, salt: number = this.#salt): boolean {
-    if (this.isStoring === isStoring) return false
+    if (this.isStoring === isStoring && this.#salt === salt) return false
     this.#salt = salt
     this.#announceSelf(isStoring ? 'storing' : 'left', now)
     this.#sendNews(now)
     return true
-  }
-
-  /** This node leaves its place and joins at another. */
-  moveTo(salt: number, now: Now): void {
-    this.#salt = salt
-    if (this.isStoring) this.#announceSelf('storing', now)
   }
 
   peerJoined(peer: Peer, now: Now): void {

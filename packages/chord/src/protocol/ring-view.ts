@@ -35,6 +35,7 @@ export interface Member {
 
 interface Kept extends Member {
   readonly heardMs: number
+  readonly bucket: number
 }
 
 /** Records in all. A ring of 20,000 with the departures of an hour fits. */
@@ -68,7 +69,11 @@ export class RingView {
     if (known?.state === 'storing') this.#count(known, -1)
     // Taken out first, so that the map stays in the order of the news.
     this.#members.delete(member.id)
-    this.#members.set(member.id, { ...member, heardMs: nowMs })
+    this.#members.set(member.id, {
+      ...member,
+      heardMs: nowMs,
+      bucket: known?.bucket ?? bucketOf(member.id),
+    })
     this.nodes.delete(member.id)
     if (member.state !== 'storing') return true
     this.#count(member, 1)
@@ -86,9 +91,8 @@ export class RingView {
     const differs = this.#sums.map((sum, bucket) => digest[bucket] !== sum)
     if (!differs.includes(true)) return []
     return [...this.#members.values()].filter(
-      ({ id, state, heardMs }) =>
-        (state === 'storing' || heardMs >= nowMs - tellDepartedMs) &&
-        differs[bucketOf(id)] === true,
+      ({ state, heardMs, bucket }) =>
+        (state === 'storing' || heardMs >= nowMs - tellDepartedMs) && differs[bucket] === true,
     )
   }
 
