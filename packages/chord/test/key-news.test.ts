@@ -110,7 +110,7 @@ test('a key that was deleted before it was told of is not told of any more', () 
 
 test('news of many keys go out in several messages', () => {
   const { news, spread } = scene()
-  const large = Array.from({ length: 3 }, (_, index) => new Uint8Array(40_000).fill(index))
+  const large = Array.from({ length: 3 }, (_, index) => new Uint8Array(30_000).fill(index))
   for (const key of large) news.wrote(key, at(0))
   news.flush(at(1))
   expect(spread.map(({ payload: [, , keys] }) => (keys as readonly Value[]).length)).toEqual([2, 1])

@@ -28,8 +28,7 @@ const smallRing = 3
 /** For each so many above it one more node looks for another place in a round. */
 const aboveToMove = 8
 /** From the last change of the ring to a round, and from one round to the next: as long as news takes, and as much again at most. */
-const roundMs = 2_500
-const largeRoundMs = 10_000
+const roundMs = 5_000
 /** The way back to the ids is spread over so much time for each node of the ring. */
 const returnMsPerNode = 500
 
@@ -40,37 +39,32 @@ export interface BalancingParts {
   readonly random: RandomBytes
   /** False for a plain node: it stands at its id. */
   readonly isTalking: boolean
-  /** How many storing nodes make a ring in which news take their time. */
-  readonly largeRing: number
 }
 
 export class Balancing {
   readonly #parts: BalancingParts
-  #dueMs = Infinity
+  /** When `handleDeadline` is due. */
+  dueMs: number = Infinity
 
   constructor(parts: BalancingParts) {
     this.#parts = parts
   }
 
-  nextDeadline(): number {
-    return this.#dueMs
-  }
-
   /** Somebody came to the ring, or went; not: moved. */
   ringChanged({ monoMs }: Now): void {
     const { id, nodes } = this.#parts
-    this.#dueMs = nodes.has(id) ? this.#nextRoundMs(monoMs) : Infinity
+    this.dueMs = nodes.has(id) ? this.#nextRoundMs(monoMs) : Infinity
   }
 
   /** The salt of a better place for this node, now that it is time to look; undefined when it stays. */
   handleDeadline(ownSalt: number, { monoMs }: Now): number | undefined {
-    if (this.#dueMs > monoMs) return undefined
-    this.#dueMs = Infinity
+    if (this.dueMs > monoMs) return undefined
+    this.dueMs = Infinity
     if (this.#hasOld()) return ownSalt === 0 ? undefined : 0
     const { nodes, replicas, random } = this.#parts
     const chance = chanceToMove(placesOf(nodes), replicas)
     if (chance === 0) return undefined
-    this.#dueMs = this.#nextRoundMs(monoMs)
+    this.dueMs = this.#nextRoundMs(monoMs)
     return randomBelow(random, 1) < chance ? this.#bestSalt(ownSalt) : undefined
   }
 
@@ -86,10 +80,9 @@ export class Balancing {
   }
 
   #nextRoundMs(monoMs: number): number {
-    const { nodes, largeRing, random } = this.#parts
-    const least = nodes.size < largeRing ? roundMs : largeRoundMs
+    const { nodes, random } = this.#parts
     const wayBackMs = this.#hasOld() ? nodes.size * returnMsPerNode : 0
-    return monoMs + least + randomBelow(random, least + wayBackMs)
+    return monoMs + roundMs + randomBelow(random, roundMs + wayBackMs)
   }
 
   /** True for a plain node as well: all stand at their ids. */

@@ -48,11 +48,11 @@ import type { RepairLine } from './repair-rounds.ts'
 import { ReplicaTalk } from './replica-talk.ts'
 import type { TalkLine } from './replica-talk.ts'
 import { readRingMessage, replicaFeature, ringFlag } from './ring-messages.ts'
-import { RingKeeper, largeRing } from './ring-keeper.ts'
+import { RingKeeper } from './ring-keeper.ts'
 import type { RingLine } from './ring-keeper.ts'
 import { RingView } from './ring-view.ts'
 import type { Member } from './ring-view.ts'
-import { nodePosition, positionDigits } from './ring.ts'
+import { positionDigits, saltedPosition } from './ring.ts'
 import type { Position } from './ring.ts'
 import { SlotStore } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
@@ -126,7 +126,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#news = new KeyNews(line, { outbox: this.#outbox, old: this.#old })
     this.#own = new OwnRequests(line)
     this.#talk = new ReplicaTalk(line, this.#rounds.repair, this.#news)
-    this.#balancing = new Balancing({ ...shared, largeRing })
+    this.#balancing = new Balancing(shared)
     this.#membership = new Membership(line, {
       ring: this.#ring,
       balancing: this.#balancing,
@@ -163,8 +163,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   /** Where this node stands, in hexadecimal digits. */
   get ringPosition(): string {
-    const own = this.storingNodes.get(this.id)?.position ?? nodePosition(this.id)
-    return positionDigits(own ?? 0n)
+    return positionDigits(saltedPosition(this.id, this.salt) ?? 0n)
   }
 
   /** What it has chosen its place with: see `saltedPosition`. */

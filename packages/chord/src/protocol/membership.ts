@@ -55,14 +55,17 @@ export class Membership {
   }
 
   nextDeadline(): number {
-    const placeMs = this.#parts.balancing.nextDeadline()
-    return Math.min(this.#leaving?.endMs ?? Infinity, this.#joining.nextDeadline(), placeMs)
+    return Math.min(
+      this.#leaving?.endMs ?? Infinity,
+      this.#joining.nextDeadline(),
+      this.#parts.balancing.dueMs,
+    )
   }
 
   handleDeadline(now: Now): void {
     const { ring, balancing } = this.#parts
     const salt = balancing.handleDeadline(ring.salt, now)
-    if (salt !== undefined && !this.#leaving) this.#takePlace(salt, now)
+    if (salt !== undefined) this.#takePlace(salt, now)
   }
 
   /** A neighbour has told all that it knows of the ring. */

@@ -75,11 +75,6 @@ export class StoringNodes {
     return this.#ordered.at(this.#countUpTo(position) - 1)
   }
 
-  /** The node nearest ahead of the position, not at it; undefined when no node is known. */
-  nextAfter(position: Position): StoringNode | undefined {
-    return this.#ordered[this.#countUpTo(position) % this.size]
-  }
-
   /**
    * The owner of the position and the nodes behind it that keep replicas, nearest first: the line of
    * succession. An old owner comes first and is not counted. Fewer than `count` when fewer are known;
@@ -160,7 +155,7 @@ export class StoringNodes {
   }
 
   #indexOf(node: StoringNode): number {
-    return this.#ordered.indexOf(node, this.#firstAt(node.position))
+    return this.#ordered.lastIndexOf(node, this.#countUpTo(node.position) - 1)
   }
 
   /** Keepers only. */
@@ -180,21 +175,12 @@ export class StoringNodes {
 
   /** How many nodes stand at or behind the position, counted from 0. */
   #countUpTo(position: Position): number {
-    return this.#search((at) => at <= position)
-  }
-
-  /** Index of the first node at or ahead of the position, counted from 0. */
-  #firstAt(position: Position): number {
-    return this.#search((at) => at < position)
-  }
-
-  #search(isBehind: (at: Position) => boolean): number {
     let low = 0
     let high = this.#ordered.length
     while (low < high) {
       const middle = (low + high) >>> 1
       const node = this.#ordered[middle]
-      if (node !== undefined && isBehind(node.position)) low = middle + 1
+      if (node !== undefined && node.position <= position) low = middle + 1
       else high = middle
     }
     return low

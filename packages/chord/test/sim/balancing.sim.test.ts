@@ -40,7 +40,7 @@ function readBy(network: ChordNetwork, reader: ChordSimNode | undefined): readon
 test.each([1, 3])('nodes that came at once move until the load is even (seed %i)', (seed) => {
   const { network, nodes } = crowd(seed, 20)
   expect(loadOf(nodes, () => 0)).toBeGreaterThan(1.7)
-  network.sim.runFor(30_000)
+  network.sim.runFor(60_000)
   expect(loadOf(nodes)).toBeLessThan(1.7)
   const views = nodes.map(({ machine }) => [...machine.storingNodes.values()])
   for (const view of views) expect(view).toEqual(views[0])
@@ -49,7 +49,7 @@ test.each([1, 3])('nodes that came at once move until the load is even (seed %i)
 
 test('a program of protocol 0.7 reads from nodes with places of their own, and they go back to their ids once it stores', () => {
   const { network, nodes } = crowd(3, 20)
-  network.sim.runFor(30_000)
+  network.sim.runFor(45_000)
   const old = network.add(plain)
   for (const other of nodes) network.connect(old, other)
   network.sim.runFor(2_000)
@@ -66,7 +66,7 @@ test('a program of protocol 0.7 reads from nodes with places of their own, and t
   expect(readBy(network, one)).toEqual(names)
 
   old.sim.crash({ keepStore: false })
-  network.sim.runFor(40_000)
+  network.sim.runFor(60_000)
   expect(loadOf(nodes)).toBeLessThan(1.7)
   expect(readBy(network, one)).toEqual(names)
 })
