@@ -15,7 +15,9 @@ const nodeCounts = [2, 5, 20, 50]
 const underWay = 32
 /** Operations one after the other, whose median is the latency. */
 /** Newcomers one after the other, of whose times the median is told: a single one is chance. */
-const joinCount = 7
+const joinCount = 5
+/** Between two newcomers. */
+const restMs = 1_500
 const latencyShare = 0.2
 /** Not measured: the compiler is not done yet, and links are made. */
 const warmUpShare = 0.2
@@ -62,6 +64,8 @@ async function measureOne(
     if (table.join === undefined) return
     const joins: number[] = []
     while (joins.length < joinCount) {
+      // What the one before is handed is not this one's cost.
+      await new Promise((resolve) => setTimeout(resolve, restMs))
       const started = performance.now()
       await table.join()
       joins.push(performance.now() - started)
