@@ -5,11 +5,12 @@
  *
  * Every delivery adds one and soon drops one, and each is looked up once for every neighbour that
  * announces it. So messages are numbered in the order they came and lie in rings, one for each thing
- * that is known of them: few bytes to walk through when thousands are kept.
+ * that is known of them: few bytes to walk through when thousands are kept. They are found by their ids
+ * in chains, from the newest to the oldest: one that went ends a chain, so nothing has to be taken out.
  */
-import { checksumBytes, decodeMessage, frameHeaderBytes, type WireMessage } from '@p2p/serializer'
+import { frameHeaderBytes } from '@p2p/serializer'
 import { shortIdBytes } from './message-key.ts'
-import { word } from './seen-cache.ts'
+import { mix, word } from './seen-cache.ts'
 
 /** A neighbour has a bit at its place in each message. */
 export interface Placed {
@@ -27,13 +28,6 @@ export interface RecentMessage<Neighbour extends Placed, Tree> {
   readonly tree: Tree
 }
 
-/** The message in a frame that is kept, for passing it on. */
-export function keptMessage(frame: Uint8Array): WireMessage {
-  const bodyOffset = frameHeaderBytes + checksumBytes
-  const id = frame.subarray(frameHeaderBytes, bodyOffset)
-  return decodeMessage({ id, body: frame.subarray(bodyOffset) }, { lazyPayload: true })
-}
-
 /** The number of no message: they are numbered from 1. */
 export const noMessage = 0
 
@@ -46,6 +40,8 @@ interface RecentLimits {
   readonly maxRecentMessages: number
   readonly maxRecentBytes: number
   readonly maxAgeMs: number
+  /** Decides which ids share a chain, so that nobody can make many that do. */
+  readonly secret: number
 }
 
 export class RecentMessages<Neighbour extends Placed, Tree> {
@@ -61,8 +57,9 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
   #rowBytes = new Uint8Array(0)
   #rowWords = idWords + 1
   #capacity = 0
-  /** By the beginning of the id. */
-  readonly #numbers = new Map<number, number>()
+  /** The newest message of each chain, and at its place the next older one of each message. */
+  #newest = new Float64Array(0)
+  #older = new Float64Array(0)
   #oldest = 1
   #end = 1
   #lastFound = noMessage
@@ -98,11 +95,15 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
   /** The number of the message whose id begins at `offset`, where 16 bytes must stand; or `noMessage`. */
   find(id: Uint8Array, offset = 0): number {
     // Neighbours announce in about the order in which we heard: mostly it is the one behind the last one.
-    const next = this.#lastFound + 1
-    const number = this.#isAt(next, id, offset)
-      ? next
-      : (this.#numbers.get(idNumber(id, offset)) ?? noMessage)
-    if (number !== noMessage) this.#lastFound = number
+    let number = this.#lastFound + 1
+    if (!this.#isAt(number, id, offset)) {
+      number = this.#newest[this.#chain(id, offset)] ?? noMessage
+      while (this.#isKept(number) && !this.#isAt(number, id, offset)) {
+        number = this.#older[this.#place(number)] ?? noMessage
+      }
+      if (!this.#isKept(number)) return noMessage
+    }
+    this.#lastFound = number
     return number
   }
 
@@ -111,13 +112,13 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     if (this.count === this.#capacity) this.#layOut(2 * this.#capacity, this.#rowWords)
     const number = this.#end
     const row = this.#row(number)
-    this.#rows.fill(0, row, row + this.#rowWords)
-    this.#rowBytes.set(
-      entry.frame.subarray(frameHeaderBytes, frameHeaderBytes + shortIdBytes),
-      4 * row,
-    )
+    // Loops: calls of built-in functions cost more for so few bytes.
+    for (let at = 0; at < shortIdBytes; at += 1) {
+      this.#rowBytes[4 * row + at] = entry.frame[frameHeaderBytes + at] ?? 0
+    }
+    for (let at = idWords; at < this.#rowWords; at += 1) this.#rows[row + at] = 0
     this.#ring[this.#place(number)] = entry
-    this.#numbers.set(idNumber(entry.frame, frameHeaderBytes), number)
+    this.#enter(number)
     this.#end += 1
     this.#bytes += entry.frame.length
     this.#trim(entry.seenMs)
@@ -188,7 +189,6 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
       this.#bytes > maxRecentBytes
     ) {
       const place = this.#place(this.#oldest)
-      this.#numbers.delete(idNumber(this.#rowBytes, 4 * this.#row(this.#oldest)))
       this.#bytes -= this.#ring[place]?.frame.length ?? 0
       this.#ring[place] = undefined
       this.#oldest += 1
@@ -203,11 +203,25 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     this.#rows = new Int32Array(rowWords * capacity)
     this.#rowBytes = new Uint8Array(this.#rows.buffer)
     this.#rowWords = rowWords
+    this.#newest = new Float64Array(capacity)
+    this.#older = new Float64Array(capacity)
     for (let number = this.#oldest; number < this.#end; number += 1) {
       const from = number & mask
       this.#rows.set(rows.subarray(words * from, words * (from + 1)), this.#row(number))
       this.#ring[this.#place(number)] = ring[from]
+      this.#enter(number)
     }
+  }
+
+  /** Puts a message, whose row is filled, at the head of its chain. */
+  #enter(number: number): void {
+    const chain = this.#chain(this.#rowBytes, 4 * this.#row(number))
+    this.#older[this.#place(number)] = this.#newest[chain] ?? noMessage
+    this.#newest[chain] = number
+  }
+
+  #chain(id: Uint8Array, offset: number): number {
+    return this.#place(mix(word(id, offset) ^ this.#limits.secret, word(id, offset + 4)))
   }
 
   #place(number: number): number {
@@ -230,9 +244,4 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     }
     return true
   }
-}
-
-/** 52 bits of an id: nobody meets those of another message within a minute but by making both. */
-function idNumber(id: Uint8Array, offset: number): number {
-  return word(id, offset) * 2 ** 20 + (word(id, offset + 4) >>> 12)
 }

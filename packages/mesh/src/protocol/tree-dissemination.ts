@@ -27,19 +27,13 @@
  * rule for optimising paths is left out: it costs copies and gains no time (same place, 3.2).
  */
 import type { Now, Peer, RandomBytes, SendPriority } from '@p2p/base'
-import { encodeFrame, idText, type Value, type WireMessage } from '@p2p/serializer'
+import { decodeFrame, encodeFrame, idText, type Value, type WireMessage } from '@p2p/serializer'
 import { HeldCopies, type HeldCopy } from './held-copies.ts'
 import { joinKeys, messageKey, shortIdBytes, type MessageKey } from './message-key.ts'
 import { MissingMessages, notMissing } from './missing-messages.ts'
 import { OldGroups } from './old-groups.ts'
-import {
-  keptMessage,
-  noMessage,
-  RecentMessages,
-  type Placed,
-  type RecentMessage,
-} from './recent-messages.ts'
-import { mix } from './seen-cache.ts'
+import { noMessage, RecentMessages, type Placed, type RecentMessage } from './recent-messages.ts'
+import { mix, readSecret } from './seen-cache.ts'
 import {
   SenderTrees,
   isEager,
@@ -123,7 +117,6 @@ interface SpreadOptions {
 }
 
 const noCopies: readonly Copy[] = []
-const noIds: readonly string[] = []
 const noBytes = new Uint8Array(0)
 
 type Recent = RecentMessage<TreeNeighbour, Tree<TreeNeighbour>>
@@ -163,7 +156,8 @@ export class TreeDissemination {
     this.#limits = limits
     this.#options = options
     this.#trees = new SenderTrees(limits)
-    this.#recent = new RecentMessages({ ...limits, maxAgeMs: maxCatchUpMs })
+    const secret = readSecret(options.random)
+    this.#recent = new RecentMessages({ ...limits, maxAgeMs: maxCatchUpMs, secret })
     this.#missing = new MissingMessages(limits)
     this.#announceSpreadMs = (announceSpreadMs * (options.random(1)[0] ?? 0)) / 256
     this.#held = new HeldCopies(options.random, (number, neighbour) =>
@@ -223,7 +217,7 @@ export class TreeDissemination {
     message: WireMessage,
     from: Peer | undefined,
     now: Now,
-    { heldBy = noIds, standsAlone = false }: SpreadOptions = {},
+    { heldBy = [], standsAlone = false }: SpreadOptions = {},
   ): readonly Copy[] {
     const sender = idText(message.sender) ?? ''
     const first = from === undefined ? undefined : this.#neighbours.get(from.id)
@@ -456,4 +450,9 @@ function lotOf(id: string): number {
   let hash = 0
   for (let at = 0; at < id.length; at += 1) hash = mix(hash, id.charCodeAt(at))
   return hash / 2 ** 32
+}
+
+/** The message in a frame that was taken before, for passing it on. */
+function keptMessage(frame: Uint8Array): WireMessage {
+  return decodeFrame(frame, { lazyPayload: true, limits: { maxFrameBytes: frame.length } })
 }
