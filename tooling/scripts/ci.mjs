@@ -28,7 +28,7 @@ const largeSimulation = '--type mesh --nodes 1000 --min-speed 1 --json'.split(' 
 // `npm run proofs` runs them all.
 const faultySimulation = [
   ...'--type mesh --nodes 16-64 --seeds 500 --minutes 10 --faults all'.split(' '),
-  ...'--max-seconds 200 --workers 2 --json'.split(' '),
+  ...'--max-seconds 140 --workers 2 --json'.split(' '),
 ]
 const mixedSimulation = [
   ...'--type mesh --nodes 10-24 --seeds 24 --minutes 2 --faults all'.split(' '),
