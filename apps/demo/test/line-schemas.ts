@@ -30,6 +30,7 @@ const answerFields: Readonly<Record<string, z.core.$ZodShape>> = {
     version: z.string(),
   },
   connect: { peer: id },
+  bootstrap: { listed: z.int(), peers: z.int() },
   disconnect: {},
   send: { id: messageId },
   whisper: { id: messageId },

@@ -12,10 +12,10 @@ const text = (v: string): object => ({ t: 'str', v })
 const listen = { host: '127.0.0.1', port: 0 }
 
 /** A node that listens, with the first address it has. */
-async function start(kind: Kind): Promise<readonly [Driven, string, Line]> {
+async function start(kind: Kind, more: object = {}): Promise<readonly [Driven, string, Line]> {
   const node = new Driven(kind)
   driven.push(node)
-  const opened = await node.request('listen', { kind, ...listen })
+  const opened = await node.request('listen', { kind, ...listen, ...more })
   expect(opened).toMatchObject({ ok: true })
   const [address = ''] = opened['addresses'] as readonly string[]
   return [node, address, opened]
@@ -119,6 +119,16 @@ test('chord nodes take every command of a hash table', async () => {
     ['unjoin', { wait: 20 }],
   ])
   await a.line(({ ev }) => ev === 'add')
+})
+
+test('nodes are listed at seeds, and find others there', async () => {
+  const [seed, address] = await start('chord', { subnet: 'bootstrap' })
+  await runAll(seed, [['join', {}]])
+  const [a] = await start('mesh')
+  const [b] = await start('mesh')
+  await runAll(a, [['bootstrap', { seeds: [address] }]])
+  const answer = await b.request('bootstrap', { seeds: [address] })
+  expect(answer).toMatchObject({ ok: true, listed: 1, peers: 1 })
 })
 
 test('p2py nodes take every command of theirs', async () => {

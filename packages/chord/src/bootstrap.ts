@@ -150,7 +150,7 @@ async function reachSeeds(
     await Promise.any(seeds.map((seed) => client.connect(seed, wait)))
   } catch (cause) {
     wait.signal?.throwIfAborted()
-    const text = `no seed answers at ${seeds.join(', ')}; start one there with: p2p seed`
+    const text = `no seed answers at ${seeds.join(', ')}; a seed is a ChordNode of subnet "bootstrap" that has joined`
     throw new P2pError('P2P_NO_SEED', text, { cause })
   }
 }
