@@ -43,6 +43,8 @@ for (let round = 0; round < maxRounds && !ok; round++) {
   const figure = { cpuMs: added('cpuMs'), wallMs: added('wallMs') }
   ok = figure.cpuMs <= budgetMs
   const starts = ours.length
-  process.stdout.write(`${JSON.stringify({ measure: 'import', starts, ...figure, budgetMs, ok })}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ measure: 'import', starts, ...figure, budgetMs, ok })}\n`,
+  )
 }
 process.exitCode = ok ? 0 : 1
