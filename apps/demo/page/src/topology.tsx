@@ -66,8 +66,14 @@ function NodeList({ source: { world, ownIds } }: { readonly source: Source }): J
             </tr>
           </thead>
           <tbody data-testid="nodes">
-            {nodes.map(({ id, name, language, state, network }) => (
-              <tr key={id} data-id={id} data-network={network} data-language={language}>
+            {nodes.map(({ id, name, language, state, network, isBridge }) => (
+              <tr
+                key={id}
+                data-id={id}
+                data-network={network}
+                data-language={language}
+                data-bridge={isBridge}
+              >
                 <td>{ownIds.has(id) ? `${name} (this tab)` : name}</td>
                 <td>{language}</td>
                 <td>{state}</td>
