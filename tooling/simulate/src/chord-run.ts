@@ -106,10 +106,19 @@ class Course {
   }
 
   #addStoring(): void {
+    const isFirst = this.world.size === 0
     const member = this.world.add()
-    this.world.sim.after(joinDelayMs, () => {
-      if (member.node.isUp) this.world.join(member)
-    })
+    const join = (): void => {
+      if (!member.node.isUp) return
+      if (isFirst || member.machine.peers.size > 0) {
+        this.world.join(member)
+        return
+      }
+      // Its application opens it anew, as it would a node that reached nobody.
+      this.world.connectAgain(member)
+      this.world.sim.after(joinDelayMs, join)
+    }
+    this.world.sim.after(joinDelayMs, join)
   }
 
   #anybody(): Member {

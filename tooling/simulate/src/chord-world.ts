@@ -59,6 +59,7 @@ export class ChordWorld {
   readonly #waiting = new Map<number, (effect: Emitted) => void>()
   readonly #repairMs: number
   readonly #heartbeatIntervalMs: number
+  #introductions = 0
   #requests = 0
   #values = 0
 
@@ -110,9 +111,8 @@ export class ChordWorld {
 
   /** A node that knows two of those that are there. It stores from `join` on. */
   add(): Member {
-    const contacts = this.sim.random.fork(`contacts ${this.nodeCount}`)
+    const contacts = this.#contacts()
     this.nodeCount += 1
-    const known = contacts.shuffle(this.living).slice(0, 2)
     const made: ChordMachine[] = []
     const node = this.sim.addNode<Command, Emitted>({
       create: (boot) => {
@@ -136,12 +136,27 @@ export class ChordWorld {
     if (machine === undefined) throw new Error('the simulator made no machine')
     const member = { node, machine, side: 0 }
     this.#members.set(node, member)
-    for (const { node: other } of known) {
+    this.#connect(member, contacts)
+    return member
+  }
+
+  /** Of a node that reached nobody, because those that it knew have died: it is told of two others. */
+  connectAgain(member: Member): void {
+    this.#connect(member, this.#contacts())
+  }
+
+  #contacts(): readonly Member[] {
+    this.#introductions += 1
+    const random = this.sim.random.fork(`contacts ${this.#introductions}`)
+    return random.shuffle(this.connected.length > 0 ? this.connected : this.living).slice(0, 2)
+  }
+
+  #connect({ node }: Member, contacts: readonly Member[]): void {
+    for (const { node: other } of contacts) {
       const [address = ''] = other.addresses
       const request = this.#nextRequest()
       node.command({ type: 'connect', request, address, timeoutMs: opTimeoutMs })
     }
-    return member
   }
 
   join({ node }: Member): void {
