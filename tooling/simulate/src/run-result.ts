@@ -19,6 +19,8 @@ export interface RunResult {
   readonly oldDrops: Readonly<Record<string, number>>
   /** Counts that only this type of network has, by name. */
   readonly counts: ReadonlyMap<string, number>
+  /** Likewise, but of several runs the largest is told instead of the sum. */
+  readonly peaks?: ReadonlyMap<string, number>
   readonly checks: ReadonlyMap<string, number>
   readonly traceHash: string
   readonly simMs: number

@@ -46,7 +46,10 @@ export function summarise(
 ): Summary {
   const { minNodes, maxNodes } = options
   const invariants = addUp(results.map(({ checks }) => checks))
-  const counts = addUp(results.map((result) => result.counts))
+  const counts = {
+    ...addUp(results.map((result) => result.counts)),
+    ...largest(results.flatMap(({ peaks }) => peaks ?? [])),
+  }
   const broken = results.flatMap(({ seed, broken: error }) =>
     error === undefined ? [] : [{ seed, invariant: error.invariant }],
   )
@@ -102,6 +105,14 @@ function addUp(maps: readonly ReadonlyMap<string, number>[]): Record<string, num
     for (const [name, count] of map) totals.set(name, (totals.get(name) ?? 0) + count)
   }
   return Object.fromEntries(totals)
+}
+
+function largest(maps: readonly ReadonlyMap<string, number>[]): Record<string, number> {
+  const peaks = new Map<string, number>()
+  for (const map of maps) {
+    for (const [name, peak] of map) peaks.set(name, Math.max(peaks.get(name) ?? peak, peak))
+  }
+  return Object.fromEntries(peaks)
 }
 
 function sum(values: readonly number[]): number {
