@@ -11,6 +11,7 @@
 import { PyByteArray, PyFloat, PyFrozenSet, PyRequest, PyTuple } from '@p2p/p2py-compat'
 import type { PyValue } from '@p2p/p2py-compat'
 import * as z from 'zod/mini'
+import { bytesOf, floatToTagged, hex, hexOf, isScalar, scalarToTagged } from './tagged-scalar.ts'
 
 type Plain = null | boolean | number | string
 
@@ -27,11 +28,6 @@ export type PythonTagged =
 
 /** A value as a command gives it. */
 export type PythonGiven = Plain | PythonTagged
-
-const hex = z.string().check(
-  z.regex(/^[0-9a-f]*$/i),
-  z.refine((digits) => digits.length % 2 === 0, 'expected an even number of hex digits'),
-)
 
 export const pythonGiven: z.ZodMiniType<PythonGiven> = z.lazy(() =>
   z.union([
@@ -95,14 +91,8 @@ export function givenToPython(given: PythonGiven): PyValue {
 /** A received value as it is printed. Requests inside of values are shown by their attributes. */
 export function pythonToTagged(value: PyValue): PythonTagged {
   if (value === null) return { t: 'none' }
-  if (typeof value === 'boolean') return { t: 'bool', v: value }
-  if (typeof value === 'string') return { t: 'str', v: value }
-  if (typeof value === 'bigint') return { t: 'int', v: value.toString() }
-  if (typeof value === 'number')
-    return Number.isSafeInteger(value) && !Object.is(value, -0)
-      ? { t: 'int', v: value.toString() }
-      : taggedFloat(value)
-  if (value instanceof PyFloat) return taggedFloat(value.value)
+  if (isScalar(value)) return scalarToTagged(value)
+  if (value instanceof PyFloat) return floatToTagged(value.value)
   if (value instanceof Uint8Array) return { t: 'bytes', hex: hexOf(value) }
   if (value instanceof PyByteArray) return { t: 'bytearray', hex: hexOf(value.bytes) }
   if (value instanceof PyTuple) return { t: 'tuple', v: value.items.map(pythonToTagged) }
@@ -116,18 +106,4 @@ export function pythonToTagged(value: PyValue): PythonTagged {
 
 function dictOf(pairs: readonly (readonly [PyValue, PyValue])[]): PythonTagged {
   return { t: 'dict', v: pairs.map(([key, item]) => [pythonToTagged(key), pythonToTagged(item)]) }
-}
-
-function taggedFloat(number: number): PythonTagged {
-  const buffer = Buffer.alloc(8)
-  buffer.writeDoubleBE(number)
-  return { t: 'float', hex: buffer.toString('hex') }
-}
-
-function bytesOf(digits: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(digits, 'hex'))
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }

@@ -9,6 +9,7 @@
 import { Extension, Float } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import * as z from 'zod/mini'
+import { bytesOf, floatToTagged, hex, hexOf, isScalar, scalarToTagged } from './tagged-scalar.ts'
 
 export type Tagged =
   | { readonly t: 'nil' }
@@ -23,11 +24,6 @@ export type Tagged =
   | { readonly t: 'str' | 'bin'; readonly repeat: string; readonly count: number }
   | { readonly t: 'array'; readonly repeat: Tagged; readonly count: number }
 
-// Not one expression for both: a repeated group overflows the stack for texts of some MiB.
-const hex = z.string().check(
-  z.regex(/^[0-9a-f]*$/i),
-  z.refine((digits) => digits.length % 2 === 0, 'expected an even number of hex digits'),
-)
 const count = z.int().check(z.nonnegative())
 
 export const tagged: z.ZodMiniType<Tagged> = z.lazy(() =>
@@ -77,31 +73,11 @@ export function taggedToValue(value: Tagged): Value {
 /** A received value as it is printed. */
 export function valueToTagged(value: Value): Tagged {
   if (value === null) return { t: 'nil' }
-  if (typeof value === 'boolean') return { t: 'bool', v: value }
-  if (typeof value === 'string') return { t: 'str', v: value }
-  if (typeof value === 'bigint') return { t: 'int', v: value.toString() }
-  if (typeof value === 'number')
-    return Number.isSafeInteger(value) && !Object.is(value, -0)
-      ? { t: 'int', v: value.toString() }
-      : taggedFloat(value)
-  if (value instanceof Float) return taggedFloat(value.value)
+  if (isScalar(value)) return scalarToTagged(value)
+  if (value instanceof Float) return floatToTagged(value.value)
   if (value instanceof Uint8Array) return { t: 'bin', hex: hexOf(value) }
   if (value instanceof Extension) return { t: 'ext', type: value.type, hex: hexOf(value.data) }
   if (Array.isArray(value)) return { t: 'array', v: value.map(valueToTagged) }
   const pairs = value instanceof Map ? [...value] : Object.entries(value)
   return { t: 'map', v: pairs.map(([key, item]) => [valueToTagged(key), valueToTagged(item)]) }
-}
-
-function taggedFloat(number: number): Tagged {
-  const buffer = Buffer.alloc(8)
-  buffer.writeDoubleBE(number)
-  return { t: 'float', hex: buffer.toString('hex') }
-}
-
-function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, 'hex'))
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }
