@@ -6,7 +6,8 @@ import type { ChordEffect } from '../src/protocol/chord-contract.ts'
 import { KeyList } from '../src/protocol/key-list.ts'
 import { KeyNews } from '../src/protocol/key-news.ts'
 import { noticePayload, removalPayload } from '../src/protocol/messages.ts'
-import { keyNewsPayload } from '../src/protocol/ring-messages.ts'
+import { keyNewsPayload, keysPayload } from '../src/protocol/ring-messages.ts'
+import { largeRing } from '../src/protocol/rumours.ts'
 import { peerOf } from './peer-of.ts'
 
 const one = utf8Encode('one')
@@ -14,29 +15,36 @@ const two = utf8Encode('two')
 const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({ monoMs, utcSeconds: 1 })
 
 /** A node whose neighbours are of ours, or old ones where the name says so. */
-function scene({ neighbours = ['a', 'b'], old = false } = {}) {
+function scene({ neighbours = ['a', 'b'], old = false, ringSize = 3 } = {}) {
   const spread: { payload: readonly Value[]; knownTo: readonly string[] }[] = []
   const asked: string[] = []
+  const whispered: (readonly [string, readonly Value[]])[] = []
   const emitted: ChordEffect[] = []
   const keys = new KeyList(100)
   const news = new KeyNews(
     {
       keys,
       peers: new Map(neighbours.map((id) => [id, peerOf(id)])),
+      nodes: { size: ringSize },
       hasOld: () => old,
       talksTo: ({ id }) => !id.startsWith('old'),
       emit: (effect) => emitted.push(effect),
     },
     {
+      // With these everybody is drawn.
+      random: (count) => new Uint8Array(count),
       outbox: {
-        whisper: (to) => asked.push(to),
+        whisper: (to, payload) => {
+          asked.push(to)
+          whispered.push([to, payload])
+        },
         spread: (payload, _now, knownTo = []) => spread.push({ payload, knownTo }),
         handOver: () => undefined,
       },
       old: { noteKey: () => undefined, tending: { noteRemoval: () => undefined } },
     },
   )
-  return { news, keys, spread, emitted, asked }
+  return { news, keys, spread, emitted, asked, whispered }
 }
 
 test('keys that are written within a second are told in one message', () => {
@@ -79,8 +87,8 @@ test.each([{ old: true }, { neighbours: ['a', 'old'] }])(
 test('who hears news and has old neighbours tells them alone, of what it had not heard', () => {
   const { news, spread, keys } = scene({ neighbours: ['a', 'old', 'b'] })
   news.heardNotice(two, at(0))
-  news.heardNews([one, two], at(0))
-  news.heardNews([one], at(0))
+  news.heardNews([one, two], false, at(0))
+  news.heardNews([one], false, at(0))
   expect(keys.has(one)).toBe(true)
   expect(spread).toEqual([{ payload: noticePayload(one), knownTo: ['a', 'b'] }])
 })
@@ -114,4 +122,58 @@ test('news of many keys go out in several messages', () => {
   for (const key of large) news.wrote(key, at(0))
   news.flush(at(1))
   expect(spread.map(({ payload: [, , keys] }) => (keys as readonly Value[]).length)).toEqual([2, 1])
+})
+
+test('in a large ring keys are told to some, who pass on what is new to them, together', () => {
+  const { news, spread, whispered } = scene({ neighbours: ['a', 'old', 'b'], ringSize: largeRing })
+  news.heardNotice(two, at(0))
+  news.heardNews([one, two], true, at(0))
+  expect(news.nextDeadline()).toBe(2_000)
+  news.handleDeadline(at(2_000))
+  const passed = keyNewsPayload([one], true)
+  expect(whispered).toEqual([
+    ['a', passed],
+    ['b', passed],
+  ])
+  // The old neighbour hears of it in its words.
+  expect(spread).toEqual([{ payload: noticePayload(one), knownTo: ['a', 'b'] }])
+})
+
+test('in a small ring nobody passes on what was told to some', () => {
+  const { news, keys, whispered } = scene({ ringSize: largeRing - 1 })
+  news.heardNews([one], true, at(0))
+  expect(keys.has(one)).toBe(true)
+  expect([news.nextDeadline(), whispered]).toEqual([Infinity, []])
+})
+
+test('a late rumour does not bring back a key that was removed a moment ago', () => {
+  const { news, keys } = scene({ ringSize: largeRing })
+  news.heardNotice(one, at(0))
+  news.heardRemoval(one, at(0))
+  news.deleted(two, at(0))
+  news.heardNews([one, two], true, at(29_999))
+  expect(keys.size).toBe(0)
+  news.heardNews([one], true, at(30_001))
+  news.wrote(two, at(30_001))
+  expect(keys.size).toBe(2)
+})
+
+test('removals are remembered up to a limit', () => {
+  const { news, keys } = scene({ ringSize: largeRing })
+  const key = (index: number): Uint8Array => utf8Encode(`key ${index}`)
+  for (let index = 0; index <= 1_024; index += 1) news.deleted(key(index), at(index))
+  news.heardNews([key(0), key(1)], true, at(2_000))
+  expect([keys.has(key(0)), keys.has(key(1))]).toEqual([true, false])
+})
+
+test('in a large ring who lists keys compares them when views of the ring are compared', () => {
+  const { news, keys, whispered } = scene({ ringSize: largeRing })
+  news.heardNotice(one, at(0))
+  news.peerJoined(peerOf('a'), at(0))
+  expect(news.nextDeadline()).toBe(Infinity)
+  news.compareWith('a', at(0))
+  expect(whispered).toEqual([['a', keysPayload(false, keys.summary())]])
+  const small = scene()
+  small.news.compareWith('a', at(0))
+  expect(small.whispered).toEqual([])
 })

@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals'
 import type { Now, Peer } from '@p2p/base'
 import { encodeBase58Integer } from '@p2p/serializer'
-import { RingKeeper, largeRing } from '../src/protocol/ring-keeper.ts'
+import { RingKeeper } from '../src/protocol/ring-keeper.ts'
 import { readRingMessage, type RingMessage } from '../src/protocol/ring-messages.ts'
 import { RingView, type Member } from '../src/protocol/ring-view.ts'
+import { largeRing } from '../src/protocol/rumours.ts'
 import { peerOf as neighbour } from './peer-of.ts'
 
 const member = {
@@ -31,6 +32,7 @@ function keeperWithMember(): RingKeeper {
       ringChanged: () => undefined,
       talksTo: () => true,
       told: () => undefined,
+      compared: () => undefined,
     },
   })
   keeper.setAddresses(['tcp://127.0.0.1:4001'], now)
@@ -95,6 +97,8 @@ function watched(options: { readonly isTalking?: boolean } = {}): {
   readonly spread: (RingMessage | undefined)[]
   readonly dialled: string[]
   readonly changed: string[]
+  readonly told: string[]
+  readonly compared: string[]
 } {
   const scene = {
     peers: new Map<string, Peer>(),
@@ -102,6 +106,8 @@ function watched(options: { readonly isTalking?: boolean } = {}): {
     spread: [] as (RingMessage | undefined)[],
     dialled: [] as string[],
     changed: [] as string[],
+    told: [] as string[],
+    compared: [] as string[],
   }
   const keeper = new RingKeeper({
     id: id('a'),
@@ -115,7 +121,8 @@ function watched(options: { readonly isTalking?: boolean } = {}): {
       dial: (to) => scene.dialled.push(to),
       ringChanged: (one) => scene.changed.push(`${one.id.charAt(0)} ${one.state}`),
       talksTo: (peer) => (options.isTalking ?? true) && peer.supports('chord-replicas'),
-      told: () => undefined,
+      told: (peer) => scene.told.push(peer),
+      compared: (peer) => scene.compared.push(peer),
     },
   })
   keeper.setAddresses(['tcp://127.0.0.1:4001'], now)
@@ -349,4 +356,32 @@ test('what a node of a large ring knows already, or was told when it asked, it d
   keeper.handle(passed(2), messenger, true, now)
   keeper.handleDeadline(later(60_000))
   expect(sent.filter(([, one]) => one?.type === 'members')).toEqual([])
+})
+
+const question = { type: 'digest', isAnswer: false, sums: [1] } as const
+const answer = { type: 'digest', isAnswer: true, sums: [1] } as const
+const recordsIn = (sent: ReturnType<typeof watched>['sent']): number =>
+  sent.filter(([, one]) => one?.type === 'members').length
+
+test('two whose questions cross as a link opens are each sent what they lack once', () => {
+  const { keeper, sent, told } = watched()
+  hear(keeper, [storing('d')])
+  keeper.peerJoined(messenger, now)
+  keeper.handle(question, messenger, true, now)
+  expect(recordsIn(sent)).toBe(1)
+  keeper.handle(answer, messenger, true, now)
+  expect([recordsIn(sent), told]).toEqual([1, [messenger.id]])
+  // Later answers are to later questions.
+  keeper.handle(answer, messenger, true, now)
+  expect(recordsIn(sent)).toBe(2)
+})
+
+test('in a large ring a link to a member that is known asks nothing, one to any other does', () => {
+  const { keeper, sent } = ringOf(largeRing)
+  keeper.setStoring(true, now)
+  hear(keeper, [storing('d')])
+  keeper.peerJoined(neighbour(id('d')), now)
+  expect(sent.filter(([, one]) => one?.type === 'digest')).toEqual([])
+  keeper.peerJoined(neighbour(id('e')), now)
+  expect(sent.filter(([, one]) => one?.type === 'digest')).toMatchObject([[id('e'), {}]])
 })

@@ -15,6 +15,7 @@ import { chordInvariants } from './chord-invariants.ts'
 import { ChordWorld } from './chord-world.ts'
 import type { Member, ReadCounts } from './chord-world.ts'
 import type { SimOptions } from './options.ts'
+import { tellProgress } from './progress.ts'
 import type { RunResult } from './run-result.ts'
 
 /** More than 1.7 times the mean is too much for one node, after this time without coming and going. */
@@ -24,6 +25,12 @@ const lookAtLoadEveryMs = 5_000
 const firstAloneMs = 200
 const joinDelayMs = 2_000
 const settleMs = 20_000
+/**
+ * In a ring of so many nodes two in a hundred hear of a newcomer at the next comparison only, within a minute;
+ * and whom they compare with may not have heard either.
+ */
+const largeRing = 128
+const settleLargeRingMs = 120_000
 const writeSpacingMs = 20
 const drainMs = 12_000
 const crashedShare = 0.5
@@ -43,6 +50,7 @@ export function runChord(options: SimOptions, seed: number, transcriptLength: nu
     heartbeatIntervalMs: options.heartbeatSeconds * 1_000,
   })
   for (const invariant of chordInvariants(world)) world.sim.addInvariant(invariant)
+  tellProgress(world.sim, seed)
   const course = new Course(world, options, seed)
   let broken: SimulationError | undefined
   try {
@@ -102,7 +110,14 @@ class Course {
       const leastMs = index === 0 ? firstAloneMs : 0
       sim.runFor(Math.max(leastMs, this.#options.spacingMs))
     }
-    sim.runFor(joinDelayMs + settleMs)
+    sim.runFor(joinDelayMs)
+    this.#settle(settleMs)
+  }
+
+  /** Until all know who stores. */
+  #settle(leastMs: number): void {
+    const isLarge = this.world.size >= largeRing
+    this.world.sim.runFor(isLarge ? Math.max(leastMs, settleLargeRingMs) : leastMs)
   }
 
   #addStoring(): void {
@@ -212,7 +227,7 @@ class Course {
     this.#useTable(() => sim.nowMs < untilMs, this.inChurn)
     sim.runFor(untilMs - sim.nowMs)
     this.loadAtLast = this.world.mostToMean()
-    sim.runFor(oneRepairMs)
+    this.#settle(oneRepairMs)
     this.#checkReads(this.inChurn)
     sim.checkAtRest()
     this.#readAll(this.atRest)

@@ -14,6 +14,7 @@ import { MeshWorld } from './mesh-world.ts'
 import type { OurNode } from './mesh-world.ts'
 import { runStorm } from './mesh-storm.ts'
 import type { SimOptions } from './options.ts'
+import { tellProgress } from './progress.ts'
 import type { RunResult } from './run-result.ts'
 
 /** Then the measurements begin once hardly anybody makes or ends links any more; thousands of nodes take minutes. */
@@ -40,6 +41,7 @@ const reachMs = 30_000
 
 export function runMesh(options: SimOptions, seed: number, transcriptLength: number): RunResult {
   const world = createWorld(options, seed, transcriptLength)
+  tellProgress(world.sim, seed)
   for (const invariant of meshInvariants(world)) world.sim.addInvariant(invariant)
   const measured = createMeasurement()
   if (options.maxCopies < Infinity) {

@@ -10,6 +10,7 @@
 import { SimulationError, percentile } from '@p2p/base/sim'
 import type { SeededRandom } from '@p2p/base/sim'
 import type { SimOptions } from './options.ts'
+import { tellProgress } from './progress.ts'
 import { p2pyInvariants } from './p2py-invariants.ts'
 import { P2pyWorld } from './p2py-world.ts'
 import type { Departure, Member } from './p2py-world.ts'
@@ -33,6 +34,7 @@ const departures: readonly Departure[] = ['leave', 'crash']
 
 export function runP2py(options: SimOptions, seed: number, transcriptLength: number): RunResult {
   const world = new P2pyWorld({ seed, transcriptLength })
+  tellProgress(world.sim, seed)
   for (const invariant of p2pyInvariants(world)) world.sim.addInvariant(invariant)
   const random = world.sim.random.fork('course')
   const count = nodeCount(options, seed)

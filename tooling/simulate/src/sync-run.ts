@@ -10,6 +10,7 @@ import { SimulationError, startFaults } from '@p2p/base/sim'
 import type { FaultKind } from '@p2p/base/sim'
 import { textToByteText } from '@p2p/sync'
 import type { SimOptions } from './options.ts'
+import { tellProgress } from './progress.ts'
 import type { RunResult } from './run-result.ts'
 import { SyncWorld, syncInvariants, valueText } from './sync-world.ts'
 import type { Change } from './sync-world.ts'
@@ -32,6 +33,7 @@ const healMs = 240_000
 
 export function runSync(options: SimOptions, seed: number, transcriptLength: number): RunResult {
   const world = createWorld(options, seed, transcriptLength)
+  tellProgress(world.sim, seed)
   for (const invariant of syncInvariants(world)) world.sim.addInvariant(invariant)
   let faults: ReadonlyMap<FaultKind, number> = new Map()
   let broken: SimulationError | undefined

@@ -55,6 +55,7 @@ import type { Member } from './ring-view.ts'
 import { positionDigits, saltedPosition } from './ring.ts'
 import type { Position } from './ring.ts'
 import { SlotStore } from './slot-store.ts'
+import type { StoredSlot } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 import { putPayload, readTableMessage, tableFlag } from './table-messages.ts'
 import { VersionClock } from './version.ts'
@@ -123,7 +124,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#holders = new Holders(shared)
     this.#rounds = new RepairRounds({ ...shared, slots, repairMs })
     this.#old = new OldQuestions(line)
-    this.#news = new KeyNews(line, { outbox: this.#outbox, old: this.#old })
+    this.#news = new KeyNews(line, { outbox: this.#outbox, old: this.#old, random: randomBytes })
     this.#own = new OwnRequests(line)
     this.#talk = new ReplicaTalk(line, this.#rounds.repair, this.#news)
     this.#balancing = new Balancing(shared)
@@ -357,7 +358,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       case 'keys':
         return this.#news.compare(message, from, now)
       case 'news':
-        return this.#news.heardNews(message.keys, now)
+        return this.#news.heardNews(message.keys, message.isPassed, now)
       case 'members':
       case 'digest':
         return this.#ring.handle(message, from, type === flags.whisper, now)
@@ -428,7 +429,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   /** One for all: each sees what its own interface names. */
   #line(nodes: StoringNodes): Line {
-    const addressOf = (id: string): string | undefined => this.#ring.view.get(id)?.addresses[0]
     return {
       id: this.id,
       slots: this.slots,
@@ -442,7 +442,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       talksTo: (peer) => this.#talksTo(peer),
       isOld: (id) => this.#isOld(id),
       hasOld: () => nodes.keeperCount !== nodes.size || !this.#isTalking,
-      addressOf,
+      addressOf: (id) => this.#addressOf(id),
       needsLinkTo: (id) => this.#ring.needsLinkTo(id),
       holdersOf: (slot) => this.#holders.of(slot),
       avoid: (id, now) => {
@@ -459,8 +459,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#outbox.handOver(parcels, now)
       },
       dial: (id, now) => {
-        if (this.#outbox.dial(id, undefined, now)) return
-        this.#ring.dialEnded(id, addressOf(id) ? 'P2P_TOO_MANY_DIALS' : 'P2P_NO_ADDRESS', now)
+        this.#dial(id, now)
       },
       own: () => this.#own,
       ask: (to, about, build, now) => {
@@ -476,14 +475,16 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#old.storeAt(slot, value, to, now)
       },
       replicate: (entry, now) => {
-        for (const id of this.#holders.of(entry))
-          if (id !== this.id && !this.#isOld(id)) this.#outbox.send(id, putPayload([entry]), now)
+        this.#replicate(entry, now)
       },
       ringChanged: (member, from, now) => {
         this.#ringChanged(member, from, now)
       },
       told: (peer) => {
         this.#membership.told(peer)
+      },
+      compared: (peer, now) => {
+        this.#news.compareWith(peer, now)
       },
       onRound: (now) => {
         this.#membership.introduceAgain(now)
@@ -496,6 +497,21 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#effects.push(effect)
       },
     }
+  }
+
+  #addressOf(id: string): string | undefined {
+    return this.#ring.view.get(id)?.addresses[0]
+  }
+
+  #dial(id: string, now: Now): void {
+    if (this.#outbox.dial(id, undefined, now)) return
+    const code = this.#addressOf(id) ? 'P2P_TOO_MANY_DIALS' : 'P2P_NO_ADDRESS'
+    this.#ring.dialEnded(id, code, now)
+  }
+
+  #replicate(entry: StoredSlot, now: Now): void {
+    for (const id of this.#holders.of(entry))
+      if (id !== this.id && !this.#isOld(id)) this.#outbox.send(id, putPayload([entry]), now)
   }
 
   /** True for programs of protocol 0.7, and for those that are not known to store: both are asked in old words. */

@@ -9,8 +9,10 @@
  *              who say it to their old neighbours only, and these to all of their kind
  *   compared   soon after a handshake, by sums: one over all keys, then one for each bucket. With one
  *              neighbour after the other, or a newcomer would be sent the whole list by each
+ *   large      in a large ring news are rumours (rumours.ts), and compared now and then as views of the ring
+ *              are, not with every neighbour. A rumour may be late: of a key that was removed a moment ago none is believed
  */
-import type { Now, Peer } from '@p2p/base'
+import type { Now, Peer, RandomBytes } from '@p2p/base'
 import { toHex } from '@p2p/serializer'
 import type { ChordEffect } from './chord-contract.ts'
 import { noticesTo } from './hand-overs.ts'
@@ -22,11 +24,14 @@ import type { Outbox } from './outbox.ts'
 import { portionsOf } from './portions.ts'
 import { keyNewsPayload, keysPayload } from './ring-messages.ts'
 import type { KeysMessage } from './ring-messages.ts'
+import { largeRing, listenersOf, passOnMs } from './rumours.ts'
+import type { StoringNodes } from './storing-nodes.ts'
 
 /** What it needs of the machine around it. */
 export interface KeyNewsLine {
   readonly keys: KeyList
   readonly peers: ReadonlyMap<string, Peer>
+  readonly nodes: Pick<StoringNodes, 'size'>
   /** Whether old programs store. */
   hasOld(): boolean
   talksTo(peer: Peer): boolean
@@ -35,6 +40,7 @@ export interface KeyNewsLine {
 
 /** What is told goes through the outbox; what is kept for old nodes depends on the list. */
 export interface KeyNewsParts {
+  readonly random: RandomBytes
   readonly outbox: Pick<Outbox, 'whisper' | 'spread' | 'handOver'>
   readonly old: Pick<OldQuestions, 'noteKey'> & {
     readonly tending: Pick<OldQuestions['tending'], 'noteRemoval'>
@@ -47,6 +53,10 @@ const compareAfterMs = 100
 /** One message has at most so many keys, and ends with the one that goes over so many bytes. */
 const maxNewsKeys = 512
 const maxNewsBytes = 65_536
+/** A rumour has died out within this time. */
+const rumourMs = 30_000
+/** Removals remembered for it. */
+const maxRemoved = 1_024
 
 export class KeyNews {
   readonly #line: KeyNewsLine
@@ -57,6 +67,8 @@ export class KeyNews {
   /** Neighbours that were dialled, and not compared with yet. */
   readonly #toCompare = new Set<string>()
   #compareDueMs = Infinity
+  /** When keys were removed, by hexadecimal text; the oldest first. */
+  readonly #removedMs = new Map<string, number>()
 
   constructor(line: KeyNewsLine, parts: KeyNewsParts) {
     this.#line = line
@@ -75,8 +87,13 @@ export class KeyNews {
   /** Tells what waits to be told. */
   flush(now: Now): void {
     this.#dueMs = Infinity
-    for (const keys of newsPortions(this.#untold.values()))
-      this.#parts.outbox.spread(keyNewsPayload(keys), now)
+    const { outbox, random } = this.#parts
+    for (const keys of newsPortions(this.#untold.values())) {
+      if (!this.#isLarge()) outbox.spread(keyNewsPayload(keys), now)
+      else
+        for (const id of listenersOf(this.#ours(), random))
+          outbox.whisper(id, keyNewsPayload(keys, true), now)
+    }
     this.#untold.clear()
   }
 
@@ -88,13 +105,18 @@ export class KeyNews {
       this.#parts.outbox.spread(noticePayload(key), now)
       return
     }
+    this.#removedMs.delete(toHex(key))
+    this.#tellSoon(key, gatherMs, now)
+  }
+
+  #tellSoon(key: Uint8Array, afterMs: number, { monoMs }: Now): void {
     this.#untold.set(toHex(key), key.slice())
-    this.#dueMs = Math.min(this.#dueMs, now.monoMs + gatherMs)
+    this.#dueMs = Math.min(this.#dueMs, monoMs + afterMs)
   }
 
   /** This node deletes the key. All are told, though it be new here: its writer may not have told yet. */
   deleted(key: Uint8Array, now: Now): void {
-    this.#untold.delete(toHex(key))
+    this.#noteRemoval(key, now)
     this.#line.keys.delete(key)
     this.#parts.outbox.spread(removalPayload(key), now)
   }
@@ -104,13 +126,16 @@ export class KeyNews {
     if (!this.#line.keys.has(key)) this.heardNotice(key, now)
   }
 
-  /** Others of ours say what they wrote. */
-  heardNews(keys: readonly Uint8Array[], now: Now): void {
+  /** Others of ours say what they wrote; `isPassed`: to some, who pass it on. */
+  heardNews(keys: readonly Uint8Array[], isPassed: boolean, now: Now): void {
     let ours: readonly string[] | undefined
     for (const key of keys) {
+      if (isPassed && this.#wasRemoved(key, now)) continue
       const isNew = !this.#line.keys.has(key)
       this.heardNotice(key, now)
       if (!isNew) continue
+      if (isPassed && this.#isLarge() && this.#line.keys.has(key))
+        this.#tellSoon(key, passOnMs, now)
       ours ??= this.#ours()
       if (ours.length < this.#line.peers.size)
         this.#parts.outbox.spread(noticePayload(key), now, ours)
@@ -125,7 +150,7 @@ export class KeyNews {
   }
 
   heardRemoval(key: Uint8Array, now: Now): void {
-    this.#untold.delete(toHex(key))
+    this.#noteRemoval(key, now)
     if (!this.#line.keys.delete(key)) return
     this.#parts.old.tending.noteRemoval(key, now)
     this.#line.emit({ type: 'key-removed', key })
@@ -140,11 +165,17 @@ export class KeyNews {
     if (sums.length > 1) this.#parts.outbox.handOver(newsTo(from.id, keys.differing(sums)), now)
   }
 
+  /** In a large ring, where views of the ring are compared with this neighbour. */
+  compareWith(peer: string, now: Now): void {
+    if (this.#isLarge())
+      this.#parts.outbox.whisper(peer, keysPayload(false, this.#line.keys.summary()), now)
+  }
+
   peerJoined(peer: Peer, now: Now): void {
     const { keys } = this.#line
     if (!this.#line.talksTo(peer)) {
       if (keys.size > 0) this.#parts.outbox.handOver(noticesTo(peer.id, keys.values()), now)
-    } else if (peer.outgoing) {
+    } else if (peer.outgoing && (keys.size === 0 || !this.#isLarge())) {
       // One side asks.
       this.#toCompare.add(peer.id)
       this.#compareDueMs = Math.min(this.#compareDueMs, now.monoMs + compareAfterMs)
@@ -160,6 +191,26 @@ export class KeyNews {
       break
     }
     this.#compareDueMs = this.#toCompare.size === 0 ? Infinity : now.monoMs + compareAfterMs
+  }
+
+  #isLarge(): boolean {
+    return this.#line.nodes.size >= largeRing
+  }
+
+  #noteRemoval(key: Uint8Array, { monoMs }: Now): void {
+    const name = toHex(key)
+    this.#untold.delete(name)
+    this.#removedMs.delete(name)
+    this.#removedMs.set(name, monoMs)
+    for (const [oldest, removedMs] of this.#removedMs) {
+      if (removedMs > monoMs - rumourMs && this.#removedMs.size <= maxRemoved) return
+      this.#removedMs.delete(oldest)
+    }
+  }
+
+  #wasRemoved(key: Uint8Array, { monoMs }: Now): boolean {
+    if (this.#removedMs.size === 0) return false
+    return (this.#removedMs.get(toHex(key)) ?? -Infinity) > monoMs - rumourMs
   }
 
   /** The neighbours that understand news. */

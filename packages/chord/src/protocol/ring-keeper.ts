@@ -7,15 +7,12 @@
  * that it is not. The neighbours of a node on the ring, four on each side, keep links to it and notice
  * first.
  *
- * News of a small ring are broadcast: all hear at once, also across old programs. In a large one, where somebody
- * comes or goes every second, a broadcast each would cost more than everything else. There a node passes
- * what is new to it to some of its neighbours, what came within a while in one message; it went around when
- * nobody finds it new, after a handful of passes. Who is near on the ring sees for himself, and whoever
+ * News of a small ring are broadcast: all hear at once, also across old programs. In a large one they are
+ * passed on by whoever finds them new (rumours.ts). Who is near on the ring sees for himself, and whoever
  * hears nothing is told at the next comparison of views.
  *
  * Sources: Zave's rules for the maintenance of a ring (arXiv 1610.01140), for a view that holds all
- * members: a successor list is what the view says it is, and it shrinks only by nodes found dead. Rumours
- * that each node passes on once are after Demers et al., Epidemic Algorithms (1987).
+ * members: a successor list is what the view says it is, and it shrinks only by nodes found dead.
  *
  * Over 400 lines: news, doubts and links all turn on who is near.
  */
@@ -27,6 +24,7 @@ import { digestPayload, maxRecords, membersPayload } from './ring-messages.ts'
 import type { RingMessage } from './ring-messages.ts'
 import type { Member, RingView } from './ring-view.ts'
 import type { Position } from './ring.ts'
+import { largeRing, listenersOf, passOnMs } from './rumours.ts'
 
 /** What the keeper needs of the machine around it. */
 export interface RingLine {
@@ -41,6 +39,8 @@ export interface RingLine {
   ringChanged(member: Member, before: Position | undefined, now: Now): void
   /** A neighbour has told all that it knows. */
   told(peer: string): void
+  /** What two nodes know is compared with this neighbour now. */
+  compared(peer: string, now: Now): void
 }
 
 /** Neighbours on the ring, on each side, to which a storing node keeps links. */
@@ -59,13 +59,8 @@ const maxLinkedOld = 16
  * incarnation; with no bound somebody could say so with the greatest number there is.
  */
 const maxAheadMs = 3_600_000
-/** News that come within this time go out together … */
+/** News of a small ring that come within this time go out together. */
 const gatherMs = 50
-/** … and in a large ring, one of so many storing nodes, what comes within this. */
-const passOnMs = 2_000
-export const largeRing = 128
-/** To how many neighbours a node passes it, on average: 98 in 100 nodes hear it so, the others when they compare. */
-const told = 4
 const keepLinksEveryMs = 5_000
 /** A member that could not be dialled is not dialled again for a link within this time. */
 const redialPauseMs = 5_000
@@ -117,6 +112,8 @@ export class RingKeeper {
   readonly #news = new Map<string, Member>()
   readonly #doubts = new Map<string, Doubt>()
   readonly #triedMs = new Map<string, number>()
+  /** Neighbours that were asked when the link opened and have not answered; some have asked as well meanwhile. */
+  readonly #openings = new Map<string, 'asked' | 'crossed'>()
   #addresses: readonly string[] = []
   #salt = 0
   #newsDueMs = Infinity
@@ -167,10 +164,15 @@ export class RingKeeper {
     if (rumour !== undefined) this.#line.send(peer.id, membersPayload([rumour]), now)
     if (this.#compareDueMs === Infinity)
       this.#compareDueMs = now.monoMs + firstCompareMs + randomBelow(this.#random, firstCompareMs)
+    const isKnown = this.isStoring && this.view.get(peer.id)?.state === 'storing'
+    // Most links of a large ring are there for a question, and views that hear something every second always differ.
+    if (isKnown && this.#isLarge()) return
+    this.#openings.set(peer.id, 'asked')
     this.#line.send(peer.id, digestPayload(false, this.view.digest()), now)
   }
 
   peerLeft(peer: Peer, now: Now): void {
+    this.#openings.delete(peer.id)
     const member = this.view.get(peer.id)
     if (member?.state !== 'storing') return
     if (!this.#isTalking) this.#merge({ ...member, state: 'gone' }, now)
@@ -220,6 +222,11 @@ export class RingKeeper {
     // An answer follows the records; who knows the same, or nobody, sends none.
     const knowsNobody = message.sums.every((sum) => sum === 0)
     if (message.isAnswer || !differs || knowsNobody) this.#line.told(from.id)
+    const opening = this.#openings.get(from.id)
+    if (message.isAnswer) this.#openings.delete(from.id)
+    else if (opening === 'asked') this.#openings.set(from.id, 'crossed')
+    // It has been sent all that it lacks when it asked.
+    if (message.isAnswer && opening === 'crossed') return
     const differing = this.view.differing(message.sums, now.monoMs)
     for (const portion of portionsOf(differing, maxRecords))
       this.#line.send(from.id, membersPayload(portion), now)
@@ -371,8 +378,7 @@ export class RingKeeper {
       const payload = membersPayload(portion, true)
       if (!this.#isLarge()) this.#line.spread(payload, now)
       else
-        for (const { id } of talking)
-          if (randomBelow(this.#random, talking.length) < told) this.#line.send(id, payload, now)
+        for (const { id } of listenersOf(talking, this.#random)) this.#line.send(id, payload, now)
     }
   }
 
@@ -397,8 +403,10 @@ export class RingKeeper {
     this.#sound(now)
     const partners = this.#talking()
     const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
-    if (partner !== undefined)
-      this.#line.send(partner.id, digestPayload(false, this.view.digest()), now)
+    if (partner === undefined) return
+    this.#openings.delete(partner.id)
+    this.#line.send(partner.id, digestPayload(false, this.view.digest()), now)
+    this.#line.compared(partner.id, now)
   }
 
   /**

@@ -6,7 +6,7 @@
  *   digest   whisper               [0x7060, 1, isAnswer, sums]    "tell me where you know otherwise"
  *   keys     whisper               [0x7060, 2, isAnswer, sums]    the same of the list of all keys: one sum
  *                                                                 over all of it, or one for each bucket
- *   news     broadcast or whisper  [0x7060, 3, [key…]]            keys that are there
+ *   news     broadcast or whisper  [0x7060, 3, [key…], isNews]    keys that are there; to be passed on as above
  *
  *   record   [id, incarnation, state, isOld, [address…], salt]    state 0 storing, 1 left, 2 gone; the salt,
  *                                                                 which says where it stands, only if not 0
@@ -34,7 +34,11 @@ export type RingMessage =
   | { readonly type: 'members'; readonly members: readonly Member[]; readonly isPassed: boolean }
   | { readonly type: 'digest'; readonly isAnswer: boolean; readonly sums: readonly number[] }
   | KeysMessage
-  | { readonly type: 'news'; readonly keys: readonly Uint8Array[] }
+  | {
+      readonly type: 'news'
+      readonly keys: readonly Uint8Array[]
+      readonly isPassed: boolean
+    }
 
 export interface KeysMessage {
   readonly type: 'keys'
@@ -59,7 +63,11 @@ export function readRingMessage(payload: readonly Value[]): RingMessage | undefi
       return readSums('keys', first, second)
     case verbs.news:
       if (!Array.isArray(first)) return undefined
-      return { type: 'news', keys: first.filter((key) => key instanceof Uint8Array) }
+      return {
+        type: 'news',
+        keys: first.filter((key) => key instanceof Uint8Array),
+        isPassed: second === true,
+      }
     default:
       return undefined
   }
@@ -116,8 +124,8 @@ export function digestPayload(isAnswer: boolean, sums: readonly number[]): reado
   return [ringFlag, verbs.digest, isAnswer, [...sums]]
 }
 
-export function keyNewsPayload(keys: readonly Uint8Array[]): readonly Value[] {
-  return [ringFlag, verbs.news, [...keys]]
+export function keyNewsPayload(keys: readonly Uint8Array[], isPassed = false): readonly Value[] {
+  return [ringFlag, verbs.news, [...keys], ...(isPassed ? [true] : [])]
 }
 
 export function keysPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {

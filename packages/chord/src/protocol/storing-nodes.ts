@@ -22,6 +22,21 @@ export interface StoringNode {
   readonly isOld: boolean
 }
 
+/** Places by salt and id: nodes of one process, as in tests and simulations, take the same ones in. */
+const places = new Map<string, Position>()
+const maxPlaces = 4_096
+
+function placeOf(id: string, salt: number): Position | undefined {
+  const name = `${salt} ${id}`
+  const known = places.get(name)
+  if (known !== undefined) return known
+  const place = saltedPosition(id, salt)
+  if (place === undefined) return undefined
+  if (places.size >= maxPlaces) places.clear()
+  places.set(name, place)
+  return place
+}
+
 export class StoringNodes {
   readonly #ordered: StoringNode[] = []
   readonly #byId = new Map<string, StoringNode>()
@@ -47,7 +62,7 @@ export class StoringNodes {
   /** False when the id has no place on the ring or is known already. `salt`: see `saltedPosition`. */
   add(id: string, isOld = false, salt = 0): boolean {
     if (this.#byId.has(id)) return false
-    const position = saltedPosition(id, salt)
+    const position = placeOf(id, salt)
     if (position === undefined) return false
     const node = { id, position, isOld }
     if (isOld) this.#oldCount += 1
