@@ -8,9 +8,9 @@ import { P2pError, WriteBehind } from '@p2p/base'
 import type { Store, StoreChange } from '@p2p/base'
 import { decodeValue, encodeValue, wholeNumber } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
-import { hashTableNamed, slotName, slotNamed } from './protocol/hash-tables.ts'
+import { hashTableNamed, slotNamed } from './protocol/hash-tables.ts'
 import type { Slot } from './protocol/hash-tables.ts'
-import type { StoredSlot } from './protocol/slot-store.ts'
+import { StoredSlot } from './protocol/slot-store.ts'
 
 export class SlotPersistence {
   readonly #store: Store
@@ -43,7 +43,7 @@ export class SlotPersistence {
   }
 
   changed(slots: readonly Slot[]): void {
-    for (const slot of slots) this.#writes.changed(slotName(slot), slot)
+    for (const slot of slots) this.#writes.changed(slot.name, slot)
   }
 
   /** Resolves once everything that changed up to now is in the store. Rejects with `P2P_STORE_FAILED`. */
@@ -53,7 +53,7 @@ export class SlotPersistence {
 
   #change(slot: Slot): StoreChange {
     const held = this.#read(slot)
-    const key = this.#prefix + slotName(slot)
+    const key = `${this.#prefix}${slot.table} ${slot.slotText}`
     if (held === undefined) return { type: 'delete', key }
     const { version, value = null, key: owner = null } = held
     return { type: 'put', key, value: encodeValue([version.time, version.writer, value, owner]) }
@@ -73,12 +73,11 @@ function readRecord(name: string, bytes: Uint8Array): StoredSlot | undefined {
     const milliseconds = wholeNumber(time)
     if (milliseconds === undefined || typeof writer !== 'string') return undefined
     if (value instanceof Uint8Array) decodeValue(value)
-    return {
-      ...slot,
+    return new StoredSlot(slot, {
       version: { time: milliseconds, writer },
       value: value instanceof Uint8Array ? value : undefined,
       key: key instanceof Uint8Array ? key : undefined,
-    }
+    })
   } catch {
     return undefined
   }

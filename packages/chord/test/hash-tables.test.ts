@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { decodeBase58Integer, fromHex } from '@p2p/serializer'
-import { hashTableNamed, slotsOf } from '../src/protocol/hash-tables.ts'
+import { decodeBase58Integer, encodeBase58Integer, fromHex, utf8Encode } from '@p2p/serializer'
+import { hashTableNamed, Slot, slotNamed, slotsOf } from '../src/protocol/hash-tables.ts'
 import { ringSize } from '../src/protocol/ring.ts'
 import { recordedCases } from './vectors/recorded.ts'
 
@@ -18,6 +18,29 @@ test('a key stands in the five places that the originals give it', () => {
       expect(slot.position).toBe(decodeBase58Integer(slot.slotText) % ringSize)
     }
   }
+})
+
+test('a slot has one name, whether its key or its text is known', () => {
+  // Among so many digests some end in a zero byte.
+  for (let number = 0; number < 600; number += 1) {
+    for (const slot of slotsOf(utf8Encode(`key ${number}`))) {
+      const named = slotNamed(slot.table, slot.slotText)
+      expect(named?.name).toBe(slot.name)
+      expect(named?.position).toBe(slot.position)
+      // Longer texts than the longest integer has are not read.
+      if (slot.table !== 'sha512')
+        expect(slotNamed(slot.table, `1${slot.slotText}`)?.name).toBe(slot.name)
+    }
+  }
+})
+
+test('integers that no key has are names of their own', () => {
+  const integers = [0n, 1n, 1n << 223n, 1n << 224n, (1n << 224n) + 1n, ringSize - 1n]
+  const slots = integers.map((integer) => slotNamed('sha1', encodeBase58Integer(integer)))
+  expect(new Set(slots.map((slot) => slot?.name)).size).toBe(integers.length)
+  expect(slots.map((slot) => slot?.position)).toEqual(integers)
+  const texts = slots.map((slot) => new Slot({ table: 'sha1', name: slot?.name ?? '' }).slotText)
+  expect(texts).toEqual(integers.map((integer) => encodeBase58Integer(integer)))
 })
 
 test('only the five tables have names', () => {

@@ -30,11 +30,11 @@ class Scene {
 
   hear(table: number, value: Value, version?: Version, rank = 'owner'): readonly Question[] {
     const answer = { value: value === null ? undefined : encodeValue(value), version }
-    return this.read.handleAnswer(slots[table]!.slotText, `${rank} ${table}`, answer, 0)
+    return this.read.handleAnswer(slots[table]!.name, `${rank} ${table}`, answer, 0)
   }
 
   fail(table: number, rank = 'owner'): readonly Question[] {
-    return this.read.handleFailed(slots[table]!.slotText, `${rank} ${table}`, 0)
+    return this.read.handleFailed(slots[table]!.name, `${rank} ${table}`, 0)
   }
 }
 
@@ -150,7 +150,7 @@ test('answers of strangers, for other slots and after the end, change nothing', 
   const scene = new Scene()
   const [slot] = slots
   expect(scene.read.handleAnswer('other', 'owner 0', nil, 0)).toEqual([])
-  expect(scene.read.handleAnswer(slot!.slotText, 'stranger', nil, 0)).toEqual([])
+  expect(scene.read.handleAnswer(slot!.name, 'stranger', nil, 0)).toEqual([])
   for (const table of [0, 1, 2]) scene.hear(table, 'v', at(1))
   const { result } = scene.read
   scene.hear(3, 'w', at(2))
@@ -162,7 +162,7 @@ test('answers for other slots, of strangers and after the end change nothing', (
   const scene = new Scene()
   const answer = { value: encodeValue('v') }
   expect(scene.read.handleAnswer('elsewhere', 'owner 0', answer, 0)).toEqual([])
-  expect(scene.read.handleAnswer(slots[0]!.slotText, 'stranger', answer, 0)).toEqual([])
+  expect(scene.read.handleAnswer(slots[0]!.name, 'stranger', answer, 0)).toEqual([])
   expect(scene.read.handleFailed('elsewhere', 'owner 0', 0)).toEqual([])
   for (const table of [0, 1, 2]) scene.hear(table, 'v')
   const { result } = scene.read

@@ -29,7 +29,7 @@ function keyOfFirst(): Uint8Array {
 }
 
 const textsIn = (offers: readonly Offer[]): readonly string[] =>
-  offers.flatMap(({ slots }) => slots.map(({ slotText }) => slotText))
+  offers.flatMap(({ slots }) => slots.map(({ head }) => head.slotText))
 
 test('slots that all holders have lost come from another table, to their new owner here too', () => {
   const { repair, slots } = firstOfTwo()

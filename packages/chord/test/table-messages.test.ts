@@ -2,6 +2,7 @@ import { encodeValue, utf8Encode } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { expect, test } from '@jest/globals'
 import { hashTables, slotsOf } from '../src/protocol/hash-tables.ts'
+import { StoredSlot } from '../src/protocol/slot-store.ts'
 import { membersPayload, readRingMessage, ringFlag } from '../src/protocol/ring-messages.ts'
 import {
   comparePayload,
@@ -22,13 +23,17 @@ const value = encodeValue('value')
 const version = { time: 1_700_000_000_000, writer: '3writer' }
 const [sha1, sha224] = slotsOf(key)
 if (sha1 === undefined || sha224 === undefined) throw new Error('a key has five slots')
-const held = { ...sha1, version, value, key }
-const deleted = { ...sha224, version: { time: 5, writer: '3other' }, value: undefined, key }
+const held = new StoredSlot(sha1, { version, value, key })
+const deleted = new StoredSlot(sha224, {
+  version: { time: 5, writer: '3other' },
+  value: undefined,
+  key,
+})
 const arc = { from: sha1.position, to: sha224.position }
 
 /** Each message with what its reader makes of it. */
 const messages: Record<TableMessage['type'], readonly Value[]> = {
-  write: writePayload(1, held, [0, 4]),
+  write: writePayload(1, { key, version, value }, [0, 4]),
   stored: storedPayload(1, [0, 4]),
   read: readPayload(1, key, [0, 4]),
   found: foundPayload(1, [held, undefined, deleted, held]),

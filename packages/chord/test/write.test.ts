@@ -3,7 +3,7 @@ import { PendingWrite } from '../src/protocol/write.ts'
 
 const tables = ['t1', 't2', 't3', 't4', 't5']
 const begin = (holders: readonly string[]): PendingWrite =>
-  new PendingWrite(tables.map((slotText) => ({ slotText, holders })))
+  new PendingWrite(tables.map((name) => ({ name, holders })))
 
 test('a write is acknowledged by owner and two replicas in three tables', () => {
   const write = begin(['owner', 'r1', 'r2', 'r3', 'r4'])

@@ -112,11 +112,12 @@ export function bytesToInteger(bytes: Uint8Array): bigint {
 /** Big-endian bytes of a non-negative integer, padded in front; RangeError when it does not fit. */
 export function integerToBytes(integer: bigint, byteLength: number): Uint8Array {
   const bytes = new Uint8Array(byteLength)
+  const view = new DataView(bytes.buffer)
   let rest = integer
-  for (let i = byteLength - 1; i >= 0; i--) {
-    bytes[i] = Number(rest & 0xffn)
-    rest >>= 8n
-  }
+  let at = byteLength
+  // A view keeps the lowest bits of what does not fit.
+  for (; at >= 8; rest >>= 64n) view.setBigUint64((at -= 8), rest)
+  for (; at > 0; rest >>= 8n) view.setUint8(--at, Number(rest & 0xffn))
   if (rest !== 0n) throw new RangeError(`integer does not fit in ${byteLength} bytes`)
   return bytes
 }

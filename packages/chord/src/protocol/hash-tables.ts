@@ -9,13 +9,12 @@
  *  sha384   SHA-384(key)               384
  *  sha512   SHA-512(key)               512, not reduced
  *
- * The integer travels as base58 text and is also the name of the slot: the originals file SHA-512
- * entries under the full number, so it is reduced for distances only.
+ * The integer travels as base58 text and names the slot: the originals file SHA-512 entries under the
+ * full number, so it is reduced for distances only.
  *
  * Source: spec/chord.md §2; fixtures `chord.json`, kind `hashes`.
  */
 import {
-  bytesToInteger,
   decodeBase58Integer,
   encodeBase58Integer,
   sha1,
@@ -23,6 +22,7 @@ import {
   sha256,
   sha384,
   sha512,
+  toHex,
 } from '@p2p/serializer'
 import { ringBits, toPosition } from './ring.ts'
 import type { Position } from './ring.ts'
@@ -38,18 +38,55 @@ const digests: Readonly<Record<HashTable, (key: Uint8Array) => Uint8Array>> = {
   sha512,
 }
 
-/** One of the five places of a key. */
-export interface Slot {
-  readonly table: HashTable
-  /** Base58 text of the full integer: what the wire carries and what the slot is filed under. */
-  readonly slotText: string
-  /** The place on the ring that decides who owns the slot. */
-  readonly position: Position
+/** Hexadecimal digits of the integers of a table. */
+function digitsOf(table: HashTable): number {
+  return (table === 'sha512' ? 512 : ringBits) / 4
 }
 
-/** What a slot is filed under in maps. No table name holds a space. */
-export function slotName({ table, slotText }: Pick<Slot, 'table' | 'slotText'>): string {
-  return `${table} ${slotText}`
+/**
+ * One of the five places of a key. Its text and its place on the ring are worked out when they are asked for:
+ * most slots are written and read under their names alone, and the text costs more than the hash.
+ */
+export class Slot {
+  readonly table: HashTable
+  /**
+   * What the slot is filed under in maps: the table and the hexadecimal digits of the integer, without the zeros
+   * at their end: a table adds some to a short digest.
+   */
+  readonly name: string
+  #slotText: string | undefined
+  #position: Position | undefined
+
+  constructor(named: Pick<Slot, 'table' | 'name'>, slotText?: string) {
+    this.table = named.table
+    this.name = named.name
+    this.#slotText = slotText
+    if (!(#slotText in named)) return
+    this.#slotText = named.#slotText
+    this.#position = named.#position
+  }
+
+  /** Base58 text of the full integer: what the wire carries. */
+  get slotText(): string {
+    this.#slotText ??= encodeBase58Integer(this.#integer)
+    return this.#slotText
+  }
+
+  /** The place on the ring that decides who owns the slot. */
+  get position(): Position {
+    this.#position ??= toPosition(this.#integer)
+    return this.#position
+  }
+
+  get #integer(): bigint {
+    const { table, name } = this
+    return BigInt(`0x${name.slice(table.length + 1).padEnd(digitsOf(table), '0')}`)
+  }
+}
+
+/** `digits`: of the integer, the first ones at least. No table name holds a space. */
+function named(table: HashTable, digits: string, slotText?: string): Slot {
+  return new Slot({ table, name: `${table} ${digits.replace(/0+$/, '')}` }, slotText)
 }
 
 /** The five places of a key, in the order of `hashTables`. */
@@ -59,15 +96,7 @@ export function slotsOf(key: Uint8Array): readonly Slot[] {
 
 /** The place of a key in one table: the hashes are a good part of what a small message costs. */
 export function slotOf(key: Uint8Array, table: HashTable): Slot {
-  const digest = digests[table](key)
-  // A short digest is the beginning of the integer: zeros are what it is multiplied by.
-  const bytes = new Uint8Array(Math.max(ringBits / 8, digest.length))
-  bytes.set(digest)
-  return {
-    table,
-    slotText: encodeBase58Integer(bytes),
-    position: toPosition(bytesToInteger(bytes)),
-  }
+  return named(table, toHex(digests[table](key)))
 }
 
 /** Narrows a table name that a peer sent; undefined for any other name. */
@@ -90,9 +119,8 @@ export function slotNamed(table: HashTable, text: string): Slot | undefined {
   } catch {
     return undefined
   }
-  const bits = table === 'sha512' ? 512 : ringBits
-  if (integer >> BigInt(bits) !== 0n) return undefined
+  const digits = integer.toString(16).padStart(digitsOf(table), '0')
+  if (digits.length > digitsOf(table)) return undefined
   // Only a leading zero, the digit 1, makes another text of the same integer.
-  const slotText = text.startsWith('1') ? encodeBase58Integer(integer) : text
-  return { table, slotText, position: toPosition(integer) }
+  return named(table, digits, text.startsWith('1') ? undefined : text)
 }

@@ -14,7 +14,7 @@ import type { Now, Peer } from '@p2p/base'
 import { decodeValue, encodeValue } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { fieldsOf, mergeFields } from './fields.ts'
-import { slotName, slotsOf } from './hash-tables.ts'
+import { slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import type { KeyList } from './key-list.ts'
 import { deltaPayload, retrievePayload, retrievedPayload, storePayload } from './messages.ts'
@@ -26,7 +26,6 @@ import { clockwiseDistance, nodePosition } from './ring.ts'
 import type { SlotStore, StoredSlot } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 import { Tending } from './tending.ts'
-import type { NamedSlot } from './tending.ts'
 import type { VersionClock } from './version.ts'
 import { isSameValue } from './vote.ts'
 
@@ -79,8 +78,8 @@ export class OldQuestions {
       storeAt: (slot, value, to, now) => {
         this.storeAt(slot, value, to, now)
       },
-      keep: (slot, value, now) => {
-        this.#keep(slot, value, now)
+      keep: (slot, value, now, key) => {
+        this.#keep(slot, value, now, key)
       },
     })
   }
@@ -155,7 +154,7 @@ export class OldQuestions {
     if (isNew) this.tending.noteKey(key, now)
     if (this.#keyless.size === 0) return
     for (const slot of slotsOf(key)) {
-      if (this.#keyless.delete(slotName(slot))) this.#line.slots.nameKey(slot, key)
+      if (this.#keyless.delete(slot.name)) this.#line.slots.nameKey(slot, key)
     }
   }
 
@@ -191,21 +190,21 @@ export class OldQuestions {
     else this.#keep(slot, encodeValue(mergeFields(base, fields)), now)
   }
 
-  #keep(slot: NamedSlot, value: Uint8Array | undefined, now: Now): void {
+  #keep(slot: Slot, value: Uint8Array | undefined, now: Now, key?: Uint8Array): void {
     const { slots, clock } = this.#line
     const held = slots.get(slot)
     if (value === undefined && held?.value === undefined) return
     // What is the same already keeps its version: a node that hands over is no writer.
     if (value !== undefined && held?.value !== undefined && isSameValue(held.value, value)) return
     const version = clock.next(now.utcSeconds)
-    if (slots.put(slot, { value, version, key: slot.key }) === 'full') {
+    if (slots.put(slot, { value, version, key }) === 'full') {
       this.#refusedCount += 1
       return
     }
     const entry = slots.get(slot)
     if (entry === undefined) return
     if (entry.key === undefined && this.#keyless.size < maxKeyless)
-      this.#keyless.set(slotName(slot), slot)
+      this.#keyless.set(slot.name, slot)
     if (this.#line.isStoring()) this.#line.replicate(entry, now)
   }
 

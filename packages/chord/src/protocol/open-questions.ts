@@ -120,5 +120,5 @@ export class OpenQuestions {
 }
 
 function nameOf(slot: Slot, to: string): string {
-  return `${to} ${slot.table} ${slot.slotText}`
+  return `${to} ${slot.name}`
 }

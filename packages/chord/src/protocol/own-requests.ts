@@ -18,7 +18,8 @@ import type { Slot } from './hash-tables.ts'
 import type { Waiter } from './open-questions.ts'
 import { Read } from './read.ts'
 import type { Answer, Question } from './read.ts'
-import type { SlotStore, StoredSlot } from './slot-store.ts'
+import { StoredSlot } from './slot-store.ts'
+import type { SlotStore } from './slot-store.ts'
 import { putPayload, readPayload, writePayload } from './table-messages.ts'
 import type { FoundSlot } from './table-messages.ts'
 import type { TableRequest } from './table-requests.ts'
@@ -162,7 +163,7 @@ export class OwnRequests {
   answerRead(request: RequestId, slot: Slot, holder: string, answer: Answer, now: Now): void {
     const open = this.#reads.get(request)
     if (open === undefined) return
-    const next = open.read.handleAnswer(slot.slotText, holder, answer, now.monoMs)
+    const next = open.read.handleAnswer(slot.name, holder, answer, now.monoMs)
     if (next.length > 0) this.#askAll(request, open, next, now)
     else this.#settleRead(request, open, now)
   }
@@ -194,7 +195,7 @@ export class OwnRequests {
       if (owner === undefined || !slots.includes(slot)) continue
       if (this.#line.isOld(owner)) this.#line.storeAtOld(slot, value, owner, now)
       if (version === undefined) continue
-      const entry: StoredSlot = { ...slot, value, version, key }
+      const entry = new StoredSlot(slot, { value, version, key })
       if (owner === this.#line.id) this.#line.slots.put(slot, entry)
       else if (!this.#line.isOld(owner)) this.#line.send(owner, putPayload([entry]), now)
     }
@@ -206,7 +207,8 @@ export class OwnRequests {
     const { request, key, value, timeoutMs } = input
     const slots = slotsOf(key)
     const plan = slots.map((slot) => ({
-      slotText: slot.slotText,
+      slot,
+      name: slot.name,
       holders: this.#line.holdersOf(slot),
     }))
     const open: OpenWrite = {
@@ -224,32 +226,32 @@ export class OwnRequests {
       this.#failWrite(request)
       return
     }
-    const targets = slots.flatMap((slot, index) =>
-      (plan[index]?.holders ?? []).map((holder) => ({ slot, holder })),
-    )
-    this.#sendAll(request, open, targets, now)
+    this.#sendAll(request, open, plan, now)
   }
 
   #sendAll(
     request: RequestId,
     open: OpenWrite,
-    targets: readonly { readonly slot: Slot; readonly holder: string }[],
+    targets: readonly { readonly slot: Slot; readonly holders: readonly string[] }[],
     now: Now,
   ): void {
-    const { id } = this.#line
     const byHolder = new Map<string, Slot[]>()
-    for (const { slot, holder } of targets) {
-      if (holder === id) {
-        if (this.#keep(open, slot)) open.progress.handleStored(slot.slotText, id)
-        else open.progress.handleFailed(slot.slotText, id)
-      } else if (this.#line.isOld(holder)) this.#writeAtOld(request, open, slot, holder, now)
-      else {
-        const slots = byHolder.get(holder) ?? []
-        slots.push(slot)
-        byHolder.set(holder, slots)
+    for (const { slot, holders } of targets) {
+      for (const holder of holders) {
+        const slots = byHolder.get(holder)
+        if (slots === undefined) byHolder.set(holder, [slot])
+        else slots.push(slot)
       }
     }
     for (const [holder, slots] of byHolder) {
+      if (holder === this.#line.id) {
+        for (const slot of slots) this.#keep(open, slot)
+        continue
+      }
+      if (this.#line.isOld(holder)) {
+        for (const slot of slots) this.#writeAtOld(request, open, slot, holder, now)
+        continue
+      }
       const tables = slots.map(({ table }) => hashTables.indexOf(table))
       this.#line.ask(
         holder,
@@ -272,16 +274,19 @@ export class OwnRequests {
     this.#line.askOld(slot, to, { type: 'write', request, sent: value }, now)
   }
 
-  #keep({ key, value, version }: OpenWrite, slot: Slot): boolean {
+  #keep(write: OpenWrite, slot: Slot): void {
+    const { progress } = write
     // A delete of what is not there leaves a trace all the same: other holders may have it.
-    return this.#line.slots.put(slot, { value, version, key }) !== 'full'
+    const isFull = this.#line.slots.put(slot, write) === 'full'
+    if (isFull) progress.handleFailed(slot.name, this.#line.id)
+    else progress.handleStored(slot.name, this.#line.id)
   }
 
   /** A holder has the slot. */
   confirm(request: RequestId, slot: Slot, holder: string): void {
     const write = this.#writes.get(request)
     if (write === undefined) return
-    write.progress.handleStored(slot.slotText, holder)
+    write.progress.handleStored(slot.name, holder)
     this.#settleWrite(request, write)
   }
 
@@ -292,7 +297,7 @@ export class OwnRequests {
     if (write === undefined) return
     for (const slot of about.slots) {
       const has = tables.includes(hashTables.indexOf(slot.table))
-      if (has) write.progress.handleStored(slot.slotText, from)
+      if (has) write.progress.handleStored(slot.name, from)
       else this.failHolder(about.request, slot, from, now)
     }
     this.#settleWrite(about.request, write)
@@ -310,7 +315,7 @@ export class OwnRequests {
   failRead(request: RequestId, slot: Slot, holder: string, now: Now): void {
     const open = this.#reads.get(request)
     if (open === undefined) return
-    const next = open.read.handleFailed(slot.slotText, holder, now.monoMs)
+    const next = open.read.handleFailed(slot.name, holder, now.monoMs)
     if (next.length > 0) this.#askAll(request, open, next, now)
     else this.#settleRead(request, open, now)
   }
@@ -319,14 +324,9 @@ export class OwnRequests {
     const write = this.#writes.get(request)
     if (write === undefined) return
     const holders = this.#line.holdersOf(slot).filter((id) => id !== holder)
-    const fresh = write.progress.replan(slot.slotText, holders)
-    write.progress.handleFailed(slot.slotText, holder)
-    this.#sendAll(
-      request,
-      write,
-      fresh.map((id) => ({ slot, holder: id })),
-      now,
-    )
+    const fresh = write.progress.replan(slot.name, holders)
+    write.progress.handleFailed(slot.name, holder)
+    this.#sendAll(request, write, [{ slot, holders: fresh }], now)
   }
 
   #settleWrite(request: RequestId, { progress }: OpenWrite): void {

@@ -88,7 +88,7 @@ export class Read {
     this.#endMs = options.startMs + options.timeoutMs
     this.#tables = new Map(
       options.tables.map(({ slot, holders }) => [
-        slot.slotText,
+        slot.name,
         {
           slot,
           holders,
@@ -122,13 +122,8 @@ export class Read {
   }
 
   /** Takes an answer; ends the read when three tables agree. Returns what is to be asked because of it. */
-  handleAnswer(
-    slotText: string,
-    holder: string,
-    answer: Answer,
-    nowMs: number,
-  ): readonly Question[] {
-    const table = this.#tables.get(slotText)
+  handleAnswer(name: string, holder: string, answer: Answer, nowMs: number): readonly Question[] {
+    const table = this.#tables.get(name)
     if (table === undefined || this.#result !== undefined) return []
     if (!table.holders.includes(holder)) return []
     table.waiting.delete(holder)
@@ -138,8 +133,8 @@ export class Read {
   }
 
   /** A holder cannot be reached. */
-  handleFailed(slotText: string, holder: string, nowMs: number): readonly Question[] {
-    const table = this.#tables.get(slotText)
+  handleFailed(name: string, holder: string, nowMs: number): readonly Question[] {
+    const table = this.#tables.get(name)
     if (table?.waiting.delete(holder) !== true || this.#result !== undefined) return []
     return this.#goOn(table, nowMs)
   }

@@ -17,21 +17,22 @@
  * Source: research on churn: repair every 30 to 60 s loses nothing at sessions of an hour, and a fresh
  * owner that is not handed its slots at once says "nothing" until the next repair.
  */
-import { slotName, slotsOf } from './hash-tables.ts'
+import { slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import { clockwiseDistance, covers, ringSize, toPosition } from './ring.ts'
 import type { Arc, Position } from './ring.ts'
-import type { ArcSummary, SlotStore, StoredSlot } from './slot-store.ts'
+import { SlotHead, StoredSlot } from './slot-store.ts'
+import type { ArcSummary, SlotStore } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 import { portionsOf } from './portions.ts'
 import { comparePayload, listPayload, putPayload, wantPayload } from './table-messages.ts'
-import type { SlotHead } from './table-messages.ts'
 import { compareVersions } from './version.ts'
 import type { Version } from './version.ts'
 import type { Parcel } from './hand-overs.ts'
 
 /** A slot that is offered to a node, and the slot here that it is a copy of. */
-export interface OfferedSlot extends SlotHead {
+export interface OfferedSlot {
+  readonly head: SlotHead
   readonly source: Slot
 }
 
@@ -137,12 +138,12 @@ export class Repair {
     const spare = this.#nodes.arcOf(this.#id, this.#replicas + spareHolders) ?? own
     const offered: OfferedSlot[] = []
     for (const slot of this.#slots.inArc({ from: own.to, to: own.from })) {
-      const name = slotName(slot)
+      const { name } = slot
       const settled = before.get(name)
       const isKept = covers(spare, slot.position)
       if (isKept && settled !== undefined && this.#isSettled(slot, settled))
         this.#settled.set(name, settled)
-      else offered.push({ ...slot, source: slot })
+      else offered.push({ head: slot, source: slot })
     }
     return offered
   }
@@ -158,7 +159,7 @@ export class Repair {
   farewell(): readonly Offer[] {
     const all: OfferedSlot[] = []
     const whole = { from: 0n, to: 0n }
-    for (const slot of this.#slots.inArc(whole)) all.push({ ...slot, source: slot })
+    for (const slot of this.#slots.inArc(whole)) all.push({ head: slot, source: slot })
     return this.#byHolder(all, (slot) =>
       this.#nodes
         .holdersOf(slot.position, this.#replicas + 1)
@@ -179,7 +180,7 @@ export class Repair {
   handleList(from: string, arc: Arc, heads: readonly SlotHead[]): readonly Parcel[] {
     const { wanted, newer, names } = this.#judge(heads)
     for (const slot of this.#slots.inArc(arc)) {
-      if (!names.has(slotName(slot))) newer.push(slot)
+      if (!names.has(slot.name)) newer.push(slot)
     }
     const puts = this.#puts(from, newer)
     return wanted.length === 0 ? puts : [{ peer: from, payload: wantPayload(0, wanted) }, ...puts]
@@ -196,22 +197,20 @@ export class Repair {
     wanted: readonly Slot[],
     offered: readonly OfferedSlot[],
   ): readonly Parcel[] {
-    const names = new Set(wanted.map(slotName))
-    const sources = new Map(offered.map((slot) => [slotName(slot), slot.source]))
-    for (const slot of offered) {
-      const name = slotName(slot)
-      if (name !== slotName(slot.source)) continue
+    const names = new Set(wanted.map(({ name }) => name))
+    const sources = new Map(offered.map(({ head, source }) => [head.name, source]))
+    for (const { head, source } of offered) {
+      const { name, version } = head
+      if (name !== source.name) continue
       // What was wanted is on its way, and settled at the next offer.
       if (!names.has(name)) {
-        this.#settled.set(name, { to: from, version: slot.version })
-        this.#release(slot)
+        this.#settled.set(name, { to: from, version })
+        this.#release(head)
       }
     }
     const entries = wanted.flatMap((slot): StoredSlot[] => {
-      const source = this.#slots.get(sources.get(slotName(slot)) ?? slot)
-      if (source === undefined) return []
-      const { table, slotText, position } = slot
-      return [{ ...source, table, slotText, position }]
+      const source = this.#slots.get(sources.get(slot.name) ?? slot)
+      return source === undefined ? [] : [new StoredSlot(slot, source)]
     })
     return this.#puts(from, entries)
   }
@@ -232,7 +231,7 @@ export class Repair {
     const newer: StoredSlot[] = []
     const names = new Set<string>()
     for (const head of heads) {
-      names.add(slotName(head))
+      names.add(head.name)
       const held = this.#slots.get(head)
       const order = held === undefined ? -1 : compareVersions(held.version, head.version)
       if (order < 0) wanted.push(head)
@@ -263,7 +262,7 @@ export class Repair {
       for (const slot of slotsOf(key)) {
         if (slot.table === table) continue
         if (this.#firstKeepers(slot, 1).includes(this.#id)) this.#slots.put(slot, step.value)
-        else offered.push({ ...slot, version, source: step.value })
+        else offered.push({ head: new SlotHead(slot, version), source: step.value })
       }
     }
     return offered
@@ -281,12 +280,12 @@ export class Repair {
     holdersOf: (slot: Slot) => readonly string[],
   ): readonly Offer[] {
     const byHolder = new Map<string, OfferedSlot[]>()
-    for (const slot of offered) {
-      for (const id of holdersOf(slot)) {
+    for (const one of offered) {
+      for (const id of holdersOf(one.head)) {
         if (id === this.#id) continue
         const list = byHolder.get(id)
-        if (list === undefined) byHolder.set(id, [slot])
-        else list.push(slot)
+        if (list === undefined) byHolder.set(id, [one])
+        else list.push(one)
       }
     }
     const offers: Offer[] = []

@@ -9,10 +9,11 @@ import type { Now } from '@p2p/base'
 import type { Value } from '@p2p/serializer'
 import type { Parcel } from './hand-overs.ts'
 import { hashTables, slotOf } from './hash-tables.ts'
+import type { Slot } from './hash-tables.ts'
 import type { KeyNews } from './key-news.ts'
 import type { OwnRequests } from './own-requests.ts'
 import type { Offer, Repair } from './repair.ts'
-import type { SlotStore, StoredSlot } from './slot-store.ts'
+import type { SlotStore, SlotWrite } from './slot-store.ts'
 import { foundPayload, offerPayload, storedPayload } from './table-messages.ts'
 import type { TableMessage } from './table-messages.ts'
 import { TableRequests } from './table-requests.ts'
@@ -101,7 +102,16 @@ export class ReplicaTalk {
 
   offer(offers: readonly Offer[], now: Now): void {
     for (const { to, slots } of offers) {
-      this.ask(to, { type: 'offer', slots }, (number) => offerPayload(number, slots), now)
+      this.ask(
+        to,
+        { type: 'offer', slots },
+        (number) =>
+          offerPayload(
+            number,
+            slots.map(({ head }) => head),
+          ),
+        now,
+      )
     }
   }
 
@@ -144,14 +154,14 @@ export class ReplicaTalk {
     const taken = tables.filter((table) => {
       const name = hashTables[table]
       if (!mayTake || name === undefined) return false
-      return this.#take({ ...slotOf(key, name), value, version, key })
+      return this.#take(slotOf(key, name), message)
     })
     this.#line.send(from, storedPayload(request, taken), now)
     if (taken.length > 0 && value !== undefined) this.#news.held(key, now)
   }
 
-  #take(entry: StoredSlot): boolean {
-    const isFull = this.#line.slots.put(entry, entry) === 'full'
+  #take(slot: Slot, write: SlotWrite): boolean {
+    const isFull = this.#line.slots.put(slot, write) === 'full'
     if (isFull) this.#refusedCount += 1
     return !isFull
   }
@@ -172,7 +182,7 @@ export class ReplicaTalk {
     switch (message.type) {
       case 'put':
         for (const entry of message.entries) {
-          if (this.#line.clock.see(entry.version, now.utcSeconds)) this.#take(entry)
+          if (this.#line.clock.see(entry.version, now.utcSeconds)) this.#take(entry, entry)
         }
         return
       case 'offer':

@@ -1,8 +1,7 @@
 /**
  * What this node keeps of the five tables.
  *
- * A slot is named by its table and the base58 text of its full integer. It holds the value as the bytes
- * it came in, and the version of the write. A delete leaves a tombstone, so that a copy which comes
+ * A slot holds the value as the bytes it came in, and the version of the write. A delete leaves a tombstone, so that a copy which comes
  * back with a node that was away does not raise the dead; tombstones are forgotten after a day.
  *
  * Memory is bounded: at a limit a slot that is new is refused, a slot that is there is kept, because a
@@ -11,10 +10,9 @@
  *
  * Source: spec/chord.md §2, §12.2, §12.10.
  */
-import { slotName } from './hash-tables.ts'
-import type { Slot } from './hash-tables.ts'
+import { Slot } from './hash-tables.ts'
 import { covers, ringBits } from './ring.ts'
-import type { Arc, Position } from './ring.ts'
+import type { Arc } from './ring.ts'
 import { stampOf } from './stamp.ts'
 import { compareVersions } from './version.ts'
 import type { Version } from './version.ts'
@@ -34,12 +32,42 @@ export const defaultSlotStoreLimits: SlotStoreLimits = {
   tombstoneSeconds: 86_400,
 }
 
-export interface StoredSlot extends Slot {
+/** A slot and which write it holds. */
+export class SlotHead extends Slot {
+  readonly version: Version
+
+  constructor(slot: Slot, version: Version) {
+    super(slot)
+    this.version = version
+  }
+}
+
+/** What is kept of a slot, or sent of it. */
+export interface SlotWrite {
   /** msgpack; undefined for a tombstone. What is put is borrowed; what is stored is this node's own. */
   readonly value: Uint8Array | undefined
   readonly version: Version
   /** The key whose slot it is, where that was told: from it the other four slots follow. */
   readonly key?: Uint8Array | undefined
+}
+
+export class StoredSlot extends SlotHead implements SlotWrite {
+  readonly value: Uint8Array | undefined
+  readonly key: Uint8Array | undefined
+  #stamp: number | undefined
+
+  constructor(slot: Slot, { value, version, key }: SlotWrite) {
+    super(slot, version)
+    this.value = value
+    this.key = key
+  }
+
+  /** Of the slot and its version. Nodes compare sums of stamps, so all make them of the same text. */
+  get stamp(): number {
+    const { time, writer } = this.version
+    this.#stamp ??= stampOf(`${this.table} ${this.slotText} ${time} ${writer}`)
+    return this.#stamp
+  }
 }
 
 /** What a stretch of the ring holds, in two numbers that differ where the contents do. */
@@ -59,14 +87,14 @@ export type PutResult = 'stored' | 'stale' | 'full'
 
 export class SlotStore {
   readonly #limits: SlotStoreLimits
-  /** By table and slot text, joined. */
+  /** By name. */
   readonly #slots = new Map<string, StoredSlot>()
   /** Names of the tombstones, oldest first. */
   readonly #tombstones = new Set<string>()
-  /** Those that were needed yet, by number. */
+  /** Those that were needed yet, by number. They are filled when somebody asks for a part of the ring. */
   readonly #buckets: (Map<string, StoredSlot> | undefined)[] = []
-  /** Of the slots that a summary asked for since they were written. */
-  readonly #stamps = new Map<string, number>()
+  /** What was stored since, and may have been replaced or removed. */
+  #unsorted: StoredSlot[] = []
   /** Slots that changed since they were last taken; undefined when nobody wants to know. */
   #changed: Map<string, Slot> | undefined
   #valueBytes = 0
@@ -92,28 +120,31 @@ export class SlotStore {
 
   /** What is known of a slot, a tombstone too; undefined when nothing is. */
   get(slot: Slot): StoredSlot | undefined {
-    return this.#slots.get(slotName(slot))
+    return this.#slots.get(slot.name)
   }
 
   /** Takes a write when it is newer than what is there. An undefined value deletes. */
-  put(slot: Slot, write: Pick<StoredSlot, 'value' | 'version' | 'key'>): PutResult {
-    const name = slotName(slot)
+  put(slot: Slot, write: SlotWrite): PutResult {
+    const { name } = slot
     const before = this.#slots.get(name)
     if (before !== undefined && compareVersions(write.version, before.version) <= 0) return 'stale'
-    const { table, slotText, position } = slot
     const { version } = write
-    const [value, key] = [this.#owned(write.value), this.#owned(write.key ?? before?.key)]
-    const stored: StoredSlot = { table, slotText, position, value, version, key }
+    const value = this.#owned(write.value)
+    const stored = new StoredSlot(slot, {
+      value,
+      version,
+      key: this.#owned(write.key ?? before?.key),
+    })
     const added = sizeOf(stored) - sizeOf(before)
     if (added > 0 && this.#valueBytes + added > this.#limits.maxValueBytes) return 'full'
     if (before === undefined && !this.#makeRoom()) return 'full'
     this.#valueBytes += added
-    // Taken out first, so that both collections stay in the order of the writes.
-    this.#slots.delete(name)
-    this.#tombstones.delete(name)
-    this.#slots.set(name, stored)
-    this.#bucketOf(position).set(name, stored)
-    this.#stamps.delete(name)
+    if (before !== undefined) {
+      // Taken out first, so that both collections stay in the order of the writes.
+      this.#slots.delete(name)
+      this.#tombstones.delete(name)
+    }
+    this.#set(stored)
     if (value === undefined) this.#tombstones.add(name)
     this.#changed?.set(name, slot)
     return 'stored'
@@ -121,27 +152,40 @@ export class SlotStore {
 
   /** Says whose slot it is, where that was not known. */
   nameKey(slot: Slot, key: Uint8Array): void {
-    const name = slotName(slot)
+    const { name } = slot
     const held = this.#slots.get(name)
     if (held === undefined || held.key !== undefined) return
-    const named = { ...held, key: key.slice() }
+    const { value, version } = held
+    const named = new StoredSlot(held, { value, version, key: key.slice() })
     this.#valueBytes += key.length
-    this.#slots.set(name, named)
-    this.#bucketOf(slot.position).set(name, named)
+    this.#set(named)
     this.#changed?.set(name, slot)
+  }
+
+  #set(stored: StoredSlot): void {
+    this.#slots.set(stored.name, stored)
+    this.#unsorted.push(stored)
+    // Of slots that are written again and again.
+    if (this.#unsorted.length > this.#slots.size) this.#sort()
+  }
+
+  #sort(): void {
+    for (const slot of this.#unsorted) {
+      if (this.#slots.get(slot.name) === slot) this.#bucketOf(slot).set(slot.name, slot)
+    }
+    this.#unsorted = []
   }
 
   /** Drops a slot without a trace: somebody else keeps it now. */
   forget(slot: Slot): void {
-    this.#remove(slotName(slot), slot)
+    this.#remove(slot.name, slot)
   }
 
   #remove(name: string, slot: Slot): void {
     this.#valueBytes -= sizeOf(this.#slots.get(name))
     this.#slots.delete(name)
     this.#tombstones.delete(name)
-    this.#stamps.delete(name)
-    this.#bucketOf(slot.position).delete(name)
+    this.#bucketOf(slot).delete(name)
     this.#changed?.set(name, slot)
   }
 
@@ -173,28 +217,7 @@ export class SlotStore {
    * at its end, and what it is handed when that one learns of it.
    */
   *inArc(arc: Arc): Generator<StoredSlot> {
-    for (const [, slot] of this.#namedInArc(arc)) yield slot
-  }
-
-  summaryOf(arc: Arc): ArcSummary {
-    let count = 0
-    let sum = 0
-    for (const [name, { version }] of this.#namedInArc(arc)) {
-      count += 1
-      sum = (sum + this.#stamp(name, version)) % sumModulus
-    }
-    return { count, sum }
-  }
-
-  #stamp(name: string, { time, writer }: Version): number {
-    const known = this.#stamps.get(name)
-    if (known !== undefined) return known
-    const stamp = stampOf(`${name} ${time} ${writer}`)
-    this.#stamps.set(name, stamp)
-    return stamp
-  }
-
-  *#namedInArc(arc: Arc): Generator<readonly [string, StoredSlot]> {
+    this.#sort()
     const first = Number(arc.from >> bucketShift)
     const last = Number(arc.to >> bucketShift)
     const all = 2 ** bucketBits
@@ -204,20 +227,27 @@ export class SlotStore {
     for (let step = 0; step <= steps; step += 1) {
       const bucket = this.#buckets[(first + step) % all]
       if (bucket === undefined || (step === all && first === last)) continue
-      for (const entry of bucket) if (covers(arc, entry[1].position)) yield entry
+      for (const slot of bucket.values()) if (covers(arc, slot.position)) yield slot
     }
   }
 
-  #bucketOf(position: Position): Map<string, StoredSlot> {
+  summaryOf(arc: Arc): ArcSummary {
+    let count = 0
+    let sum = 0
+    for (const slot of this.inArc(arc)) {
+      count += 1
+      sum = (sum + slot.stamp) % sumModulus
+    }
+    return { count, sum }
+  }
+
+  #bucketOf({ position }: Slot): Map<string, StoredSlot> {
     return (this.#buckets[Number(position >> bucketShift)] ??= new Map<string, StoredSlot>())
   }
 
   /** Every slot with a value, oldest write first. */
   *values(): Generator<StoredSlot & { readonly value: Uint8Array }> {
-    for (const slot of this.#slots.values()) {
-      const { value } = slot
-      if (value !== undefined) yield { ...slot, value }
-    }
+    for (const slot of this.#slots.values()) if (hasValue(slot)) yield slot
   }
 
   /** Forgets deletes that are old enough; returns how many. */
@@ -241,6 +271,10 @@ export class SlotStore {
     this.#remove(oldest, slot)
     return true
   }
+}
+
+function hasValue(slot: StoredSlot): slot is StoredSlot & { readonly value: Uint8Array } {
+  return slot.value !== undefined
 }
 
 function sizeOf(slot: StoredSlot | undefined): number {

@@ -18,13 +18,14 @@
  * bytes. A value is its own msgpack as bytes, which are kept and passed on as they are; nil in its place
  * is a tombstone. A key of nil is not known.
  */
-import { bytesToInteger, decodeValue, wholeNumber } from '@p2p/serializer'
+import { bytesToInteger, decodeValue, integerToBytes, wholeNumber } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { hashTables, slotNamed } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import { ringBits } from './ring.ts'
-import type { Arc, Position } from './ring.ts'
-import type { ArcSummary, StoredSlot } from './slot-store.ts'
+import type { Arc } from './ring.ts'
+import { SlotHead, StoredSlot } from './slot-store.ts'
+import type { ArcSummary } from './slot-store.ts'
 import type { Version } from './version.ts'
 
 export const tableFlag = 0x7061
@@ -45,11 +46,6 @@ const verbs = {
 export const maxListed = 1_024
 const maxWriterLength = 100
 const tableCount = hashTables.length
-
-/** A slot and which write it holds. */
-export interface SlotHead extends Slot {
-  readonly version: Version
-}
 
 /** What one table said: nothing, a tombstone (no value), or a value. */
 export interface FoundSlot {
@@ -202,7 +198,7 @@ function readHead(value: Value): SlotHead | undefined {
   if (slot === undefined || !Array.isArray(value)) return undefined
   const [, , time, writer] = value as readonly Value[]
   const version = readVersion(time, writer)
-  return version === undefined ? undefined : { ...slot, version }
+  return version === undefined ? undefined : new SlotHead(slot, version)
 }
 
 function readEntry(value: Value): StoredSlot | undefined {
@@ -211,7 +207,12 @@ function readEntry(value: Value): StoredSlot | undefined {
   const [, , , , bytes, key] = value as readonly Value[]
   const held = readHeld(bytes)
   if (held === undefined) return undefined
-  return { ...head, ...held, key: key instanceof Uint8Array ? key : undefined }
+  const { version } = head
+  return new StoredSlot(head, {
+    value: held.value,
+    version,
+    key: key instanceof Uint8Array ? key : undefined,
+  })
 }
 
 function listOf<Item>(
@@ -235,14 +236,8 @@ function readArc(from: Value | undefined, to: Value | undefined): Arc | undefine
   return { from: bytesToInteger(from), to: bytesToInteger(to) }
 }
 
-function placeToBytes(position: Position): Uint8Array {
-  const bytes = new Uint8Array(placeBytes)
-  let rest = position
-  for (let index = placeBytes - 1; index >= 0; index -= 1) {
-    bytes[index] = Number(rest & 0xffn)
-    rest >>= 8n
-  }
-  return bytes
+function bytesOfArc({ from, to }: Arc): readonly Uint8Array[] {
+  return [integerToBytes(from, placeBytes), integerToBytes(to, placeBytes)]
 }
 
 export function writePayload(
@@ -312,9 +307,9 @@ export function wantPayload(request: number, slots: readonly Slot[]): readonly V
 }
 
 export function comparePayload(arc: Arc, { count, sum }: ArcSummary): readonly Value[] {
-  return [tableFlag, verbs.compare, placeToBytes(arc.from), placeToBytes(arc.to), count, sum]
+  return [tableFlag, verbs.compare, ...bytesOfArc(arc), count, sum]
 }
 
 export function listPayload(arc: Arc, heads: readonly SlotHead[]): readonly Value[] {
-  return [tableFlag, verbs.list, placeToBytes(arc.from), placeToBytes(arc.to), heads.map(headOf)]
+  return [tableFlag, verbs.list, ...bytesOfArc(arc), heads.map(headOf)]
 }

@@ -15,7 +15,7 @@
 import type { Now } from '@p2p/base'
 import { decodeValue } from '@p2p/serializer'
 import type { Parcel } from './hand-overs.ts'
-import { slotName, slotsOf } from './hash-tables.ts'
+import { slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import type { KeyList } from './key-list.ts'
 import { storePayload } from './messages.ts'
@@ -23,9 +23,6 @@ import { covers, nodePosition } from './ring.ts'
 import type { Arc } from './ring.ts'
 import type { SlotStore, StoredSlot } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
-
-/** A slot, and the key whose it is where that is known. */
-export type NamedSlot = Slot & { readonly key?: Uint8Array | undefined }
 
 /** What tending needs of what is around it. */
 export interface TendingLine {
@@ -38,8 +35,11 @@ export interface TendingLine {
   /** `handleAnswer` is called with what the node has. */
   ask(slot: Slot, to: string, now: Now): void
   storeAt(slot: Slot, value: Uint8Array | undefined, to: string, now: Now): void
-  /** Takes a write of an old node, here and at the other holders; undefined deletes. */
-  keep(slot: NamedSlot, value: Uint8Array | undefined, now: Now): void
+  /**
+   * Takes a write of an old node, here and at the other holders; undefined deletes. `key`: whose slot it is,
+   * where that is known.
+   */
+  keep(slot: Slot, value: Uint8Array | undefined, now: Now, key?: Uint8Array): void
 }
 
 const tendEveryMs = 30_000
@@ -116,9 +116,9 @@ export class Tending {
     if (tended.length === 0) return
     const news = { key: key.slice(), isRemoved, heardMs: now.monoMs, looks: 0 }
     for (const slot of tended) {
-      const earlier = this.#news.get(slotName(slot))
+      const earlier = this.#news.get(slot.name)
       if (earlier !== undefined) this.#newsOfKeys.delete(earlier)
-      this.#news.set(slotName(slot), news)
+      this.#news.set(slot.name, news)
     }
     this.#newsOfKeys.add(news)
   }
@@ -130,7 +130,7 @@ export class Tending {
     if (!isLast && sought.length > 0) return
     this.#newsOfKeys.delete(news)
     for (const slot of slotsOf(news.key)) {
-      if (this.#news.get(slotName(slot)) === news) this.#news.delete(slotName(slot))
+      if (this.#news.get(slot.name) === news) this.#news.delete(slot.name)
     }
   }
 
@@ -146,7 +146,7 @@ export class Tending {
   }
 
   #ask(slot: Slot, key: Uint8Array, owner: string, now: Now): void {
-    const name = slotName(slot)
+    const name = slot.name
     if (this.#missing.size < maxNews) this.#missing.set(name, key)
     this.#line.ask(slot, owner, now)
   }
@@ -191,7 +191,7 @@ export class Tending {
   #tendSlot(slot: StoredSlot, now: Now): void {
     const owner = this.#ownerOf(slot)
     if (owner === undefined) return
-    const name = slotName(slot)
+    const name = slot.name
     const isGiven = this.#given.get(name)?.startsWith(owner) === true
     if (isGiven || slot.value === undefined) this.#line.ask(slot, owner, now)
     else {
@@ -203,7 +203,7 @@ export class Tending {
   /** What an old owner has; undefined when it has nothing. */
   handleAnswer(slot: Slot, value: Uint8Array | undefined, owner: string, now: Now): void {
     const { slots, keep, storeAt } = this.#line
-    const name = slotName(slot)
+    const name = slot.name
     const held = slots.get(slot)
     const news = this.#news.get(name)
     const key = this.#missing.get(name)
@@ -211,7 +211,7 @@ export class Tending {
     if (held === undefined) {
       if (value === undefined || news?.isRemoved === true) return
       this.#given.set(name, owner)
-      keep({ ...slot, key }, value, now)
+      keep(slot, value, now, key)
       return
     }
     if (value === undefined && news?.isRemoved === true) {
@@ -233,7 +233,7 @@ export class Tending {
 
   /** At the second time only: of a delete, the nil may be here before the notice. */
   #giveBack(slot: Slot, value: Uint8Array, owner: string, now: Now): void {
-    const name = slotName(slot)
+    const name = slot.name
     const isSure = this.#given.get(name) === owner + emptyMark
     this.#given.set(name, isSure ? owner : owner + emptyMark)
     if (isSure) this.#line.storeAt(slot, value, owner, now)
@@ -261,7 +261,7 @@ export class Tending {
     return slots.flatMap((slot) => {
       const owner = this.#ownerOf(slot)
       if (owner === undefined || slot.value === undefined) return []
-      this.#given.set(slotName(slot), owner)
+      this.#given.set(slot.name, owner)
       const payload = storePayload(slot, decodeValue(slot.value))
       return [{ peer: owner, payload, bytes: slot.value.length }]
     })

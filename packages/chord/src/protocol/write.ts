@@ -12,28 +12,29 @@ import { majority } from './vote.ts'
 export const replicasPerAcknowledgement = 2
 
 export interface TableHolders {
-  readonly slotText: string
+  /** Name of the slot. */
+  readonly name: string
   /** Node ids, the owner first. */
   readonly holders: readonly string[]
 }
 
 export type WriteState = 'pending' | 'acknowledged' | 'failed'
 
+/** A handful of holders each: lists, because sets cost more to make than to search. */
 interface TableProgress {
-  readonly owner: string | undefined
-  readonly required: number
-  readonly stored: Set<string>
-  readonly waiting: Set<string>
+  owner: string | undefined
+  required: number
+  readonly stored: string[]
+  readonly waiting: string[]
 }
 
 export class PendingWrite {
   readonly #tables = new Map<string, TableProgress>()
 
   constructor(tables: readonly TableHolders[]) {
-    for (const { slotText, holders } of tables) {
-      const nobody = { owner: undefined, required: 0 }
-      this.#tables.set(slotText, { ...nobody, stored: new Set(), waiting: new Set() })
-      this.replan(slotText, holders)
+    for (const { name, holders } of tables) {
+      this.#tables.set(name, { owner: undefined, required: 0, stored: [], waiting: [] })
+      this.replan(name, holders)
     }
   }
 
@@ -50,33 +51,41 @@ export class PendingWrite {
   }
 
   /** A holder has the value. Holders that were not asked count for nothing. */
-  handleStored(slotText: string, holder: string): void {
-    const table = this.#tables.get(slotText)
-    if (table?.waiting.delete(holder) === true) table.stored.add(holder)
+  handleStored(name: string, holder: string): void {
+    if (this.#takeWaiting(name, holder)) this.#tables.get(name)?.stored.push(holder)
   }
 
   /** A holder refused or is gone. */
-  handleFailed(slotText: string, holder: string): void {
-    this.#tables.get(slotText)?.waiting.delete(holder)
+  handleFailed(name: string, holder: string): void {
+    this.#takeWaiting(name, holder)
+  }
+
+  #takeWaiting(name: string, holder: string): boolean {
+    const waiting = this.#tables.get(name)?.waiting ?? []
+    const at = waiting.indexOf(holder)
+    if (at >= 0) waiting.splice(at, 1)
+    return at >= 0
   }
 
   /** Others hold the slot than was thought. Returns those that must still be asked. */
-  replan(slotText: string, holders: readonly string[]): readonly string[] {
-    const table = this.#tables.get(slotText)
+  replan(name: string, holders: readonly string[]): readonly string[] {
+    const table = this.#tables.get(name)
     if (table === undefined) return []
-    const fresh = holders.filter((id) => !table.stored.has(id) && !table.waiting.has(id))
-    for (const id of fresh) table.waiting.add(id)
-    const required = Math.min(holders.length, 1 + replicasPerAcknowledgement)
-    this.#tables.set(slotText, { ...table, owner: holders[0], required })
+    const { stored, waiting } = table
+    const fresh = holders.filter((id) => !stored.includes(id) && !waiting.includes(id))
+    waiting.push(...fresh)
+    table.owner = holders[0]
+    table.required = Math.min(holders.length, 1 + replicasPerAcknowledgement)
     return fresh
   }
 }
 
 function isSafe({ owner, stored, required }: TableProgress): boolean {
-  return owner !== undefined && stored.has(owner) && stored.size >= required
+  return owner !== undefined && stored.length >= required && stored.includes(owner)
 }
 
 function canBecomeSafe({ owner, stored, waiting, required }: TableProgress): boolean {
   if (owner === undefined) return false
-  return (stored.has(owner) || waiting.has(owner)) && stored.size + waiting.size >= required
+  const isOwnerThere = stored.includes(owner) || waiting.includes(owner)
+  return isOwnerThere && stored.length + waiting.length >= required
 }
