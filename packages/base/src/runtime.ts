@@ -152,7 +152,8 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     } finally {
       this.#isInTurn = false
     }
-    this.#setTimer()
+    // The end of the turn sets it once for all that came in together.
+    if (!this.#isTurnEndScheduled) this.#setTimer()
   }
 
   /** What a command given from outside a turn makes our code throw is for its giver. */
