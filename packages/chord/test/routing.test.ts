@@ -4,7 +4,9 @@ import { measureRouting } from '../scripts/routing.mjs'
 import type { Routing } from '../scripts/routing.mjs'
 import { routingTableOf } from '../src/protocol/finger-table.ts'
 import { Lookup, namedInAnswer } from '../src/protocol/lookup.ts'
+import { fractionOf } from '../src/protocol/ring.ts'
 import { StoringNodes } from '../src/protocol/storing-nodes.ts'
+import type { StoringNode } from '../src/protocol/storing-nodes.ts'
 
 const measure = (options: { deadShare: number; fullTable: number }): Routing =>
   measureRouting(
@@ -34,9 +36,10 @@ test('with fingers no answer is wrong straight after half of the nodes died', ()
   expect(measure({ deadShare: 0.5, fullTable: 0 }).wrong).toBe(0)
 })
 
-const nodeAt = (position: bigint): { id: string; position: bigint; isOld: boolean } => ({
+const nodeAt = (position: bigint): StoringNode => ({
   id: encodeBase58Integer(position),
   position,
+  fraction: fractionOf(position),
   isOld: false,
 })
 

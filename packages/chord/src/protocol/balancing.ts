@@ -12,10 +12,10 @@
  * of them stores, nobody takes another place, and those that have one go back one after the other.
  */
 import type { Now, RandomBytes } from '@p2p/base'
-import { costOfAdding, fractionOf, placesOf, share } from './even-places.ts'
+import { costOfAdding, placesOf, share } from './even-places.ts'
 import type { Places } from './even-places.ts'
 import { randomBelow } from './random-below.ts'
-import { saltedPosition } from './ring.ts'
+import { fractionOf, saltedPosition } from './ring.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 
 export const defaultTries = 64

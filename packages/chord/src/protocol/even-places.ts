@@ -7,30 +7,23 @@
  * tells how even a ring is: the sum of the eighth powers of these shares, in which those that hold most
  * count for nearly everything. A newcomer takes the place that adds least to it, and a node moves where it adds less.
  *
- * Places are fractions of the ring: 52 of its 384 bits, which tell thousands of nodes apart.
+ * Places are fractions of the ring (`fractionOf`).
  *
  * Source: the power of several choices on rings (Byers, Considine, Mitzenmacher 2003); that light nodes
  * move to where the load is, after Karger and Ruhl (2004).
  */
-import { ringBits } from './ring.ts'
-import type { Position } from './ring.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 
-const fractionBits = 52
 const power = 8
 
 /** Places in ring order, each at least 0 and below 1. */
 export type Places = readonly number[]
 
-export function fractionOf(position: Position): number {
-  return Number(position >> BigInt(ringBits - fractionBits)) / 2 ** fractionBits
-}
-
 /** `except`: a node that is left out. */
 export function placesOf(nodes: StoringNodes, except?: string): Places {
-  return [...nodes.values()]
-    .filter(({ id }) => id !== except)
-    .map(({ position }) => fractionOf(position))
+  const places: number[] = []
+  for (const { id, fraction } of nodes.values()) if (id !== except) places.push(fraction)
+  return places
 }
 
 /** The load of the node with most, over the mean; 1 where everybody holds everything. */

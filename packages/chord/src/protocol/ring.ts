@@ -14,6 +14,7 @@ export const ringBits = 384
 export const ringSize: bigint = 1n << BigInt(ringBits)
 
 const ringMask = ringSize - 1n
+const fractionBits = 52
 
 /** A place on the ring: 0 … 2^384−1. */
 export type Position = bigint
@@ -70,6 +71,11 @@ export function saltedPosition(id: string, salt: number): Position | undefined {
   const own = nodePosition(id)
   if (salt === 0 || own === undefined) return own
   return bytesToInteger(sha384(utf8Encode(`${id} ${salt}`)))
+}
+
+/** How far around the ring a position lies, at least 0 and below 1: by 52 of its bits, which tell thousands of nodes apart. */
+export function fractionOf(position: Position): number {
+  return Number(position >> BigInt(ringBits - fractionBits)) / 2 ** fractionBits
 }
 
 /** A position as hexadecimal text of full width. */

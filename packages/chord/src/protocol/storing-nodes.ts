@@ -12,29 +12,32 @@
  * Source: spec/chord.md §3; research on placement: replicas on the *next* nodes leave half of the
  * keys unreadable for an old reader after half of the nodes died.
  */
-import { saltedPosition } from './ring.ts'
+import { fractionOf, saltedPosition } from './ring.ts'
 import type { Arc, Position } from './ring.ts'
 
 export interface StoringNode {
   readonly id: string
   readonly position: Position
+  /** The position in short: see `fractionOf`. */
+  readonly fraction: number
   /** A program of protocol 0.7 without replicas: it owns what is nearest ahead of it, and keeps nothing else. */
   readonly isOld: boolean
 }
 
-/** Places by salt and id: nodes of one process, as in tests and simulations, take the same ones in. */
-const places = new Map<string, Position>()
-const maxPlaces = 4_096
+/** Nodes at their places, by salt and id: all that run in one process, as in tests and simulations, take the same ones in. */
+const placed = new Map<string, StoringNode>()
+const maxPlaced = 4_096
 
-function placeOf(id: string, salt: number): Position | undefined {
-  const name = `${salt} ${id}`
-  const known = places.get(name)
+function placedNode(id: string, isOld: boolean, salt: number): StoringNode | undefined {
+  const name = `${isOld} ${salt} ${id}`
+  const known = placed.get(name)
   if (known !== undefined) return known
-  const place = saltedPosition(id, salt)
-  if (place === undefined) return undefined
-  if (places.size >= maxPlaces) places.clear()
-  places.set(name, place)
-  return place
+  const position = saltedPosition(id, salt)
+  if (position === undefined) return undefined
+  const node = { id, position, fraction: fractionOf(position), isOld }
+  if (placed.size >= maxPlaced) placed.clear()
+  placed.set(name, node)
+  return node
 }
 
 export class StoringNodes {
@@ -62,11 +65,10 @@ export class StoringNodes {
   /** False when the id has no place on the ring or is known already. `salt`: see `saltedPosition`. */
   add(id: string, isOld = false, salt = 0): boolean {
     if (this.#byId.has(id)) return false
-    const position = placeOf(id, salt)
-    if (position === undefined) return false
-    const node = { id, position, isOld }
+    const node = placedNode(id, isOld, salt)
+    if (node === undefined) return false
     if (isOld) this.#oldCount += 1
-    this.#ordered.splice(this.#countUpTo(position), 0, node)
+    this.#ordered.splice(this.#countUpTo(node.position), 0, node)
     this.#byId.set(id, node)
     return true
   }
