@@ -119,8 +119,6 @@ export class Connection {
   readonly #isLoopback: boolean
   #handshake: Handshake | undefined
   #hello: Hello | undefined
-  /** Features that both ends named. */
-  #shared: ReadonlySet<string> = new Set()
   #peerMethods: readonly Value[] = []
   #method: number | undefined
   #early: WireMessage[] = []
@@ -174,7 +172,7 @@ export class Connection {
 
   /** True when both ends named the feature. */
   supports(feature: string): boolean {
-    return this.#shared.has(feature)
+    return this.#own.features.has(feature) && this.#hello?.features.has(feature) === true
   }
 
   /** The moment at which the half-received frame is too slow; Infinity between frames. */
@@ -368,7 +366,6 @@ export class Connection {
     const hello = parseHello(message)
     if (hello === undefined || this.#hello !== undefined) return this.#ignore()
     this.#hello = hello
-    this.#shared = new Set([...this.#own.features].filter((one) => hello.features.has(one)))
     this.#lastSent = undefined
     return { type: 'hello' }
   }
