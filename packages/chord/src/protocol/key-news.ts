@@ -53,9 +53,7 @@ const compareAfterMs = 100
 /** One message has at most so many keys, and ends with the one that goes over so many bytes. */
 const maxNewsKeys = 512
 const maxNewsBytes = 65_536
-/** A rumour has died out within this time. */
-const rumourMs = 30_000
-/** Removals remembered for it. */
+/** Removals remembered from one comparison to the next but one: by then rumours have died out. */
 const maxRemoved = 1_024
 
 export class KeyNews {
@@ -67,8 +65,9 @@ export class KeyNews {
   /** Neighbours that were dialled, and not compared with yet. */
   readonly #toCompare = new Set<string>()
   #compareDueMs = Infinity
-  /** When keys were removed, by hexadecimal text; the oldest first. */
-  readonly #removedMs = new Map<string, number>()
+  /** Keys that were removed since the last comparison, and between the one before and that, by hexadecimal text. */
+  #removed = new Set<string>()
+  #removedBefore: ReadonlySet<string> = this.#removed
 
   constructor(line: KeyNewsLine, parts: KeyNewsParts) {
     this.#line = line
@@ -105,7 +104,6 @@ export class KeyNews {
       this.#parts.outbox.spread(noticePayload(key), now)
       return
     }
-    this.#removedMs.delete(toHex(key))
     this.#tellSoon(key, gatherMs, now)
   }
 
@@ -116,7 +114,7 @@ export class KeyNews {
 
   /** This node deletes the key. All are told, though it be new here: its writer may not have told yet. */
   deleted(key: Uint8Array, now: Now): void {
-    this.#noteRemoval(key, now)
+    this.#noteRemoval(key)
     this.#line.keys.delete(key)
     this.#parts.outbox.spread(removalPayload(key), now)
   }
@@ -130,7 +128,7 @@ export class KeyNews {
   heardNews(keys: readonly Uint8Array[], isPassed: boolean, now: Now): void {
     let ours: readonly string[] | undefined
     for (const key of keys) {
-      if (isPassed && this.#wasRemoved(key, now)) continue
+      if (isPassed && this.#wasRemoved(key)) continue
       const isNew = !this.#line.keys.has(key)
       this.heardNotice(key, now)
       if (!isNew) continue
@@ -150,7 +148,7 @@ export class KeyNews {
   }
 
   heardRemoval(key: Uint8Array, now: Now): void {
-    this.#noteRemoval(key, now)
+    this.#noteRemoval(key)
     if (!this.#line.keys.delete(key)) return
     this.#parts.old.tending.noteRemoval(key, now)
     this.#line.emit({ type: 'key-removed', key })
@@ -165,8 +163,10 @@ export class KeyNews {
     if (sums.length > 1) this.#parts.outbox.handOver(newsTo(from.id, keys.differing(sums)), now)
   }
 
-  /** In a large ring, where views of the ring are compared with this neighbour. */
+  /** Views of the ring are compared with this neighbour: in a large ring, lists of keys are as well. */
   compareWith(peer: string, now: Now): void {
+    this.#removedBefore = this.#removed
+    this.#removed = new Set()
     if (this.#isLarge())
       this.#parts.outbox.whisper(peer, keysPayload(false, this.#line.keys.summary()), now)
   }
@@ -197,20 +197,15 @@ export class KeyNews {
     return this.#line.nodes.size >= largeRing
   }
 
-  #noteRemoval(key: Uint8Array, { monoMs }: Now): void {
+  #noteRemoval(key: Uint8Array): void {
     const name = toHex(key)
     this.#untold.delete(name)
-    this.#removedMs.delete(name)
-    this.#removedMs.set(name, monoMs)
-    for (const [oldest, removedMs] of this.#removedMs) {
-      if (removedMs > monoMs - rumourMs && this.#removedMs.size <= maxRemoved) return
-      this.#removedMs.delete(oldest)
-    }
+    if (this.#removed.size < maxRemoved) this.#removed.add(name)
   }
 
-  #wasRemoved(key: Uint8Array, { monoMs }: Now): boolean {
-    if (this.#removedMs.size === 0) return false
-    return (this.#removedMs.get(toHex(key)) ?? -Infinity) > monoMs - rumourMs
+  #wasRemoved(key: Uint8Array): boolean {
+    const name = toHex(key)
+    return this.#removed.has(name) || this.#removedBefore.has(name)
   }
 
   /** The neighbours that understand news. */

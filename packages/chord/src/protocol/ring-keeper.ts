@@ -112,8 +112,6 @@ export class RingKeeper {
   readonly #news = new Map<string, Member>()
   readonly #doubts = new Map<string, Doubt>()
   readonly #triedMs = new Map<string, number>()
-  /** Neighbours that were asked when the link opened and have not answered; some have asked as well meanwhile. */
-  readonly #openings = new Map<string, 'asked' | 'crossed'>()
   #addresses: readonly string[] = []
   #salt = 0
   #newsDueMs = Infinity
@@ -167,12 +165,10 @@ export class RingKeeper {
     const isKnown = this.isStoring && this.view.get(peer.id)?.state === 'storing'
     // Most links of a large ring are there for a question, and views that hear something every second always differ.
     if (isKnown && this.#isLarge()) return
-    this.#openings.set(peer.id, 'asked')
     this.#line.send(peer.id, digestPayload(false, this.view.digest()), now)
   }
 
   peerLeft(peer: Peer, now: Now): void {
-    this.#openings.delete(peer.id)
     const member = this.view.get(peer.id)
     if (member?.state !== 'storing') return
     if (!this.#isTalking) this.#merge({ ...member, state: 'gone' }, now)
@@ -222,11 +218,6 @@ export class RingKeeper {
     // An answer follows the records; who knows the same, or nobody, sends none.
     const knowsNobody = message.sums.every((sum) => sum === 0)
     if (message.isAnswer || !differs || knowsNobody) this.#line.told(from.id)
-    const opening = this.#openings.get(from.id)
-    if (message.isAnswer) this.#openings.delete(from.id)
-    else if (opening === 'asked') this.#openings.set(from.id, 'crossed')
-    // It has been sent all that it lacks when it asked.
-    if (message.isAnswer && opening === 'crossed') return
     const differing = this.view.differing(message.sums, now.monoMs)
     for (const portion of portionsOf(differing, maxRecords))
       this.#line.send(from.id, membersPayload(portion), now)
@@ -404,7 +395,6 @@ export class RingKeeper {
     const partners = this.#talking()
     const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
     if (partner === undefined) return
-    this.#openings.delete(partner.id)
     this.#line.send(partner.id, digestPayload(false, this.view.digest()), now)
     this.#line.compared(partner.id, now)
   }

@@ -74,11 +74,10 @@ export class RingView {
       heardMs: nowMs,
       bucket: known?.bucket ?? bucketOf(member.id),
     })
-    if (member.state === 'storing') this.#count(member, 1)
-    // A new incarnation at the same place leaves the ring as it is.
-    if (known !== undefined && isPlacedAs(member, known)) return true
     this.nodes.delete(member.id)
-    if (member.state === 'storing') this.nodes.add(member.id, member.isOld, member.salt)
+    if (member.state !== 'storing') return true
+    this.#count(member, 1)
+    this.nodes.add(member.id, member.isOld, member.salt)
     return true
   }
 
@@ -117,11 +116,6 @@ export class RingView {
     const sum = (this.#sums[bucket] ?? 0) + sign * stamp
     this.#sums[bucket] = (sum + sumModulus) % sumModulus
   }
-}
-
-function isPlacedAs(one: Member, other: Member): boolean {
-  if (one.state !== 'storing' || other.state !== 'storing') return one.state === other.state
-  return one.isOld === other.isOld && (one.salt ?? 0) === (other.salt ?? 0)
 }
 
 function isNewer(member: Member, known: Member): boolean {
