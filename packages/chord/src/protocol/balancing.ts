@@ -45,9 +45,12 @@ export class Balancing {
   readonly #parts: BalancingParts
   /** When `handleDeadline` is due. */
   dueMs: number = Infinity
+  /** From 0 to 1, for all changes of the ring up to the next round: a newcomer hears of many at once. */
+  #drawn: number
 
   constructor(parts: BalancingParts) {
     this.#parts = parts
+    this.#drawn = randomBelow(parts.random, 1)
   }
 
   /** Somebody came to the ring, or went; not: moved. */
@@ -64,6 +67,7 @@ export class Balancing {
     const { nodes, replicas, random } = this.#parts
     const chance = chanceToMove(placesOf(nodes), replicas)
     if (chance === 0) return undefined
+    this.#drawn = randomBelow(random, 1)
     this.dueMs = this.#nextRoundMs(monoMs)
     return randomBelow(random, 1) < chance ? this.#bestSalt(ownSalt) : undefined
   }
@@ -80,9 +84,8 @@ export class Balancing {
   }
 
   #nextRoundMs(monoMs: number): number {
-    const { nodes, random } = this.#parts
-    const wayBackMs = this.#hasOld() ? nodes.size * returnMsPerNode : 0
-    return monoMs + roundMs + randomBelow(random, roundMs + wayBackMs)
+    const wayBackMs = this.#hasOld() ? this.#parts.nodes.size * returnMsPerNode : 0
+    return monoMs + roundMs + this.#drawn * (roundMs + wayBackMs)
   }
 
   /** True for a plain node as well: all stand at their ids. */
@@ -116,8 +119,10 @@ export function bestSalt(
     costOfAdding(others, fractionOf(saltedPosition(id, salt) ?? 0n), replicas)
   let best = ownSalt ?? 0
   let least = ownSalt === undefined ? Infinity : costOf(ownSalt)
-  for (let tried = 0; tried < tries; tried += 1) {
-    const salt = 1 + Math.floor(randomBelow(random, salts))
+  // All of them at once: to ask for two bytes costs more than to hash.
+  const drawn = random(2 * tries)
+  for (let at = 0; at < drawn.length; at += 2) {
+    const salt = 1 + Math.floor(randomBelow(() => drawn.subarray(at, at + 2), salts))
     const cost = costOf(salt)
     if (cost >= least) continue
     least = cost

@@ -24,7 +24,7 @@ import {
   sha512,
   toHex,
 } from '@p2p/serializer'
-import { ringBits, toPosition } from './ring.ts'
+import { base58Text, ringBits, toPosition } from './ring.ts'
 import type { Position } from './ring.ts'
 
 export const hashTables = ['sha1', 'sha224', 'sha256', 'sha384', 'sha512'] as const
@@ -104,22 +104,13 @@ export function hashTableNamed(name: string): HashTable | undefined {
   return hashTables.find((table) => table === name)
 }
 
-/** Digits of the largest integer of a table, 2^512 − 1; nothing longer is decoded. */
-const maxSlotTextLength = 88
-
 /**
  * The slot that a peer names. Undefined when the text is no base58 integer or too large for the
  * table; py2p closes the link over such a store. Leading zeros are taken off, so one slot has one name.
  */
 export function slotNamed(table: HashTable, text: string): Slot | undefined {
-  if (text.length === 0 || text.length > maxSlotTextLength) return undefined
-  let integer: bigint
-  try {
-    integer = decodeBase58Integer(text)
-  } catch {
-    return undefined
-  }
-  const digits = integer.toString(16).padStart(digitsOf(table), '0')
+  if (!base58Text.test(text)) return undefined
+  const digits = decodeBase58Integer(text).toString(16).padStart(digitsOf(table), '0')
   if (digits.length > digitsOf(table)) return undefined
   // Only a leading zero, the digit 1, makes another text of the same integer.
   return named(table, digits, text.startsWith('1') ? undefined : text)

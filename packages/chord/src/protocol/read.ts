@@ -154,7 +154,7 @@ export class Read {
   }
 
   #goOn(table: Table, nowMs: number): readonly Question[] {
-    const [first] = this.#candidates()
+    const first = this.#heardCount() < majority ? undefined : this.#candidates()[0]
     if (first !== undefined && first.count >= majority) {
       this.#result = this.#found(first.value, 'majority')
       return []
@@ -182,6 +182,12 @@ export class Read {
     return [...this.#tables.values()].some(
       ({ best, empty }) => best === undefined && [...empty].some(isProvisional),
     )
+  }
+
+  #heardCount(): number {
+    let count = 0
+    for (const { best } of this.#tables.values()) if (best !== undefined) count += 1
+    return count
   }
 
   #candidates(): readonly Candidate[] {

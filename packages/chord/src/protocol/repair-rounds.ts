@@ -76,7 +76,8 @@ export class RepairRounds {
   }
 
   #hasten({ monoMs }: Now): void {
+    if (this.#dueMs <= monoMs + soonMs.least + soonMs.spread) return
     const atMs = monoMs + soonMs.least + randomBelow(this.#parts.random, soonMs.spread)
-    this.#dueMs = Math.min(this.#dueMs, atMs)
+    this.#dueMs = atMs
   }
 }

@@ -47,20 +47,15 @@ export function covers({ from, to }: Arc, position: Position): boolean {
   return clockwiseDistance({ from, to: position }) < clockwiseDistance({ from, to })
 }
 
-/** Text of the longest id that is read: a 512-bit integer has 88 digits. */
-const maxIdTextLength = 88
+/** Ids and slots that are read: 88 digits have 2^512 and more, nothing longer is decoded. */
+export const base58Text: RegExp = /^[1-9A-HJ-NP-Za-km-z]{1,88}$/
 
 /**
  * Where a node with this id stands. Undefined when the id is no base58 integer: such a node can be
  * talked to, but it has no place in the table.
  */
 export function nodePosition(id: string): Position | undefined {
-  if (id.length === 0 || id.length > maxIdTextLength) return undefined
-  try {
-    return toPosition(decodeBase58Integer(id))
-  } catch {
-    return undefined
-  }
+  return base58Text.test(id) ? toPosition(decodeBase58Integer(id)) : undefined
 }
 
 /**
@@ -68,9 +63,8 @@ export function nodePosition(id: string): Position | undefined {
  * it stands at its id, as programs of protocol 0.7 take it to do.
  */
 export function saltedPosition(id: string, salt: number): Position | undefined {
-  const own = nodePosition(id)
-  if (salt === 0 || own === undefined) return own
-  return bytesToInteger(sha384(utf8Encode(`${id} ${salt}`)))
+  if (salt === 0) return nodePosition(id)
+  return base58Text.test(id) ? bytesToInteger(sha384(utf8Encode(`${id} ${salt}`))) : undefined
 }
 
 /** How far around the ring a position lies, at least 0 and below 1: by 52 of its bits, which tell thousands of nodes apart. */

@@ -8,7 +8,7 @@
  *
  * Source: spec/chord.md §6.1, §12.10; fixtures `chord.json`, kind `majority`.
  */
-import { Extension, Float, decodeValue, toHex } from '@p2p/serializer'
+import { Extension, Float, bytesEqual, decodeValue, toHex } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 
 /** Equal answers needed, of five. */
@@ -44,7 +44,7 @@ export function majorityOf(answers: Iterable<Uint8Array | undefined>): Candidate
 
 /** True when two msgpack values are one value to Python. */
 export function isSameValue(a: Uint8Array, b: Uint8Array): boolean {
-  return comparableForm(a) === comparableForm(b)
+  return bytesEqual(a, b) || comparableForm(a) === comparableForm(b)
 }
 
 const comparableNil = 'nil'
