@@ -128,8 +128,8 @@ test('in a large ring keys are told to some, who pass on what is new to them, to
   const { news, spread, whispered } = scene({ neighbours: ['a', 'old', 'b'], ringSize: largeRing })
   news.heardNotice(two, at(0))
   news.heardNews([one, two], true, at(0))
-  expect(news.nextDeadline()).toBe(2_000)
-  news.handleDeadline(at(2_000))
+  expect(news.nextDeadline()).toBe(6_000)
+  news.handleDeadline(at(6_000))
   const passed = keyNewsPayload([one], true)
   expect(whispered).toEqual([
     ['a', passed],

@@ -1,7 +1,7 @@
 /** Whom a node tells of what is new in a large ring. */
 import { expect, test } from '@jest/globals'
 import { SeededRandom } from '@p2p/base/sim'
-import { listenersOf } from '../src/protocol/rumours.ts'
+import { listenersOf, passOnAfterMs } from '../src/protocol/rumours.ts'
 
 const random = new SeededRandom('listeners')
 const bytes = (count: number): Uint8Array => random.bytes(count)
@@ -34,4 +34,8 @@ test('a rumour goes around a ring of a thousand nodes in six passes', () => {
     }
     expect(heard.size).toBeGreaterThan(900)
   }
+})
+
+test('the more news wait, the sooner they are passed on', () => {
+  expect(passOnAfterMs(1)).toBeGreaterThan(passOnAfterMs(100))
 })

@@ -315,9 +315,9 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#membership.peerJoined(now)
     this.#outbox.peerJoined(peer.id, now)
     // py2p greets only those that dial it, so two storing nodes may never learn of each other.
-    this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
+    if (!this.#talksTo(peer)) this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
     // Who is on the ring knows everybody by now.
-    if (this.#talksTo(peer) && !this.storingNodes.has(peer.id))
+    else if (!this.storingNodes.has(peer.id))
       this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
     this.#news.peerJoined(peer, now)
   }

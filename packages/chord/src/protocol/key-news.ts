@@ -24,7 +24,7 @@ import type { Outbox } from './outbox.ts'
 import { portionsOf } from './portions.ts'
 import { keyNewsPayload, keysPayload } from './ring-messages.ts'
 import type { KeysMessage } from './ring-messages.ts'
-import { largeRing, listenersOf, passOnMs } from './rumours.ts'
+import { largeRing, listenersOf, passOnAfterMs } from './rumours.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 
 /** What it needs of the machine around it. */
@@ -133,7 +133,7 @@ export class KeyNews {
       this.heardNotice(key, now)
       if (!isNew) continue
       if (isPassed && this.#isLarge() && this.#line.keys.has(key))
-        this.#tellSoon(key, passOnMs, now)
+        this.#tellSoon(key, passOnAfterMs(this.#untold.size), now)
       ours ??= this.#ours()
       if (ours.length < this.#line.peers.size)
         this.#parts.outbox.spread(noticePayload(key), now, ours)

@@ -188,6 +188,7 @@ export class Membership {
     const { ring, outbox } = this.#parts
     const { peers } = this.#line
     for (const peer of peers.values()) {
+      if (this.#line.talksTo(peer)) continue
       outbox.whisper(peer.id, metaPayload(ring.isStoring), now)
       if (!ring.isStoring || !ring.view.nodes.has(peer.id)) continue
       this.#listPeers(this.#introductions.introduce(peer, true, peers), now)

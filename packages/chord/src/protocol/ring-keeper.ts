@@ -24,7 +24,7 @@ import { digestPayload, maxRecords, membersPayload } from './ring-messages.ts'
 import type { RingMessage } from './ring-messages.ts'
 import type { Member, RingView } from './ring-view.ts'
 import type { Position } from './ring.ts'
-import { largeRing, listenersOf, passOnMs } from './rumours.ts'
+import { largeRing, listenersOf, passOnAfterMs } from './rumours.ts'
 
 /** What the keeper needs of the machine around it. */
 export interface RingLine {
@@ -349,7 +349,8 @@ export class RingKeeper {
 
   #noteNews(member: Member, { monoMs }: Now): void {
     this.#news.set(member.id, member)
-    this.#newsDueMs = Math.min(this.#newsDueMs, monoMs + (this.#isLarge() ? passOnMs : gatherMs))
+    const afterMs = this.#isLarge() ? passOnAfterMs(this.#news.size) : gatherMs
+    this.#newsDueMs = Math.min(this.#newsDueMs, monoMs + afterMs)
   }
 
   #isLarge(): boolean {

@@ -11,10 +11,17 @@ import { randomBelow } from './random-below.ts'
 
 /** A ring of so many storing nodes is large. */
 export const largeRing = 128
-/** News that come within this time are passed on together. */
-export const passOnMs = 2_000
+/** So many news make a message worth while … */
+const manyNews = 16
+/** … and are passed on after this time, fewer after that. A ring in which much happens hears the sooner. */
+const passOnMs = { many: 2_000, few: 6_000 }
 /** To so many neighbours a node passes them: 98 in 100 nodes hear it so. */
 const told = 4
+
+/** How long news wait for others, when so many wait. */
+export function passOnAfterMs(waiting: number): number {
+  return waiting < manyNews ? passOnMs.few : passOnMs.many
+}
 
 /**
  * The neighbours to pass something to, of those that understand it. Never fewer when there are more: with as
