@@ -200,7 +200,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     if (effect.toPython === true) queue.useFramingForPython(this.#stepMs)
     const outcome = queue.push(effect.bytes, effect.priority, this.#stepMs)
     if (outcome === 'overflow') {
-      const text = 'the peer does not read, and its queue is full of messages that may not be lost'
+      const text = 'the peer does not read, and its queue is full'
       this.#cut(open, new P2pError('P2P_LINK_OVERFLOW', text))
       return
     }

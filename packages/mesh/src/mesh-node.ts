@@ -16,6 +16,7 @@ import {
   resolveNodeOptions,
   type ListenOptions,
   type NodeEvents,
+  type NodeLimits,
   type NodeOptions,
   type NodeReport,
   type PeerInfo,
@@ -25,6 +26,7 @@ import {
   EncodeError,
   checksumBytes,
   createMessage,
+  decodeMessage,
   encodeBase58Integer,
   flags,
   toHex,
@@ -101,11 +103,11 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   readonly #shell: NodeShell<Command | LayerCommand, MeshEmitted | LayerEffect, MeshEvents>
   readonly #machine: MeshLikeMachine<LayerCommand, LayerEffect>
   readonly #stamps = new OutgoingStamps()
-  readonly #queue: MessageQueue<ReceivedMessage>
+  readonly #queue: MessageQueue
   readonly #handlers = new Set<MessageHandler>()
   readonly #topics = new Map<string, Set<Topic<unknown>>>()
   readonly #requests = new RemoteRequests()
-  readonly #maxFrameBytes: number
+  readonly #limits: NodeLimits
   /** One for all messages: each of them can answer. */
   readonly #reply = (to: string, packets: readonly Value[]): Promise<void> =>
     this.deliver(to, packets)
@@ -143,9 +145,9 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     const meshLimits = Object.fromEntries(
       Object.entries(options.limits ?? {}).filter(([name]) => isMeshLimit(name)),
     )
+    const { subnet, idEncoding, extensions, compression, connect, limits } = resolved
     this.#queue = new MessageQueue({ ...defaultQueue, ...queue })
-    const { subnet, idEncoding, extensions, compression, connect } = resolved
-    this.#maxFrameBytes = resolved.limits.maxFrameBytes
+    this.#limits = limits
     let machine: MeshLikeMachine<LayerCommand, LayerEffect> | undefined
     this.#shell = new NodeShell({
       options: resolved,
@@ -271,10 +273,10 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   receive(): ReceivedMessage | undefined
   receive(count: number): ReceivedMessage[]
   receive(count?: number): ReceivedMessage | ReceivedMessage[] | undefined {
-    if (count === undefined) return this.#queue.take()
+    if (count === undefined) return this.#take()
     const messages: ReceivedMessage[] = []
     while (messages.length < count) {
-      const message = this.#queue.take()
+      const message = this.#take()
       if (message === undefined) break
       messages.push(message)
     }
@@ -290,7 +292,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   ): AsyncGenerator<ReceivedMessage> {
     const { signal } = options
     while (signal?.aborted !== true && !this.#shell.isClosed) {
-      const message = this.#queue.take()
+      const message = this.#take()
       if (message === undefined) await this.#queue.next(signal)
       else yield message
     }
@@ -436,11 +438,12 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
 
   #onMessage(effect: Extract<MeshEmitted, { type: 'message' | 'unclaimed' }>): void {
     const { message: wire, from } = effect
-    const isPrivate = wire.type === flags.whisper
-    const message = new ReceivedMessage({ wire, from, isPrivate }, this.#reply)
+    const message = new ReceivedMessage(wire, from.id, this.#reply)
+    const { isPrivate } = message
     if (this.#handlers.size > 0 && this.#isKept(message)) return
     if (effect.type === 'message') {
-      this.#queue.push(message)
+      const { body, id } = wire
+      this.#queue.push({ body, id, via: from.id })
       this.#shell.events.emit('message', message)
       return
     }
@@ -449,6 +452,13 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     else if (subFlag === questionSubFlag && isPrivate) void this.#onQuestion(wire, from.id)
     else if (subFlag === answerSubFlag && isPrivate)
       this.#requests.takeAnswer(wire.payload, from.id)
+  }
+
+  #take(): ReceivedMessage | undefined {
+    const queued = this.#queue.take()
+    if (queued === undefined) return undefined
+    const wire = decodeMessage(queued, { limits: this.#limits })
+    return new ReceivedMessage(wire, queued.via, this.#reply)
   }
 
   #isKept(message: ReceivedMessage): boolean {
@@ -519,7 +529,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   /** What we would not take ourselves would cost us the links to our own kind. */
   #assertFits(message: WireMessage): void {
     const got = message.body.length + checksumBytes
-    const limit = this.#maxFrameBytes
+    const limit = this.#limits.maxFrameBytes
     if (got <= limit) return
     const text = `frame of ${got} bytes exceeds maxFrameBytes ${limit}`
     throw new EncodeError('P2P_ENCODE_TOO_LARGE', text, { got, limit })

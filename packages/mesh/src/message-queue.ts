@@ -2,22 +2,26 @@
  * User messages that wait to be read with `receive()` or an iterator: first in, first out, bounded by
  * count and bytes. When it is full the oldest message is dropped and counted, so a program that only
  * listens to events does not fill its memory with messages it will never read.
+ *
+ * Such a program is the common case, so waiting has to be cheap: a message waits as the bytes it came in and is
+ * decoded anew when it is taken. A thousand decoded ones, a dozen objects each, would outlive several rounds of the
+ * garbage collector, which would copy them each time.
  */
+import type { SealedBody } from '@p2p/serializer'
 
 export interface MessageQueueLimits {
   readonly maxMessages: number
   readonly maxBytes: number
 }
 
-interface Sized {
-  readonly byteLength: number
+export interface QueuedMessage extends SealedBody {
+  /** The neighbour that brought it. */
+  readonly via: string
 }
 
-export class MessageQueue<Message extends Sized> {
+export class MessageQueue {
   readonly #limits: MessageQueueLimits
-  #messages: Message[] = []
-  /** Messages before this index were taken. */
-  #first = 0
+  readonly #messages: QueuedMessage[] = []
   #bytes = 0
   #dropped = 0
   readonly #readers = new Set<() => void>()
@@ -27,7 +31,7 @@ export class MessageQueue<Message extends Sized> {
   }
 
   get size(): number {
-    return this.#messages.length - this.#first
+    return this.#messages.length
   }
 
   /** Messages that were dropped because nobody read them in time. */
@@ -35,9 +39,9 @@ export class MessageQueue<Message extends Sized> {
     return this.#dropped
   }
 
-  push(message: Message): void {
+  push(message: QueuedMessage): void {
     this.#messages.push(message)
-    this.#bytes += message.byteLength
+    this.#bytes += message.body.length
     const { maxMessages, maxBytes } = this.#limits
     while (this.size > maxMessages || (this.#bytes > maxBytes && this.size > 1)) {
       this.take()
@@ -47,16 +51,9 @@ export class MessageQueue<Message extends Sized> {
   }
 
   /** Takes the oldest message; undefined when there is none. */
-  take(): Message | undefined {
-    const message = this.#messages[this.#first]
-    if (message === undefined) return undefined
-    this.#first += 1
-    this.#bytes -= message.byteLength
-    // Moving the rest down now and then keeps taking cheap without holding on to what was read.
-    if (this.#first > 64 && 2 * this.#first > this.#messages.length) {
-      this.#messages = this.#messages.slice(this.#first)
-      this.#first = 0
-    }
+  take(): QueuedMessage | undefined {
+    const message = this.#messages.shift()
+    this.#bytes -= message?.body.length ?? 0
     return message
   }
 

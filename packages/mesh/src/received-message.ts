@@ -1,6 +1,5 @@
 /** A message as the application gets it. */
-import { idText, toHex, wholeNumber, type Value, type WireMessage } from '@p2p/serializer'
-import type { Peer } from '@p2p/base'
+import { flags, idText, toHex, wholeNumber, type Value, type WireMessage } from '@p2p/serializer'
 
 export class ReceivedMessage {
   /** The values that were sent. */
@@ -18,16 +17,16 @@ export class ReceivedMessage {
   readonly #reply: (to: string, packets: readonly Value[]) => Promise<void>
 
   constructor(
-    received: { readonly wire: WireMessage; readonly from: Peer; readonly isPrivate: boolean },
+    wire: WireMessage,
+    via: string,
     reply: (to: string, packets: readonly Value[]) => Promise<void>,
   ) {
-    const { wire, from, isPrivate } = received
     this.wire = wire
     this.packets = wire.payload.slice(1)
     this.sender = idText(wire.sender) ?? ''
     this.timeSeconds = wire.time
-    this.isPrivate = isPrivate
-    this.via = from.id
+    this.isPrivate = wire.type === flags.whisper
+    this.via = via
     this.#reply = reply
   }
 

@@ -1,18 +1,19 @@
 import { expect, test } from '@jest/globals'
-import { MessageQueue } from '../src/message-queue.ts'
+import { MessageQueue, type QueuedMessage } from '../src/message-queue.ts'
 
-const message = (name: number, byteLength = 1): { name: number; byteLength: number } => ({
-  name,
-  byteLength,
+const message = (name: number, byteLength = 1): QueuedMessage => ({
+  id: new Uint8Array(32),
+  body: new Uint8Array(byteLength),
+  via: `${name}`,
 })
 
 test('messages come out in the order they went in, also after many', () => {
-  const queue = new MessageQueue<ReturnType<typeof message>>({ maxMessages: 500, maxBytes: 500 })
+  const queue = new MessageQueue({ maxMessages: 500, maxBytes: 500 })
   let next = 0
   for (let name = 0; name < 1_000; name += 1) {
     queue.push(message(name))
     if (name % 3 === 0) continue
-    expect(queue.take()?.name).toBe(next)
+    expect(queue.take()?.via).toBe(`${next}`)
     next += 1
   }
   expect(queue.size).toBe(1_000 - next)
@@ -20,14 +21,14 @@ test('messages come out in the order they went in, also after many', () => {
 })
 
 test('at the limit the oldest is dropped and counted, by number and by bytes', () => {
-  const queue = new MessageQueue<ReturnType<typeof message>>({ maxMessages: 3, maxBytes: 10 })
+  const queue = new MessageQueue({ maxMessages: 3, maxBytes: 10 })
   for (const name of [1, 2, 3]) queue.push(message(name))
   expect(queue.dropped).toBe(0)
   queue.push(message(4))
-  expect(queue.take()?.name).toBe(2)
+  expect(queue.take()?.via).toBe('2')
   queue.push(message(5, 9))
   expect(queue.dropped).toBe(2)
-  expect([queue.take()?.name, queue.take()?.name, queue.take()]).toEqual([4, 5, undefined])
+  expect([queue.take()?.via, queue.take()?.via, queue.take()]).toEqual(['4', '5', undefined])
   queue.push(message(6, 99))
-  expect(queue.take()?.name).toBe(6)
+  expect(queue.take()?.via).toBe('6')
 })

@@ -14,6 +14,7 @@
  * The driver asks `take()` for the bytes of one write, and reports `onWritten()` once the operating
  * system has them; until then they count as waiting.
  */
+import { concatBytes } from '@p2p/serializer'
 import type { SendPriority } from './link.ts'
 import type { NodeLimits } from './limits.ts'
 import { PythonFraming, maxPythonWriteBytes } from './python-framing.ts'
@@ -103,7 +104,7 @@ export class SendQueue {
     if (first === undefined) return undefined
     this.#python?.beginWrite(monoMs)
     const parts = this.#python === undefined ? frames : this.#framedForPython(frames)
-    const bytes = parts.length === 1 ? first : joined(parts)
+    const bytes = parts.length === 1 ? first : concatBytes(...parts)
     this.#takenBytes += bytes.length
     this.#writingBytes += bytes.length
     return bytes
@@ -168,14 +169,4 @@ export class SendQueue {
     if (priority === 'announce') this.#droppedAnnouncements += 1
     else this.#droppedRelays += 1
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
 }

@@ -11,7 +11,7 @@
  */
 import { createMessage, flags, type Value, type WireMessage } from '@p2p/serializer'
 import { encodeTail, tailItems } from './message-tail.ts'
-import { mix } from './seen-cache.ts'
+import { mix, word } from './seen-cache.ts'
 import { payloadOffset } from './twin-messages.ts'
 
 export interface OutgoingBroadcast {
@@ -24,7 +24,7 @@ export interface OutgoingBroadcast {
 
 /** Payloads of one second that are remembered; a message beyond gets a number without need, which is harmless. */
 const maxPerSecond = 65_536
-/** Of a long payload this many bytes go into its fingerprint: those at its ends, and some between. */
+/** Of a long payload so many bytes at its ends go into its fingerprint, and so many words between. */
 const fingerprintBytes = { ends: 64, between: 64 }
 
 export class OutgoingStamps {
@@ -67,14 +67,16 @@ function fingerprint(body: Uint8Array): number {
   const { ends, between } = fingerprintBytes
   const headEnd = start + ends
   const tailStart = Math.max(headEnd, body.length - ends)
-  const stride = Math.max(1, Math.floor((tailStart - headEnd) / between))
+  const stride = Math.max(4, Math.floor((tailStart - headEnd) / between))
+  const last = Math.max(start, body.length - 4)
   // With the length, so that a cut in the middle shows.
   let hash = body.length
   for (let at = start; at < body.length;) {
-    hash = mix(hash, body[at] ?? 0)
-    at = at < headEnd || at >= tailStart ? at + 1 : Math.min(at + stride, tailStart)
+    hash = mix(hash, word(body, Math.min(at, last)))
+    at = at < headEnd || at >= tailStart ? at + 4 : Math.min(at + stride, tailStart)
   }
-  return hash
+  // Signed: numbers beyond 31 bits are objects.
+  return hash | 0
 }
 
 function compose(

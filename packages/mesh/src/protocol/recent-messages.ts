@@ -62,6 +62,8 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
   #older = new Float64Array(0)
   #oldest = 1
   #end = 1
+  /** Messages from this one on are in no chain yet: most are found without, or never looked for. */
+  #unchained = 1
   #lastFound = noMessage
   #bytes = 0
 
@@ -97,6 +99,7 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     // Neighbours announce in about the order in which we heard: mostly it is the one behind the last one.
     let number = this.#lastFound + 1
     if (!this.#isAt(number, id, offset)) {
+      this.#chainAll()
       number = this.#newest[this.#chain(id, offset)] ?? noMessage
       while (this.#isKept(number) && !this.#isAt(number, id, offset)) {
         number = this.#older[this.#place(number)] ?? noMessage
@@ -118,7 +121,6 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     }
     for (let at = idWords; at < this.#rowWords; at += 1) this.#rows[row + at] = 0
     this.#ring[this.#place(number)] = entry
-    this.#enter(number)
     this.#end += 1
     this.#bytes += entry.frame.length
     this.#trim(entry.seenMs)
@@ -170,7 +172,7 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
       for (let at = 0; at < idWords; at += 1) words.push(this.#rows[row + at] ?? 0)
       next = this.nextUnheld(next + 1, neighbour)
     }
-    return { ids: new Uint8Array(Int32Array.from(words).buffer), next }
+    return { ids: new Uint8Array(new Int32Array(words).buffer), next }
   }
 
   /** Takes a lost neighbour out of every message: its place will be given to another. */
@@ -209,15 +211,18 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
       const from = number & mask
       this.#rows.set(rows.subarray(words * from, words * (from + 1)), this.#row(number))
       this.#ring[this.#place(number)] = ring[from]
-      this.#enter(number)
     }
+    this.#unchained = this.#oldest
   }
 
-  /** Puts a message, whose row is filled, at the head of its chain. */
-  #enter(number: number): void {
-    const chain = this.#chain(this.#rowBytes, 4 * this.#row(number))
-    this.#older[this.#place(number)] = this.#newest[chain] ?? noMessage
-    this.#newest[chain] = number
+  /** Puts the messages that are in no chain yet at the heads of theirs. */
+  #chainAll(): void {
+    for (let number = Math.max(this.#unchained, this.#oldest); number < this.#end; number += 1) {
+      const chain = this.#chain(this.#rowBytes, 4 * this.#row(number))
+      this.#older[this.#place(number)] = this.#newest[chain] ?? noMessage
+      this.#newest[chain] = number
+    }
+    this.#unchained = this.#end
   }
 
   #chain(id: Uint8Array, offset: number): number {
