@@ -27,7 +27,6 @@ const version = 1
 const headerBytes = 5
 const trailerBytes = 2
 const maxTailBytes = 0xffff
-const maxItemBytes = 0xff
 
 /**
  * Writes a tail.
@@ -36,17 +35,12 @@ const maxItemBytes = 0xff
  */
 export function encodeTail(items: ReadonlyMap<number, Uint8Array>): Uint8Array {
   const bytes: number[] = [...magic, version]
-  for (const [type, value] of items) {
-    if (!Number.isInteger(type) || type < 0 || type > 0xff) {
-      throw new RangeError(`tail item type ${type} is not a byte`)
-    }
-    if (value.length > maxItemBytes) {
-      throw new RangeError(`tail item of ${value.length} bytes exceeds ${maxItemBytes}`)
-    }
-    bytes.push(type, value.length, ...value)
-  }
+  for (const [type, value] of items) bytes.push(type, value.length, ...value)
   const total = bytes.length + trailerBytes
-  if (total > maxTailBytes) throw new RangeError(`tail of ${total} bytes exceeds ${maxTailBytes}`)
+  const isEachByte = bytes.every((byte) => byte === (byte & 0xff))
+  if (!isEachByte || total > maxTailBytes) {
+    throw new RangeError(`tail of ${total} bytes, or an item in it, is too long`)
+  }
   bytes.push(total >> 8, total & 0xff)
   return Uint8Array.from(bytes)
 }
