@@ -65,7 +65,7 @@ export class StoredSlot extends SlotHead implements SlotWrite {
   /** Of the slot and its version. Nodes compare sums of stamps, so all make them of the same text. */
   get stamp(): number {
     const { time, writer } = this.version
-    this.#stamp ??= stampOf(`${this.table} ${this.slotText} ${time} ${writer}`)
+    this.#stamp ??= stampOf(`${this.name} ${time} ${writer}`)
     return this.#stamp
   }
 }

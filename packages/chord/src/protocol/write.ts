@@ -40,14 +40,10 @@ export class PendingWrite {
 
   /** `acknowledged` at three safe tables; `failed` as soon as three cannot be reached any more. */
   get state(): WriteState {
-    let safe = 0
-    let possible = 0
-    for (const table of this.#tables.values()) {
-      if (isSafe(table)) safe += 1
-      else if (canBecomeSafe(table)) possible += 1
-    }
-    if (safe >= majority) return 'acknowledged'
-    return safe + possible >= majority ? 'pending' : 'failed'
+    const tables = [...this.#tables.values()]
+    if (tables.filter(isSafe).length >= majority) return 'acknowledged'
+    // What is safe could have become so.
+    return tables.filter(canBecomeSafe).length >= majority ? 'pending' : 'failed'
   }
 
   /** A holder has the value. Holders that were not asked count for nothing. */
