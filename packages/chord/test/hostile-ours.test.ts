@@ -20,7 +20,7 @@ import type {
 } from '../src/protocol/chord-contract.ts'
 import { slotsOf } from '../src/protocol/hash-tables.ts'
 import { listPayload, readPayload, writePayload } from '../src/protocol/table-messages.ts'
-import { membersPayload, digestPayload } from '../src/protocol/ring-messages.ts'
+import { membersPayload, sumsPayload } from '../src/protocol/ring-messages.ts'
 
 const utcSeconds = 1_500_000_000
 const key = utf8Encode('key')
@@ -202,7 +202,7 @@ test('a flood of members fills the view of the ring and stops there', () => {
 })
 
 test.each([
-  ['comparisons of the ring', 1_200, digestPayload(false, new Array<number>(64).fill(1))],
+  ['comparisons of the ring', 1_200, sumsPayload('digest', false, new Array<number>(64).fill(1))],
   ['lists', 150, listPayload(wholeRing, [])],
 ])('a flood of %s is answered up to the account of the neighbour', (_, count, payload) => {
   const scene = new Scene()

@@ -6,7 +6,7 @@ import type { ChordEffect } from '../src/protocol/chord-contract.ts'
 import { KeyList } from '../src/protocol/key-list.ts'
 import { KeyNews } from '../src/protocol/key-news.ts'
 import { noticePayload, removalPayload } from '../src/protocol/messages.ts'
-import { keyNewsPayload, keysPayload } from '../src/protocol/ring-messages.ts'
+import { keyNewsPayload, sumsPayload } from '../src/protocol/ring-messages.ts'
 import { largeRing } from '../src/protocol/rumours.ts'
 import { peerOf } from './peer-of.ts'
 
@@ -173,7 +173,7 @@ test('in a large ring who lists keys compares them when views of the ring are co
   news.peerJoined(peerOf('a'), at(0))
   expect(news.nextDeadline()).toBe(Infinity)
   news.compareWith('a', at(0))
-  expect(whispered).toEqual([['a', keysPayload(false, keys.summary())]])
+  expect(whispered).toEqual([['a', sumsPayload('keys', false, keys.summary())]])
   const small = scene()
   small.news.compareWith('a', at(0))
   expect(small.whispered).toEqual([])

@@ -61,9 +61,6 @@ export class Slot {
     this.table = named.table
     this.name = named.name
     this.#slotText = slotText
-    if (!(#slotText in named)) return
-    this.#slotText = named.#slotText
-    this.#position = named.#position
   }
 
   /** Base58 text of the full integer: what the wire carries. */

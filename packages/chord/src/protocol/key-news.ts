@@ -22,7 +22,7 @@ import { noticePayload, removalPayload } from './messages.ts'
 import type { OldQuestions } from './old-questions.ts'
 import type { Outbox } from './outbox.ts'
 import { portionsOf } from './portions.ts'
-import { keyNewsPayload, keysPayload } from './ring-messages.ts'
+import { keyNewsPayload, sumsPayload } from './ring-messages.ts'
 import type { KeysMessage } from './ring-messages.ts'
 import { largeRing, listenersOf, passOnAfterMs } from './rumours.ts'
 import type { StoringNodes } from './storing-nodes.ts'
@@ -159,7 +159,7 @@ export class KeyNews {
     const { keys } = this.#line
     if (!keys.differs(sums)) return
     if (!isAnswer)
-      this.#parts.outbox.whisper(from.id, keysPayload(sums.length > 1, keys.digest()), now)
+      this.#parts.outbox.whisper(from.id, sumsPayload('keys', sums.length > 1, keys.digest()), now)
     if (sums.length > 1) this.#parts.outbox.handOver(newsTo(from.id, keys.differing(sums)), now)
   }
 
@@ -168,7 +168,7 @@ export class KeyNews {
     this.#removedBefore = this.#removed
     this.#removed = new Set()
     if (this.#isLarge())
-      this.#parts.outbox.whisper(peer, keysPayload(false, this.#line.keys.summary()), now)
+      this.#parts.outbox.whisper(peer, sumsPayload('keys', false, this.#line.keys.summary()), now)
   }
 
   peerJoined(peer: Peer, now: Now): void {
@@ -187,7 +187,7 @@ export class KeyNews {
     for (const id of this.#toCompare) {
       this.#toCompare.delete(id)
       if (!peers.has(id)) continue
-      this.#parts.outbox.whisper(id, keysPayload(false, keys.summary()), now)
+      this.#parts.outbox.whisper(id, sumsPayload('keys', false, keys.summary()), now)
       break
     }
     this.#compareDueMs = this.#toCompare.size === 0 ? Infinity : now.monoMs + compareAfterMs

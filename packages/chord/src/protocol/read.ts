@@ -17,7 +17,7 @@
 import type { Slot } from './hash-tables.ts'
 import { compareVersions } from './version.ts'
 import type { Version } from './version.ts'
-import { countVotes, isSameValue, majority } from './vote.ts'
+import { countVotes, isSameValue, majority, majorityOf } from './vote.ts'
 import type { Candidate } from './vote.ts'
 
 export interface ReadOptions {
@@ -154,9 +154,9 @@ export class Read {
   }
 
   #goOn(table: Table, nowMs: number): readonly Question[] {
-    const first = this.#heardCount() < majority ? undefined : this.#candidates()[0]
-    if (first !== undefined && first.count >= majority) {
-      this.#result = this.#found(first.value, 'majority')
+    const agreed = majorityOf(this.#values)
+    if (agreed !== undefined) {
+      this.#result = this.#found(agreed.value, 'majority')
       return []
     }
     if (table.best === undefined && table.waiting.size === 0 && !table.hasAskedReplicas) {
@@ -184,27 +184,26 @@ export class Read {
     )
   }
 
-  #heardCount(): number {
-    let count = 0
-    for (const { best } of this.#tables.values()) if (best !== undefined) count += 1
-    return count
+  /** The best answer of each table that gave one. */
+  get #heard(): readonly Answer[] {
+    return [...this.#tables.values()].flatMap(({ best }) => best ?? [])
   }
 
-  #candidates(): readonly Candidate[] {
-    return countVotes([...this.#tables.values()].map(({ best }) => best?.value))
+  get #values(): readonly (Uint8Array | undefined)[] {
+    return this.#heard.map(({ value }) => value)
   }
 
   #conclude(): ReadResult {
-    const candidates = this.#candidates()
-    const tables = [...this.#tables.values()]
+    const candidates = countVotes(this.#values)
     if (candidates.length === 0) {
+      const tables = [...this.#tables.values()]
       const heard = tables.filter(({ best, empty }) => best !== undefined || empty.size > 0)
       return { type: heard.length < majority ? 'unknown' : 'absent' }
     }
     let newest: Answer | undefined
-    for (const { best } of tables) {
-      if (best?.version === undefined) continue
-      if (newest === undefined || isBetter(best, newest)) newest = best
+    for (const answer of this.#heard) {
+      if (answer.version === undefined) continue
+      if (newest === undefined || isBetter(answer, newest)) newest = answer
     }
     if (newest === undefined) return { type: 'no-agreement', candidates }
     return newest.value === undefined ? { type: 'absent' } : this.#found(newest.value, 'version')

@@ -20,7 +20,7 @@ import type { Now, Peer, RandomBytes } from '@p2p/base'
 import type { Value } from '@p2p/serializer'
 import { portionsOf } from './portions.ts'
 import { randomBelow } from './random-below.ts'
-import { digestPayload, maxRecords, membersPayload } from './ring-messages.ts'
+import { sumsPayload, maxRecords, membersPayload } from './ring-messages.ts'
 import type { RingMessage } from './ring-messages.ts'
 import type { Member, RingView } from './ring-view.ts'
 import type { Position } from './ring.ts'
@@ -165,7 +165,7 @@ export class RingKeeper {
     const isKnown = this.isStoring && this.view.get(peer.id)?.state === 'storing'
     // Most links of a large ring are there for a question, and views that hear something every second always differ.
     if (isKnown && this.#isLarge()) return
-    this.#line.send(peer.id, digestPayload(false, this.view.digest()), now)
+    this.#line.send(peer.id, sumsPayload('digest', false, this.view.digest()), now)
   }
 
   peerLeft(peer: Peer, now: Now): void {
@@ -222,7 +222,7 @@ export class RingKeeper {
     for (const portion of portionsOf(differing, maxRecords))
       this.#line.send(from.id, membersPayload(portion), now)
     if (message.isAnswer || !differs) return
-    this.#line.send(from.id, digestPayload(true, this.view.digest()), now)
+    this.#line.send(from.id, sumsPayload('digest', true, this.view.digest()), now)
   }
 
   /** What came of a dial to a member: nothing when it has no error. */
@@ -396,7 +396,7 @@ export class RingKeeper {
     const partners = this.#talking()
     const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
     if (partner === undefined) return
-    this.#line.send(partner.id, digestPayload(false, this.view.digest()), now)
+    this.#line.send(partner.id, sumsPayload('digest', false, this.view.digest()), now)
     this.#line.compared(partner.id, now)
   }
 

@@ -21,7 +21,8 @@ export const ringFlag = 0x7060
 /** Extension named in the hello. */
 export const replicaFeature = 'chord-replicas'
 
-const verbs = { members: 0, digest: 1, keys: 2, news: 3 } as const
+/** In the order of their numbers on the wire. */
+const verbs = ['members', 'digest', 'keys', 'news'] as const
 const states: readonly MemberState[] = ['storing', 'left', 'gone']
 
 /** Records in one message. */
@@ -32,7 +33,7 @@ const maxSums = 64
 
 export type RingMessage =
   | { readonly type: 'members'; readonly members: readonly Member[]; readonly isPassed: boolean }
-  | { readonly type: 'digest'; readonly isAnswer: boolean; readonly sums: readonly number[] }
+  | SumsMessage<'digest'>
   | KeysMessage
   | {
       readonly type: 'news'
@@ -40,8 +41,10 @@ export type RingMessage =
       readonly isPassed: boolean
     }
 
-export interface KeysMessage {
-  readonly type: 'keys'
+export type KeysMessage = SumsMessage<'keys'>
+
+interface SumsMessage<Type> {
+  readonly type: Type
   readonly isAnswer: boolean
   readonly sums: readonly number[]
 }
@@ -49,38 +52,24 @@ export interface KeysMessage {
 /** Undefined when it cannot be read. */
 export function readRingMessage(payload: readonly Value[]): RingMessage | undefined {
   const [, verb, first, second] = payload
-  switch (wholeNumber(verb)) {
-    case verbs.members:
-      if (!Array.isArray(first)) return undefined
-      return {
-        type: 'members',
-        members: first.slice(0, maxRecords).flatMap(readRecord),
-        isPassed: second === true,
-      }
-    case verbs.digest:
-      return readSums('digest', first, second)
-    case verbs.keys:
-      return readSums('keys', first, second)
-    case verbs.news:
-      if (!Array.isArray(first)) return undefined
-      return {
-        type: 'news',
-        keys: first.filter((key) => key instanceof Uint8Array),
-        isPassed: second === true,
-      }
+  const type = verbs[wholeNumber(verb) ?? -1]
+  const isNews = type === 'members' || type === 'news'
+  const [list, mark] = isNews ? [first, second] : [second, first]
+  if (!Array.isArray(list)) return undefined
+  const isMarked = mark === true
+  switch (type) {
+    case 'members':
+      return { type, members: list.slice(0, maxRecords).flatMap(readRecord), isPassed: isMarked }
+    case 'news':
+      return { type, keys: list.filter((key) => key instanceof Uint8Array), isPassed: isMarked }
+    case 'digest':
+    case 'keys': {
+      const sums = list.slice(0, maxSums).map((sum: Value) => wholeNumber(sum) ?? 0)
+      return { type, isAnswer: isMarked, sums }
+    }
     default:
       return undefined
   }
-}
-
-function readSums(
-  type: 'digest' | 'keys',
-  isAnswer: Value | undefined,
-  sums: Value | undefined,
-): RingMessage | undefined {
-  if (!Array.isArray(sums)) return undefined
-  const numbers = sums.slice(0, maxSums).map((sum: Value) => wholeNumber(sum) ?? 0)
-  return { type, isAnswer: isAnswer === true, sums: numbers }
 }
 
 function readRecord(record: Value): readonly Member[] {
@@ -117,17 +106,18 @@ export function membersPayload(members: readonly Member[], isPassed = false): re
     [...addresses],
     ...(salt === 0 ? [] : [salt]),
   ])
-  return [ringFlag, verbs.members, records, isPassed]
-}
-
-export function digestPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {
-  return [ringFlag, verbs.digest, isAnswer, [...sums]]
+  return [ringFlag, verbs.indexOf('members'), records, isPassed]
 }
 
 export function keyNewsPayload(keys: readonly Uint8Array[], isPassed = false): readonly Value[] {
-  return [ringFlag, verbs.news, [...keys], ...(isPassed ? [true] : [])]
+  return [ringFlag, verbs.indexOf('news'), [...keys], isPassed]
 }
 
-export function keysPayload(isAnswer: boolean, sums: readonly number[]): readonly Value[] {
-  return [ringFlag, verbs.keys, isAnswer, [...sums]]
+/** Sums over the view of the ring, or over the list of all keys. */
+export function sumsPayload(
+  of: 'digest' | 'keys',
+  isAnswer: boolean,
+  sums: readonly number[],
+): readonly Value[] {
+  return [ringFlag, verbs.indexOf(of), isAnswer, [...sums]]
 }

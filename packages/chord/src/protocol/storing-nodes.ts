@@ -24,22 +24,6 @@ export interface StoringNode {
   readonly isOld: boolean
 }
 
-/** Nodes at their places, by salt and id: all that run in one process, as in tests and simulations, take the same ones in. */
-const placed = new Map<string, StoringNode>()
-const maxPlaced = 4_096
-
-function placedNode(id: string, isOld: boolean, salt: number): StoringNode | undefined {
-  const name = `${isOld} ${salt} ${id}`
-  const known = placed.get(name)
-  if (known !== undefined) return known
-  const position = saltedPosition(id, salt)
-  if (position === undefined) return undefined
-  const node = { id, position, fraction: fractionOf(position), isOld }
-  if (placed.size >= maxPlaced) placed.clear()
-  placed.set(name, node)
-  return node
-}
-
 export class StoringNodes {
   readonly #ordered: StoringNode[] = []
   readonly #byId = new Map<string, StoringNode>()
@@ -65,8 +49,9 @@ export class StoringNodes {
   /** False when the id has no place on the ring or is known already. `salt`: see `saltedPosition`. */
   add(id: string, isOld = false, salt = 0): boolean {
     if (this.#byId.has(id)) return false
-    const node = placedNode(id, isOld, salt)
-    if (node === undefined) return false
+    const position = saltedPosition(id, salt)
+    if (position === undefined) return false
+    const node = { id, position, fraction: fractionOf(position), isOld }
     if (isOld) this.#oldCount += 1
     this.#ordered.splice(this.#countUpTo(node.position), 0, node)
     this.#byId.set(id, node)

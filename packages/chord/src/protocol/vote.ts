@@ -38,7 +38,9 @@ export function countVotes(answers: Iterable<Uint8Array | undefined>): readonly 
 
 /** The value that three tables or more agree on. */
 export function majorityOf(answers: Iterable<Uint8Array | undefined>): Candidate | undefined {
-  const [first] = countVotes(answers)
+  const given = [...answers]
+  // To count them costs more than to see that there are too few.
+  const [first] = given.length < majority ? [] : countVotes(given)
   return first !== undefined && first.count >= majority ? first : undefined
 }
 
