@@ -1,6 +1,12 @@
 import { expect, test } from '@jest/globals'
 import { decodeBase58Integer, encodeBase58Integer, fromHex, utf8Encode } from '@p2p/serializer'
-import { hashTableNamed, Slot, slotNamed, slotsOf } from '../src/protocol/hash-tables.ts'
+import {
+  hashTableNamed,
+  Slot,
+  slotNamed,
+  slotOfDigits,
+  slotsOf,
+} from '../src/protocol/hash-tables.ts'
 import { ringSize } from '../src/protocol/ring.ts'
 import { recordedCases } from './vectors/recorded.ts'
 
@@ -41,6 +47,20 @@ test('integers that no key has are names of their own', () => {
   expect(slots.map((slot) => slot?.position)).toEqual(integers)
   const texts = slots.map((slot) => new Slot({ table: 'sha1', name: slot?.name ?? '' }).slotText)
   expect(texts).toEqual(integers.map((integer) => encodeBase58Integer(integer)))
+})
+
+test('a slot that a node of ours names by its digits is the same; no other digits are read', () => {
+  for (let number = 0; number < 600; number += 1) {
+    for (const slot of slotsOf(utf8Encode(`key ${number}`))) {
+      const named = slotOfDigits(slot.table, slot.digits)
+      expect([named?.name, named?.slotText]).toEqual([slot.name, slot.slotText])
+    }
+  }
+  expect(slotOfDigits('sha1', 'a'.repeat(97))).toBeUndefined()
+  expect(slotOfDigits('sha512', 'a'.repeat(129))).toBeUndefined()
+  for (const digits of ['0x1', 'A', '-1', ' ', 'é']) {
+    expect(slotOfDigits('sha1', digits)).toBeUndefined()
+  }
 })
 
 test('only the five tables have names', () => {

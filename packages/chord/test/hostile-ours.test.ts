@@ -161,7 +161,7 @@ test('answers that nobody asked for change nothing, and a second answer to one q
   for (let request = 0; request < 100; request += 1) {
     scene.hear([0x7061, 3, request, [[...version, value]], [0, 0, 0, 0, 0]])
     scene.hear([0x7061, 1, request, allTables])
-    scene.hear([0x7061, 6, request, slotsOf(key).map(({ slotText }, table) => [table, slotText])])
+    scene.hear([0x7061, 6, request, slotsOf(key).map(({ digits }, table) => [table, digits])])
   }
   expect(scene.counters()).toMatchObject({ slots: 0, openReads: 0, openWrites: 0 })
   expect(scene.effects.filter(({ type }) => type === 'read-ended' || type === 'written')).toEqual(

@@ -76,8 +76,12 @@ export class Slot {
   }
 
   get #integer(): bigint {
-    const { table, name } = this
-    return BigInt(`0x${name.slice(table.length + 1).padEnd(digitsOf(table), '0')}`)
+    return BigInt(`0x${this.digits.padEnd(digitsOf(this.table), '0')}`)
+  }
+
+  /** What nodes of ours name it by: the integer in hexadecimal, without the zeros at its end. */
+  get digits(): string {
+    return this.name.slice(this.table.length + 1)
   }
 }
 
@@ -94,6 +98,12 @@ export function slotsOf(key: Uint8Array): readonly Slot[] {
 /** The place of a key in one table: the hashes are a good part of what a small message costs. */
 export function slotOf(key: Uint8Array, table: HashTable): Slot {
   return named(table, toHex(digests[table](key)))
+}
+
+/** The slot that a node of ours names; undefined when the table has no such integer. */
+export function slotOfDigits(table: HashTable, digits: string): Slot | undefined {
+  const isOne = digits.length <= digitsOf(table) && /^[\da-f]*$/.test(digits)
+  return isOne ? named(table, digits) : undefined
 }
 
 /** Narrows a table name that a peer sent; undefined for any other name. */

@@ -92,11 +92,11 @@ export class Repair {
       const isWhole = theirs === undefined || theirs.from === theirs.to
       return this.#compare(id, { from: own.from, to: isWhole ? own.from : theirs.to })
     })
-    if (!isNew) return parcels
-    const ahead = this.#nodes.ahead(this.#id, others).map(({ id, position }) => {
-      const isWhole = own.from === own.to
-      return this.#compare(id, { from: position, to: isWhole ? position : own.to })
-    })
+    // Of a ring in which all hold everything, those behind are all there are.
+    if (!isNew || own.from === own.to) return parcels
+    const ahead = this.#nodes
+      .ahead(this.#id, others)
+      .map(({ id, position }) => this.#compare(id, { from: position, to: own.to }))
     return [...parcels, ...ahead]
   }
 

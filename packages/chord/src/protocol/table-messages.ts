@@ -14,13 +14,13 @@
  *   head     [table, slot, time, writer]
  *   entry    [table, slot, time, writer, value, key]
  *
- * All are whispers. A table is its number in `hashTables`, a slot its base58 text, a place on the ring 48
- * bytes. A value is its own msgpack as bytes, which are kept and passed on as they are; nil in its place
- * is a tombstone. A key of nil is not known.
+ * All are whispers. A table is its number in `hashTables`, a slot its integer in hexadecimal without the
+ * zeros at its end, a place on the ring 48 bytes. A value is its own msgpack as bytes, which are kept and
+ * passed on as they are; nil in its place is a tombstone. A key of nil is not known.
  */
 import { bytesToInteger, decodeValue, integerToBytes, wholeNumber } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
-import { hashTables, slotNamed } from './hash-tables.ts'
+import { hashTables, slotOfDigits } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import { ringBits } from './ring.ts'
 import type { Arc } from './ring.ts'
@@ -188,9 +188,10 @@ function readTables(value: Value | undefined): readonly number[] {
 
 function readSlot(value: Value): Slot | undefined {
   if (!Array.isArray(value)) return undefined
-  const [number, text] = value as readonly Value[]
+  const [number, digits] = value as readonly Value[]
   const table = hashTables[wholeNumber(number) ?? -1]
-  return table === undefined || typeof text !== 'string' ? undefined : slotNamed(table, text)
+  const isReadable = table !== undefined && typeof digits === 'string'
+  return isReadable ? slotOfDigits(table, digits) : undefined
 }
 
 function readHead(value: Value): SlotHead | undefined {
@@ -288,8 +289,12 @@ export function foundPayload(
   return [tableFlag, verbs.found, request, writes, which]
 }
 
-function headOf({ table, slotText, version }: SlotHead): readonly Value[] {
-  return [hashTables.indexOf(table), slotText, version.time, version.writer]
+function slotValue({ table, digits }: Slot): readonly Value[] {
+  return [hashTables.indexOf(table), digits]
+}
+
+function headOf(head: SlotHead): readonly Value[] {
+  return [...slotValue(head), head.version.time, head.version.writer]
 }
 
 export function putPayload(entries: readonly StoredSlot[]): readonly Value[] {
@@ -302,8 +307,7 @@ export function offerPayload(request: number, heads: readonly SlotHead[]): reado
 }
 
 export function wantPayload(request: number, slots: readonly Slot[]): readonly Value[] {
-  const list = slots.map(({ table, slotText }) => [hashTables.indexOf(table), slotText])
-  return [tableFlag, verbs.want, request, list]
+  return [tableFlag, verbs.want, request, slots.map(slotValue)]
 }
 
 export function comparePayload(arc: Arc, { count, sum }: ArcSummary): readonly Value[] {
