@@ -197,7 +197,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
   #queue(open: OpenLink, effect: Extract<LinkEffect, { type: 'send' }>): void {
     if (open.reason !== undefined) return
     const { queue, id } = open
-    if (effect.toPython === true) queue.useFramingForPython(this.#stepMs)
+    if (effect.toPython === true) queue.useFramingForPython()
     const outcome = queue.push(effect.bytes, effect.priority, this.#stepMs)
     if (outcome === 'overflow') {
       const text = 'the peer does not read, and its queue is full'
@@ -242,7 +242,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
 
   #write(open: OpenLink): void {
     while (!this.#blocked.has(open)) {
-      const bytes = open.queue.take(performance.now())
+      const bytes = open.queue.take()
       if (bytes === undefined) return
       if (open.link.send(bytes)) open.queue.onWritten(performance.now())
       else this.#blocked.add(open)
@@ -300,7 +300,6 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     this.#take({ type: 'link-open', link: id, transport, remote, dial })
     link.attach({
       onBytes: (bytes) => {
-        queue.noteHeard(performance.now())
         if (open.reason === undefined) this.#take({ type: 'link-bytes', link: id, bytes })
       },
       onHeld: (byteCount) => {
@@ -331,11 +330,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     if (open.reason !== undefined) return
     open.reason = reason
     this.#dirty.delete(open)
-    for (
-      let bytes = open.queue.take(performance.now());
-      bytes !== undefined;
-      bytes = open.queue.take(performance.now())
-    ) {
+    for (let bytes = open.queue.take(); bytes !== undefined; bytes = open.queue.take()) {
       open.link.send(bytes)
     }
     open.link.close()

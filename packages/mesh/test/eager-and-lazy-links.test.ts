@@ -233,6 +233,20 @@ test('a lost neighbour gets nothing, is asked nothing, and leaves nothing behind
   expect(tree.counters()['missingMessages']).toBe(0)
 })
 
+test('an old neighbour gets again what it may not have read before its link fell', () => {
+  const tree = treeOf(['py', 'py2'])
+  const ids = (copies: readonly Copy[]) => copies.map((copy) => copy.message.payload[1])
+  tree.spread(message(1), undefined, at(0))
+  tree.spread(message(2), undefined, at(1_001))
+  tree.spread(broadcastOf('py', 3), named('py2'), at(9_000))
+  tree.spread(message(4), named('py'), at(9_001))
+  tree.removeNeighbour(named('py'))
+  tree.spread(message(5), undefined, at(12_000))
+  // Neither what is too old to have been unread, nor its own, nor what it brought.
+  expect(ids(tree.addNeighbour(named('py'), at(21_000)))).toEqual([2, 5])
+  expect(tree.addNeighbour(named('py3'), at(21_000))).toEqual([])
+})
+
 test('strangers are neither listened to nor waited for', () => {
   const tree = treeOf(['a'])
   tree.spread(message(1), named('a'), at(0))

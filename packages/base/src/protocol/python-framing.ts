@@ -9,7 +9,8 @@
  * long enough to shift the frame out of the way. Writes are kept so short that the system does not cut
  * them in two, and no shorter, because every start of a write forbids one more distance.
  *
- * On real networks segments may be cut elsewhere; then nothing but a slow pace would help.
+ * On real networks, and on loopback when the reader is far behind, segments are cut elsewhere: then the link
+ * may fall all the same, and the mesh sends again what was not read (mesh, tree-dissemination.ts).
  *
  * Source: spec/wire.md 8 and spec/observed.md 4.4, both observed with py2p 0.7.870.
  */
@@ -21,98 +22,62 @@ export const maxPythonWriteBytes = 32_768
 
 const readBytes = 1_024
 const trapDistance = 1_020
-/** Write starts that are remembered. With many more, every length would be forbidden at some offset. */
-const maxStarts = 512
-
-interface WriteStart {
-  readonly residue: number
-  atMs: number
-}
-
-/**
- * An older start cannot be where py2p's reads are aligned: it has caught up since. Generous, because one that
- * is behind with reading may go on sending all the same: it does that in other threads.
- */
-const startLifeMs = 30_000
-/** After hearing nothing for this long, all starts are as good as new. */
-const silenceMs = 2_000
+/** Starts that are remembered: py2p may be behind by as many. With many more, nearly every length would be forbidden. */
+const maxStarts = 256
 
 export class PythonFraming {
   /** Where the stream is, modulo the length of a read. */
   #offset = 0
-  readonly #starts: WriteStart[] = []
+  /** Where writes began, modulo the length of a read, oldest first. */
+  readonly #starts: number[] = []
   /** How many remembered starts forbid a frame to end at this residue. */
   readonly #forbiddenEnds = new Uint16Array(readBytes)
-  /** When something came from the other end. */
-  #heardMs = -Infinity
 
   /** @param sentBytes how many bytes the stream carried before: the handshake, in one write */
-  constructor(sentBytes: number, monoMs: number) {
-    this.beginWrite(monoMs)
+  constructor(sentBytes: number) {
+    this.beginWrite()
     this.#offset = sentBytes % readBytes
   }
 
-  /** Something came from the other end. */
-  noteHeard(monoMs: number): void {
-    if (monoMs - this.#heardMs > silenceMs) for (const start of this.#starts) start.atMs = monoMs
-    this.#heardMs = monoMs
-  }
-
   /** The next frame will be the first of a write. */
-  beginWrite(monoMs: number): void {
-    const isExpired = ({ atMs }: WriteStart): boolean => this.#heardMs - atMs > startLifeMs
-    while (
-      this.#starts[0] !== undefined &&
-      (this.#starts.length >= maxStarts || isExpired(this.#starts[0]))
-    ) {
-      this.#mark(this.#starts.shift(), -1)
-    }
-    const start = { residue: this.#offset, atMs: monoMs }
-    this.#starts.push(start)
-    this.#mark(start, 1)
+  beginWrite(): void {
+    if (this.#starts.length === maxStarts) this.#mark(this.#starts.shift() ?? 0, -1)
+    this.#starts.push(this.#offset)
+    this.#mark(this.#offset, 1)
   }
 
   /** What goes out for a frame: the frame, and before it a filler when it needs one. */
   frames(frame: Uint8Array): readonly Uint8Array[] {
     const fillerBytes = this.#fillerBytes(frame.length)
     this.#offset = (this.#offset + fillerBytes + frame.length) % readBytes
-    return fillerBytes === 0 ? [frame] : [createFiller(fillerBytes), frame]
+    return fillerBytes === 0 ? [frame] : [createFiller(fillerBytes - minFillerBytes), frame]
   }
 
   /** The length of the shortest filler that makes both itself and the frame safe; 0 for none. */
   #fillerBytes(frameBytes: number): number {
     if (this.#isSafe(frameBytes)) return 0
-    for (
-      let fillerBytes = minFillerBytes;
-      fillerBytes < minFillerBytes + readBytes;
-      fillerBytes += 1
-    ) {
-      if (this.#isSafe(fillerBytes) && this.#isSafe(fillerBytes + frameBytes)) return fillerBytes
-    }
-    return 0
+    let fillerBytes = minFillerBytes
+    // Each start forbids one end of a frame and one of a filler, so half of all lengths are free at least.
+    while (!this.#isSafe(fillerBytes) || !this.#isSafe(fillerBytes + frameBytes)) fillerBytes += 1
+    return fillerBytes
   }
 
   #isSafe(bytesFromHere: number): boolean {
     return this.#forbiddenEnds[(this.#offset + bytesFromHere) % readBytes] === 0
   }
 
-  #mark(start: WriteStart | undefined, change: 1 | -1): void {
-    if (start === undefined) return
-    const end = (start.residue + trapDistance) % readBytes
+  #mark(start: number, change: 1 | -1): void {
+    const end = (start + trapDistance) % readBytes
     this.#forbiddenEnds[end] = (this.#forbiddenEnds[end] ?? 0) + change
   }
 }
 
-/** A frame of exactly this length that means nothing to anybody; its tail makes up the length. */
-function createFiller(frameBytes: number): Uint8Array {
-  return fillerWithTail(frameBytes - minFillerBytes)
-}
-
-function fillerWithTail(tailBytes: number): Uint8Array {
+/** A frame that means nothing to anybody. */
+function createFiller(tailBytes: number): Uint8Array {
   const tail = new Uint8Array(tailBytes)
   const payload = [fillerFlag, 0]
   return encodeFrame(createMessage({ type: flags.whisper, sender: '1', time: 0, payload, tail }))
 }
 
 /** The shortest filler there is. */
-const minFillerBytes = fillerWithTail(0).length
+const minFillerBytes = createFiller(0).length

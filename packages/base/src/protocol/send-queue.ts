@@ -67,13 +67,8 @@ export class SendQueue {
   }
 
   /** What is sent from now on is read by py2p. */
-  useFramingForPython(monoMs: number): void {
-    this.#python ??= new PythonFraming(this.#takenBytes, monoMs)
-  }
-
-  /** Something came over the link: its other end is at work. */
-  noteHeard(monoMs: number): void {
-    this.#python?.noteHeard(monoMs)
+  useFramingForPython(): void {
+    this.#python ??= new PythonFraming(this.#takenBytes)
   }
 
   /** Takes one frame in. 'overflow' means that the link has to be cut; the frame is not queued. */
@@ -97,13 +92,14 @@ export class SendQueue {
   }
 
   /** The bytes of one write: whole frames, in order; undefined when nothing waits. */
-  take(monoMs: number): Uint8Array | undefined {
+  take(): Uint8Array | undefined {
     if (this.#waiting.length === 0) return undefined
     const frames = this.#takeFrames()
     const first = frames[0]
     if (first === undefined) return undefined
-    this.#python?.beginWrite(monoMs)
-    const parts = this.#python === undefined ? frames : this.#framedForPython(frames)
+    const python = this.#python
+    python?.beginWrite()
+    const parts = python === undefined ? frames : frames.flatMap((frame) => python.frames(frame))
     const bytes = parts.length === 1 ? first : concatBytes(...parts)
     this.#takenBytes += bytes.length
     this.#writingBytes += bytes.length
@@ -120,13 +116,7 @@ export class SendQueue {
       count += 1
     }
     this.#waitingBytes -= byteCount
-    const taken = count === this.#waiting.length ? this.#waiting : this.#waiting.splice(0, count)
-    if (taken === this.#waiting) this.#waiting = []
-    return taken.map(({ bytes }) => bytes)
-  }
-
-  #framedForPython(frames: readonly Uint8Array[]): readonly Uint8Array[] {
-    return frames.flatMap((frame) => this.#python?.frames(frame) ?? [frame])
+    return this.#waiting.splice(0, count).map(({ bytes }) => bytes)
   }
 
   /** Everything taken so far has left. */

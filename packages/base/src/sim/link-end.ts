@@ -111,7 +111,7 @@ export class LinkEnd implements Due {
   /** Queues one frame; a queue that is too full cuts the link. */
   send({ bytes, priority, toPython }: Extract<LinkEffect, { type: 'send' }>): void {
     if (this.state !== 'open') return
-    if (toPython === true) this.#queue.useFramingForPython(this.owner.monoMs())
+    if (toPython === true) this.#queue.useFramingForPython()
     if (this.#queue.push(bytes, priority, this.owner.monoMs()) === 'overflow') {
       this.#cut(new P2pError('P2P_SEND_QUEUE_FULL', 'the other end reads too slowly'))
     }
@@ -121,7 +121,7 @@ export class LinkEnd implements Due {
   flush(): void {
     if (this.state !== 'open' && this.state !== 'closing') return
     for (;;) {
-      this.#writing ??= this.#queue.take(this.owner.monoMs())
+      this.#writing ??= this.#queue.take()
       if (this.#writing === undefined) break
       const room = this.#world.conditions.windowBytes - this.#pipeBytes
       if (room <= 0) {
@@ -226,7 +226,6 @@ export class LinkEnd implements Due {
         this.#readerFreeMs = schedule.nowMs + (content.length * 1_000) / rate
       }
       if (other.state === 'open') {
-        other.#queue.noteHeard(other.owner.monoMs())
         other.owner.receive({ type: 'link-bytes', link: other.link, bytes: content })
       }
       this.flush()

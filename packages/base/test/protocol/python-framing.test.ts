@@ -5,9 +5,9 @@ import { PythonFraming } from '../../src/protocol/python-framing.ts'
 
 /** Sends frames of these lengths, one list per write; gives the frames of each write with fillers. */
 function frameWrites(writes: readonly (readonly number[])[]): number[][] {
-  const framing = new PythonFraming(0, 0)
-  return writes.map((frames, index) => {
-    framing.beginWrite(index + 1)
+  const framing = new PythonFraming(0)
+  return writes.map((frames) => {
+    framing.beginWrite()
     return frames.flatMap((frameBytes) =>
       framing.frames(new Uint8Array(frameBytes)).map((frame) => frame.length),
     )
@@ -58,8 +58,8 @@ describe('PythonFraming', () => {
   })
 
   test('a filler is a frame that can be read, of exactly the length that is needed', () => {
-    const framing = new PythonFraming(0, 0)
-    framing.beginWrite(1)
+    const framing = new PythonFraming(0)
+    framing.beginWrite()
     const [filler, frame] = framing.frames(new Uint8Array(1020))
     expect(frame?.length).toBe(1020)
     expect(decodeFrame(filler ?? new Uint8Array(0)).payload).toEqual([0x7034, 0])
@@ -82,11 +82,9 @@ describe('PythonFraming', () => {
     const lengths = fc.array(fc.integer({ min: 60, max: 1500 }), { minLength: 80, maxLength: 80 })
     fc.assert(
       fc.property(lengths, (all) => {
-        const framing = new PythonFraming(0, 0)
-        framing.noteHeard(0)
-        const writes = all.map((frameBytes, second) => {
-          if (second === 60) framing.noteHeard(60_000)
-          framing.beginWrite(1_000 * Math.min(second, 60) + second)
+        const framing = new PythonFraming(0)
+        const writes = all.map((frameBytes) => {
+          framing.beginWrite()
           return framing.frames(new Uint8Array(frameBytes)).map((frame) => frame.length)
         })
         const drained = all.map((_, second) => second <= 1)
@@ -97,29 +95,29 @@ describe('PythonFraming', () => {
 
   test('a reader that had not read the handshake yet is not tripped by what follows it', () => {
     const handshakeBytes = 248
-    const framing = new PythonFraming(handshakeBytes, 0)
-    framing.beginWrite(1)
+    const framing = new PythonFraming(handshakeBytes)
+    framing.beginWrite()
     const lengths = framing.frames(new Uint8Array(1020 - handshakeBytes)).map((one) => one.length)
     expect(pythonSurvives([[handshakeBytes], [...lengths, 100]], [true, false])).toBe(true)
     expect(lengths.length).toBe(2)
   })
 
-  test('forgets where writes began that the reader has caught up with', () => {
-    const framing = new PythonFraming(0, 0)
-    const lengthsAt = (monoMs: number, frameBytes: number): readonly number[] => {
-      framing.noteHeard(monoMs)
-      framing.beginWrite(monoMs)
-      return framing.frames(new Uint8Array(frameBytes)).map((frame) => frame.length)
+  test('forgets where the oldest of many writes began: the reader has caught up with it', () => {
+    const partsAfter = (writeCount: number): number => {
+      const framing = new PythonFraming(0)
+      framing.frames(new Uint8Array(4))
+      for (let write = 0; write < writeCount; write += 1) framing.beginWrite()
+      // Ends 1,020 bytes behind the very first start.
+      return framing.frames(new Uint8Array(1016)).length
     }
-    expect(lengthsAt(0, 500)).toEqual([500])
-    for (let monoMs = 1_000; monoMs <= 30_000; monoMs += 1_000) framing.noteHeard(monoMs)
-    expect(lengthsAt(30_001, 520)).toEqual([520])
+    expect(partsAfter(255)).toBe(2)
+    expect(partsAfter(256)).toBe(1)
   })
 
   test('remembers a bounded number of write starts, so that there is always a way out', () => {
-    const framing = new PythonFraming(0, 0)
-    for (let monoMs = 1; monoMs <= 5_000; monoMs += 1) {
-      framing.beginWrite(monoMs)
+    const framing = new PythonFraming(0)
+    for (let write = 1; write <= 5_000; write += 1) {
+      framing.beginWrite()
       const lengths = framing.frames(new Uint8Array(61)).map((frame) => frame.length)
       expect(lengths.length).toBeLessThanOrEqual(2)
       expect(lengths[0]).toBeLessThan(300)

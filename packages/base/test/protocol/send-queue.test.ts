@@ -12,7 +12,7 @@ const frame = (fill: number, length = 40): Uint8Array => new Uint8Array(length).
 
 function drain(queue: SendQueue): number[] {
   const fills: number[] = []
-  for (let bytes = queue.take(0); bytes !== undefined; bytes = queue.take(0)) fills.push(...bytes)
+  for (let bytes = queue.take(); bytes !== undefined; bytes = queue.take()) fills.push(...bytes)
   return [...new Set(fills)]
 }
 
@@ -21,8 +21,8 @@ describe('SendQueue', () => {
     const queue = new SendQueue(limits)
     queue.push(frame(1), 'own', 0)
     queue.push(frame(2), 'relay', 0)
-    expect(queue.take(0)).toEqual(Uint8Array.of(...frame(1), ...frame(2)))
-    expect(queue.take(0)).toBeUndefined()
+    expect(queue.take()).toEqual(Uint8Array.of(...frame(1), ...frame(2)))
+    expect(queue.take()).toBeUndefined()
     expect(queue.queuedBytes).toBe(80)
     queue.onWritten(1)
     expect(queue.queuedBytes).toBe(0)
@@ -74,7 +74,7 @@ describe('SendQueue', () => {
     const queue = new SendQueue(limits)
     expect(queue.nextDeadline()).toBe(Infinity)
     queue.push(frame(1), 'own', 1_000)
-    queue.take(0)
+    queue.take()
     expect(queue.nextDeadline()).toBe(31_000)
     expect(queue.isStalled(30_999)).toBe(false)
     expect(queue.isStalled(31_000)).toBe(true)
@@ -85,11 +85,11 @@ describe('SendQueue', () => {
   test('from the moment it is told, puts fillers between frames that would trip py2p', () => {
     const queue = new SendQueue({ ...limits, maxQueuedBytes: 10_000 })
     queue.push(frame(1, 1020), 'own', 0)
-    expect(queue.take(0)?.length).toBe(1020)
-    queue.useFramingForPython(0)
+    expect(queue.take()?.length).toBe(1020)
+    queue.useFramingForPython()
     queue.push(frame(2, 1020), 'own', 0)
     queue.push(frame(3, 50), 'own', 0)
-    const bytes = queue.take(0) ?? new Uint8Array(0)
+    const bytes = queue.take() ?? new Uint8Array(0)
     expect(bytes.length).toBeGreaterThan(1070)
     expect(bytes.subarray(-50)).toEqual(frame(3, 50))
     expect(queue.queuedBytes).toBe(1020 + bytes.length)

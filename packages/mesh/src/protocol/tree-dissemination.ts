@@ -18,7 +18,8 @@
  * messages go to them at once.
  *
  * A new neighbour is asked what it saw since we were last alone, a minute at most: whatever passed
- * while a link was down or the network was in two parts is caught up with.
+ * while a link was down or the network was in two parts is caught up with. An old one cannot ask: what it
+ * may not have read when its link fell, it gets again, and knows what it had.
  *
  * Every payload stays a plain 0.7 broadcast; only the steering is new (tree-control.ts). A node without
  * extensions has no neighbour to steer with, holds no copies, and so is the plain relay of protocol 0.7.
@@ -60,6 +61,13 @@ const announceSpreadMs = 40
 const maxAnnouncementBatch = 1_024
 /** What a new neighbour is asked for at most: older broadcasts are not taken any more. */
 const maxCatchUpMs = 60_000
+/**
+ * What an old neighbour gets again when it is back. It may not have read what went to it for some seconds before
+ * its link fell; messages of a minute's age go round among old programs without end (spec/mesh.md, 4.1).
+ */
+const maxReplayMs = 20_000
+/** Lost old neighbours that are remembered; one more, and all are forgotten. */
+const maxLost = 256
 
 export interface TreeLimits {
   /** Senders with a tree of their own; 0 leaves all on the shared one. */
@@ -140,6 +148,8 @@ export class TreeDissemination {
   readonly #missing: MissingMessages
   readonly #held: HeldCopies
   readonly #oldGroups = new OldGroups()
+  /** Ids of old neighbours whose links fell: py2p drops one over frames that it takes apart wrongly. */
+  readonly #lost = new Set<string>()
   /** When the first waiting announcement of all neighbours leaves; undefined after a change. */
   #announceAtMs: number | undefined
   readonly #ownLot: number
@@ -178,7 +188,34 @@ export class TreeDissemination {
     }
     this.#neighbours.set(peer.id, neighbour)
     this.#recent.admit(neighbour)
-    return this.noteFeatures(peer, now)
+    return peer.kind === 'ours' ? this.noteFeatures(peer, now) : this.#unreadCopies(neighbour, now)
+  }
+
+  /** What an old neighbour may have lost with its last link. It drops what it had (spec/mesh.md, 4.1). */
+  #unreadCopies(neighbour: TreeNeighbour, { monoMs }: Now): readonly Copy[] {
+    const { id } = neighbour.peer
+    const copies: Copy[] = []
+    if (!this.#lost.delete(id)) return copies
+    let number = this.#firstUnheldSince(monoMs - maxReplayMs, neighbour)
+    for (
+      let entry = this.#recent.get(number);
+      entry !== undefined;
+      entry = this.#recent.get(number)
+    ) {
+      const message = keptMessage(entry.frame)
+      const cameFromIt = idText(message.sender) === id || entry.first?.peer.id === id
+      if (!cameFromIt) copies.push(this.#copy({ number, entry, neighbour }, message))
+      number = this.#recent.nextUnheld(number + 1, neighbour)
+    }
+    return copies
+  }
+
+  #firstUnheldSince(sinceMs: number, neighbour: TreeNeighbour): number {
+    let number = this.#recent.nextUnheld(0, neighbour)
+    while (this.#recent.seenMs(number) < sinceMs) {
+      number = this.#recent.nextUnheld(number + 1, neighbour)
+    }
+    return number
   }
 
   #freePlace(): number {
@@ -191,6 +228,8 @@ export class TreeDissemination {
   removeNeighbour(peer: Peer): void {
     const neighbour = this.#neighbours.get(peer.id)
     if (neighbour === undefined) return
+    if (this.#lost.size === maxLost) this.#lost.clear()
+    if (peer.kind !== 'ours') this.#lost.add(peer.id)
     this.#neighbours.delete(peer.id)
     this.#announceAtMs = undefined
     this.#trees.forgetNeighbour(neighbour)
@@ -300,11 +339,7 @@ export class TreeDissemination {
     }
     if (control.sinceSeconds > 0) {
       const sinceMs = now.monoMs - Math.min(1_000 * control.sinceSeconds, maxCatchUpMs)
-      let first = this.#recent.nextUnheld(0, neighbour)
-      while (this.#recent.seenMs(first) < sinceMs) {
-        first = this.#recent.nextUnheld(first + 1, neighbour)
-      }
-      this.#announce(neighbour, first, now, copies)
+      this.#announce(neighbour, this.#firstUnheldSince(sinceMs, neighbour), now, copies)
     }
     return copies
   }
