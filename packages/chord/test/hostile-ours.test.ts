@@ -202,7 +202,7 @@ test('a flood of members fills the view of the ring and stops there', () => {
 })
 
 test.each([
-  ['comparisons of the ring', 1_200, sumsPayload('digest', false, new Array<number>(64).fill(1))],
+  ['comparisons of the ring', 1_200, sumsPayload('digest', false, new Array<number>(256).fill(1))],
   ['lists', 150, listPayload(wholeRing, [])],
 ])('a flood of %s is answered up to the account of the neighbour', (_, count, payload) => {
   const scene = new Scene()

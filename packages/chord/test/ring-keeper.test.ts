@@ -306,6 +306,25 @@ test('a storing node of a large ring needs links to its neighbours on it and to 
   expect(keeper.needsLinkTo(id('z'))).toBe(false)
 })
 
+test('a node of a large ring with all its links looks at them when a neighbour on the ring goes, for nobody else', () => {
+  const { keeper, dialled, peers } = ringOf(largeRing)
+  keeper.setStoring(true, now)
+  keeper.handleDeadline(later(100))
+  expect(dialled).toHaveLength(8)
+  // As long as one is lacking it looks again.
+  expect(keeper.nextDeadline()).toBeLessThanOrEqual(later(5_100).monoMs)
+  for (const one of dialled) peers.set(one, neighbour(one))
+  keeper.handleDeadline(later(5_100))
+  expect(keeper.nextDeadline()).toBe(Infinity)
+  const [near = ''] = dialled
+  const far = [...keeper.view.nodes.values()].find(({ id: one }) => !keeper.needsLinkTo(one))
+  hear(keeper, [storing('b', { id: far?.id ?? '', incarnation: 2, state: 'left' })])
+  expect(keeper.nextDeadline()).toBe(Infinity)
+  hear(keeper, [storing('b', { id: near, incarnation: 2, state: 'left' })])
+  keeper.handleDeadline(later(5_200))
+  expect(dialled).toHaveLength(9)
+})
+
 /** A ring of so many others, some of them neighbours. */
 function ringOf(size: number): ReturnType<typeof watched> {
   const scene = watched()
@@ -356,6 +375,15 @@ test('what a node of a large ring knows already, or was told when it asked, it d
   keeper.handle(passed(2), messenger, true, now)
   keeper.handleDeadline(later(60_000))
   expect(sent.filter(([, one]) => one?.type === 'members')).toEqual([])
+})
+
+test('who knows nobody is told of those that are gone, too', () => {
+  const { keeper, sent } = watched()
+  const gone = storing('d', { incarnation: 2, state: 'gone' })
+  hear(keeper, [storing('b'), gone])
+  const sums = new Array<number>(keeper.view.digest().length).fill(0)
+  keeper.handle({ type: 'digest', isAnswer: false, sums }, messenger, true, now)
+  expect(sent[0]).toMatchObject([messenger.id, { members: [storing('b'), gone] }])
 })
 
 test('in a large ring a link to a member that is known asks nothing, one to any other does', () => {

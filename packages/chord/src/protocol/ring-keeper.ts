@@ -61,6 +61,7 @@ const maxLinkedOld = 16
 const maxAheadMs = 3_600_000
 /** News of a small ring that come within this time go out together. */
 const gatherMs = 50
+/** Between two looks at the links while one is lacking; otherwise after a change, and when views are compared. */
 const keepLinksEveryMs = 5_000
 /** A member that could not be dialled is not dialled again for a link within this time. */
 const redialPauseMs = 5_000
@@ -176,6 +177,7 @@ export class RingKeeper {
       const pauseMs = Math.max(0, this.#rankOf(peer.id)) * rankPauseMs
       const dueMs = now.monoMs + pauseMs + randomBelow(this.#random, doubtSpreadMs)
       this.#doubts.set(peer.id, { dueMs, failures: failuresBelieved - 1 })
+      this.#keepLinksWithin(keepLinksEveryMs, now)
     }
   }
 
@@ -218,7 +220,8 @@ export class RingKeeper {
     // An answer follows the records; who knows the same, or nobody, sends none.
     const knowsNobody = message.sums.every((sum) => sum === 0)
     if (message.isAnswer || !differs || knowsNobody) this.#line.told(from.id)
-    const differing = this.view.differing(message.sums, now.monoMs)
+    // A newcomer is told of those that are gone, too, or it would believe whoever has not heard of that.
+    const differing = this.view.differing(knowsNobody ? [] : message.sums, now.monoMs)
     for (const portion of portionsOf(differing, maxRecords))
       this.#line.send(from.id, membersPayload(portion), now)
     if (message.isAnswer || !differs) return
@@ -379,11 +382,14 @@ export class RingKeeper {
   }
 
   #merge(member: Member, now: Now): boolean {
-    const before = this.view.nodes.get(member.id)?.position
+    const { id } = member
+    const before = this.view.nodes.get(id)?.position
+    const wasNeeded = this.needsLinkTo(id)
     if (!this.view.merge(member, now.monoMs)) return false
-    if (member.state !== 'storing') this.#triedMs.delete(member.id)
-    if (this.view.nodes.get(member.id)?.position === before) return true
-    this.#linksDueMs = Math.min(this.#linksDueMs, now.monoMs + gatherMs)
+    if (member.state !== 'storing') this.#triedMs.delete(id)
+    if (this.view.nodes.get(id)?.position === before) return true
+    // Of a large ring most come and go elsewhere.
+    if (wasNeeded || id === this.#id || this.needsLinkTo(id)) this.#keepLinksWithin(gatherMs, now)
     this.#line.ringChanged(member, before, now)
     return true
   }
@@ -392,6 +398,7 @@ export class RingKeeper {
     this.#compareDueMs =
       now.monoMs + compareEveryMs.least + randomBelow(this.#random, compareEveryMs.spread)
     this.view.sweep(now.monoMs)
+    this.#keepLinks(now)
     this.#sound(now)
     const partners = this.#talking()
     const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
@@ -413,10 +420,13 @@ export class RingKeeper {
 
   // ---- links
 
+  #keepLinksWithin(ms: number, { monoMs }: Now): void {
+    this.#linksDueMs = Math.min(this.#linksDueMs, monoMs + ms)
+  }
+
   #keepLinks(now: Now): void {
-    const keepsLinks = this.isStoring && this.#isTalking
-    this.#linksDueMs = keepsLinks ? now.monoMs + keepLinksEveryMs : Infinity
-    if (!keepsLinks) return
+    this.#linksDueMs = Infinity
+    if (!this.isStoring || !this.#isTalking) return
     for (const [id, atMs] of this.#triedMs) {
       if (atMs <= now.monoMs - redialPauseMs) this.#triedMs.delete(id)
     }
@@ -426,14 +436,14 @@ export class RingKeeper {
       ...nodes.ahead(this.#id, nodes.size > meshedUpTo ? linkedEachSide : nodes.size >> 1),
       ...nodes.old(maxLinkedOld),
     ])
-    const lacking = [...near].filter(
-      ({ id }) => !this.#line.peers.has(id) && !this.#doubts.has(id) && !this.#triedMs.has(id),
-    )
-    for (const { id } of lacking.slice(0, dialsAtOnce)) {
+    const lacking = [...near].filter(({ id }) => !this.#line.peers.has(id))
+    const untried = lacking.filter(({ id }) => !this.#doubts.has(id) && !this.#triedMs.has(id))
+    for (const { id } of untried.slice(0, dialsAtOnce)) {
       this.#triedMs.set(id, now.monoMs)
       this.#line.dial(id, now)
     }
-    if (lacking.length > dialsAtOnce) this.#linksDueMs = now.monoMs + gatherMs
+    if (untried.length > dialsAtOnce) this.#keepLinksWithin(gatherMs, now)
+    else if (lacking.length > 0) this.#keepLinksWithin(keepLinksEveryMs, now)
   }
 
   #isNear(id: string): boolean {

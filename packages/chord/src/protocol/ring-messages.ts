@@ -29,7 +29,7 @@ const states: readonly MemberState[] = ['storing', 'left', 'gone']
 export const maxRecords = 512
 const maxAddresses = 8
 const maxTextLength = 300
-const maxSums = 64
+const maxSums = 256
 
 export type RingMessage =
   | { readonly type: 'members'; readonly members: readonly Member[]; readonly isPassed: boolean }

@@ -44,7 +44,8 @@ const maxMembers = 50_000
 const keepDepartedMs = 3_600_000
 /** How long it is told to others, so that older news does not bring the node back. */
 const tellDepartedMs = 600_000
-const bucketCount = 64
+/** Of 1,000 nodes each then has four: two views that each lack some news of the other exchange little else. */
+const bucketCount = 256
 const sumModulus = 2 ** 48
 
 export class RingView {
