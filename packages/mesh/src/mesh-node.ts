@@ -28,7 +28,9 @@ import {
   createMessage,
   decodeMessage,
   encodeBase58Integer,
+  encodeFrame,
   flags,
+  frameHeaderBytes,
   toHex,
   wholeNumber,
   type Value,
@@ -442,8 +444,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     const { isPrivate } = message
     if (this.#handlers.size > 0 && this.#isKept(message)) return
     if (effect.type === 'message') {
-      const { body, id } = wire
-      this.#queue.push({ body, id, via: from.id })
+      this.#queue.push({ frame: encodeFrame(wire), via: from.id })
       this.#shell.events.emit('message', message)
       return
     }
@@ -457,8 +458,10 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   #take(): ReceivedMessage | undefined {
     const queued = this.#queue.take()
     if (queued === undefined) return undefined
-    const wire = decodeMessage(queued, { limits: this.#limits })
-    return new ReceivedMessage(wire, queued.via, this.#reply)
+    const { frame, via } = queued
+    const bodyAt = frameHeaderBytes + checksumBytes
+    const sealed = { id: frame.subarray(frameHeaderBytes, bodyAt), body: frame.subarray(bodyAt) }
+    return new ReceivedMessage(decodeMessage(sealed, { limits: this.#limits }), via, this.#reply)
   }
 
   #isKept(message: ReceivedMessage): boolean {

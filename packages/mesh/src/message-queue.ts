@@ -3,18 +3,19 @@
  * count and bytes. When it is full the oldest message is dropped and counted, so a program that only
  * listens to events does not fill its memory with messages it will never read.
  *
- * Such a program is the common case, so waiting has to be cheap: a message waits as the bytes it came in and is
+ * Such a program is the common case, so waiting has to be cheap: a message waits as the frame it came in and is
  * decoded anew when it is taken. A thousand decoded ones, a dozen objects each, would outlive several rounds of the
  * garbage collector, which would copy them each time.
  */
-import type { SealedBody } from '@p2p/serializer'
 
 export interface MessageQueueLimits {
   readonly maxMessages: number
   readonly maxBytes: number
 }
 
-export interface QueuedMessage extends SealedBody {
+export interface QueuedMessage {
+  /** Uncompressed: for the most part the array that is kept to serve neighbours, too. */
+  readonly frame: Uint8Array
   /** The neighbour that brought it. */
   readonly via: string
 }
@@ -41,7 +42,7 @@ export class MessageQueue {
 
   push(message: QueuedMessage): void {
     this.#messages.push(message)
-    this.#bytes += message.body.length
+    this.#bytes += message.frame.length
     const { maxMessages, maxBytes } = this.#limits
     while (this.size > maxMessages || (this.#bytes > maxBytes && this.size > 1)) {
       this.take()
@@ -53,7 +54,7 @@ export class MessageQueue {
   /** Takes the oldest message; undefined when there is none. */
   take(): QueuedMessage | undefined {
     const message = this.#messages.shift()
-    this.#bytes -= message?.body.length ?? 0
+    this.#bytes -= message?.frame.length ?? 0
     return message
   }
 

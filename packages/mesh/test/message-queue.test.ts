@@ -2,8 +2,7 @@ import { expect, test } from '@jest/globals'
 import { MessageQueue, type QueuedMessage } from '../src/message-queue.ts'
 
 const message = (name: number, byteLength = 1): QueuedMessage => ({
-  id: new Uint8Array(32),
-  body: new Uint8Array(byteLength),
+  frame: new Uint8Array(byteLength),
   via: `${name}`,
 })
 
