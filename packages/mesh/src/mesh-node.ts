@@ -26,17 +26,16 @@ import {
   EncodeError,
   checksumBytes,
   createMessage,
-  decodeMessage,
   encodeBase58Integer,
   encodeFrame,
   flags,
-  frameHeaderBytes,
   toHex,
   wholeNumber,
   type Value,
   type WireMessage,
 } from '@p2p/serializer'
 import { handlerFailed } from './early-errors.ts'
+import { messageIn } from './protocol/kept-frame.ts'
 import type { LayerControl, MeshEmitted, MeshLayer, MeshLikeMachine, Typed } from './mesh-layer.ts'
 import { MessageQueue } from './message-queue.ts'
 import { MeshMachine } from './protocol/mesh.ts'
@@ -458,10 +457,8 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   #take(): ReceivedMessage | undefined {
     const queued = this.#queue.take()
     if (queued === undefined) return undefined
-    const { frame, via } = queued
-    const bodyAt = frameHeaderBytes + checksumBytes
-    const sealed = { id: frame.subarray(frameHeaderBytes, bodyAt), body: frame.subarray(bodyAt) }
-    return new ReceivedMessage(decodeMessage(sealed, { limits: this.#limits }), via, this.#reply)
+    const wire = messageIn(queued.frame, { limits: this.#limits })
+    return new ReceivedMessage(wire, queued.via, this.#reply)
   }
 
   #isKept(message: ReceivedMessage): boolean {

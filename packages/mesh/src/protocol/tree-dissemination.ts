@@ -28,8 +28,9 @@
  * rule for optimising paths is left out: it costs copies and gains no time (same place, 3.2).
  */
 import type { Now, Peer, RandomBytes, SendPriority } from '@p2p/base'
-import { decodeFrame, encodeFrame, idText, type Value, type WireMessage } from '@p2p/serializer'
+import { encodeFrame, idText, type Value, type WireMessage } from '@p2p/serializer'
 import { HeldCopies, type HeldCopy } from './held-copies.ts'
+import { messageIn } from './kept-frame.ts'
 import { joinKeys, messageKey, shortIdBytes, type MessageKey } from './message-key.ts'
 import { MissingMessages, notMissing } from './missing-messages.ts'
 import { OldGroups } from './old-groups.ts'
@@ -202,7 +203,7 @@ export class TreeDissemination {
       entry !== undefined;
       entry = this.#recent.get(number)
     ) {
-      const message = keptMessage(entry.frame)
+      const message = messageIn(entry.frame, { lazyPayload: true })
       const cameFromIt = idText(message.sender) === id || entry.first?.peer.id === id
       if (!cameFromIt) copies.push(this.#copy({ number, entry, neighbour }, message))
       number = this.#recent.nextUnheld(number + 1, neighbour)
@@ -424,7 +425,10 @@ export class TreeDissemination {
     }
   }
 
-  #copy({ number, entry, neighbour }: HeldCopy, message = keptMessage(entry.frame)): Copy {
+  #copy(
+    { number, entry, neighbour }: HeldCopy,
+    message = messageIn(entry.frame, { lazyPayload: true }),
+  ): Copy {
     this.#recent.noteHolder(number, neighbour)
     this.#counters.copiesSent += 1
     const priority = entry.first === undefined ? 'own' : 'relay'
@@ -485,9 +489,4 @@ function lotOf(id: string): number {
   let hash = 0
   for (let at = 0; at < id.length; at += 1) hash = mix(hash, id.charCodeAt(at))
   return hash / 2 ** 32
-}
-
-/** The message in a frame that was taken before, for passing it on. */
-function keptMessage(frame: Uint8Array): WireMessage {
-  return decodeFrame(frame, { lazyPayload: true, limits: { maxFrameBytes: frame.length } })
 }
