@@ -380,10 +380,33 @@ test('what a node of a large ring knows already, or was told when it asked, it d
 test('who knows nobody is told of those that are gone, too', () => {
   const { keeper, sent } = watched()
   const gone = storing('d', { incarnation: 2, state: 'gone' })
-  hear(keeper, [storing('b'), gone])
+  hear(keeper, [storing('d'), storing('b'), gone])
   const sums = new Array<number>(keeper.view.digest().length).fill(0)
   keeper.handle({ type: 'digest', isAnswer: false, sums }, messenger, true, now)
   expect(sent[0]).toMatchObject([messenger.id, { members: [storing('b'), gone] }])
+})
+
+test('who was only told that somebody is gone does not tell it on: it would never be forgotten', () => {
+  const { keeper, sent } = watched()
+  hear(keeper, [storing('b'), storing('d', { state: 'gone' })])
+  const sums = new Array<number>(keeper.view.digest().length).fill(0)
+  keeper.handle({ type: 'digest', isAnswer: false, sums }, messenger, true, now)
+  expect(sent[0]).toEqual([
+    messenger.id,
+    { type: 'members', members: [storing('b')], isPassed: false },
+  ])
+})
+
+test('who takes one for a member that is gone is told so, however long it has been gone', () => {
+  const { keeper, sent } = watched()
+  const gone = storing('d', { incarnation: 2, state: 'gone' })
+  hear(keeper, [storing('d'), gone])
+  const halfAnHour = later(1_800_000)
+  const claims = [storing('b'), storing('d')]
+  keeper.handle({ type: 'members', members: claims, isPassed: true }, messenger, true, halfAnHour)
+  expect(sent).toEqual([])
+  keeper.handle({ type: 'members', members: claims, isPassed: false }, messenger, true, halfAnHour)
+  expect(sent).toEqual([[messenger.id, { type: 'members', members: [gone], isPassed: false }]])
 })
 
 test('in a large ring a link to a member that is known asks nothing, one to any other does', () => {

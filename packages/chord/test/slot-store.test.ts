@@ -77,6 +77,19 @@ test('a deleted value does not come back with an older copy', () => {
   expect(store.tombstoneCount).toBe(0)
 })
 
+test('a forgotten delete is not taken back from a node that has not forgotten it yet', () => {
+  const store = new SlotStore()
+  const deleted = { value: undefined, version: at(2_000) }
+  store.put(slot(1n), deleted)
+  store.sweep(3 + 86_400)
+  expect(store.put(slot(1n), deleted)).toBe('stale')
+  expect(store.tombstoneCount).toBe(0)
+  // Where there is something to delete, it is deleted.
+  store.put(slot(1n), { value, version: at(1_000) })
+  expect(store.put(slot(1n), deleted)).toBe('stored')
+  expect(store.put(slot(2n), { value: undefined, version: at(3_000) })).toBe('stored')
+})
+
 test('at its limits the store keeps what it has, and tombstones give way first', () => {
   const store = new SlotStore({ maxSlots: 2, maxValueBytes: 2 * value.length })
   store.put(slot(1n), { value, version: at(1) })

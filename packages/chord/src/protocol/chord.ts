@@ -200,6 +200,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   handle(input: ChordInput, now: Now): readonly ChordEffect[] {
     this.#effects = []
+    this.#holders.sweep(now.monoMs)
     switch (input.type) {
       case 'join':
         this.#membership.join(input, now)
@@ -358,7 +359,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       case 'keys':
         return this.#news.compare(message, from, now)
       case 'news':
-        return this.#news.heardNews(message.keys, message.isPassed, now)
+        return this.#news.heardNews(message.keys, message.isPassed, now, type === flags.whisper)
       case 'members':
       case 'digest':
         return this.#ring.handle(message, from, type === flags.whisper, now)
@@ -380,10 +381,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       case 'removal':
         this.#news.heardRemoval(message.key, now)
         return
-      case 'store':
-      case 'delta':
-      case 'retrieve':
-      case 'retrieved':
+      default:
         this.#old.handle(message, from.id, now)
     }
   }
@@ -488,7 +486,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       },
       onRound: (now) => {
         this.#membership.introduceAgain(now)
-        this.#holders.sweep(now.monoMs)
       },
       tellMesh: (input, now) => {
         this.#tellMesh(input, now)

@@ -5,8 +5,8 @@
 import type { Slot } from './hash-tables.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 
-/** A node that did not answer is not asked again for this long, while others can be. */
-const avoidMs = 5_000
+/** A node that did not answer is not asked again for this long: a dead one has lost its links by then. */
+const avoidMs = 15_000
 
 export interface HolderParts {
   readonly nodes: StoringNodes
@@ -32,6 +32,7 @@ export class Holders {
     this.#avoided.delete(id)
   }
 
+  /** Takes up again those whose time is over. */
   sweep(nowMs: number): void {
     for (const [id, untilMs] of this.#avoided) if (untilMs <= nowMs) this.#avoided.delete(id)
   }

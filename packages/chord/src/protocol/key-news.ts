@@ -8,9 +8,11 @@
  *              at once, who knows of one; else by its neighbours of ours that had not heard of the key,
  *              who say it to their old neighbours only, and these to all of their kind
  *   compared   soon after a handshake, by sums: one over all keys, then one for each bucket. With one
- *              neighbour after the other, or a newcomer would be sent the whole list by each
- *   large      in a large ring news are rumours (rumours.ts), and compared now and then as views of the ring
- *              are, not with every neighbour. A rumour may be late: of a key that was removed a moment ago none is believed
+ *              neighbour after the other, or a newcomer would be sent the whole list by each. And now and
+ *              then, as views of the ring are
+ *   large      in a large ring news are rumours (rumours.ts), and not every neighbour is compared with
+ *   late       a rumour may be late, and so may what is told in a comparison: of a key that was removed a
+ *              moment ago neither is believed
  */
 import type { Now, Peer, RandomBytes } from '@p2p/base'
 import { toHex } from '@p2p/serializer'
@@ -124,11 +126,16 @@ export class KeyNews {
     if (!this.#line.keys.has(key)) this.heardNotice(key, now)
   }
 
-  /** Others of ours say what they wrote; `isPassed`: to some, who pass it on. */
-  heardNews(keys: readonly Uint8Array[], isPassed: boolean, now: Now): void {
+  /** Others of ours say what they wrote; `isPassed`: to some, who pass it on; `isPrivate`: or what they list, to this node. */
+  heardNews(
+    keys: readonly Uint8Array[],
+    isPassed: boolean,
+    now: Now,
+    isPrivate: boolean = isPassed,
+  ): void {
     let ours: readonly string[] | undefined
     for (const key of keys) {
-      if (isPassed && this.#wasRemoved(key)) continue
+      if (isPrivate && this.#wasRemoved(key)) continue
       const isNew = !this.#line.keys.has(key)
       this.heardNotice(key, now)
       if (!isNew) continue
@@ -163,12 +170,11 @@ export class KeyNews {
     if (sums.length > 1) this.#parts.outbox.handOver(newsTo(from.id, keys.differing(sums)), now)
   }
 
-  /** Views of the ring are compared with this neighbour: in a large ring, lists of keys are as well. */
+  /** Views of the ring are compared with this neighbour, lists of keys as well: a writer may have died before it told. */
   compareWith(peer: string, now: Now): void {
     this.#removedBefore = this.#removed
     this.#removed = new Set()
-    if (this.#isLarge())
-      this.#parts.outbox.whisper(peer, sumsPayload('keys', false, this.#line.keys.summary()), now)
+    this.#askOf(peer, now)
   }
 
   peerJoined(peer: Peer, now: Now): void {
@@ -183,14 +189,18 @@ export class KeyNews {
   }
 
   #compareWithNext(now: Now): void {
-    const { keys, peers } = this.#line
+    const { peers } = this.#line
     for (const id of this.#toCompare) {
       this.#toCompare.delete(id)
       if (!peers.has(id)) continue
-      this.#parts.outbox.whisper(id, sumsPayload('keys', false, keys.summary()), now)
+      this.#askOf(id, now)
       break
     }
     this.#compareDueMs = this.#toCompare.size === 0 ? Infinity : now.monoMs + compareAfterMs
+  }
+
+  #askOf(peer: string, now: Now): void {
+    this.#parts.outbox.whisper(peer, sumsPayload('keys', false, this.#line.keys.summary()), now)
   }
 
   #isLarge(): boolean {

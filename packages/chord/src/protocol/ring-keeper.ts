@@ -188,7 +188,7 @@ export class RingKeeper {
     this.#tell(
       {
         id: peer.id,
-        incarnation: Math.max(millisecondsOf(now), (known?.incarnation ?? 0) + 1),
+        incarnation: incarnationAfter(known, now),
         state: isStoring ? 'storing' : 'left',
         isOld: true,
         addresses: peer.address === undefined ? [] : [peer.address],
@@ -208,12 +208,18 @@ export class RingKeeper {
     if (message.type === 'members') {
       const { isPassed } = message
       const latest = millisecondsOf(now) + maxAheadMs
+      const overruled: Member[] = []
       for (const member of message.members) {
         const known = this.view.get(member.id)
         if (member.incarnation <= latest) this.#hear(member, isPrivate && !isPassed, now)
-        if (isPassed && this.#isLarge() && this.view.get(member.id) !== known)
-          this.#noteNews(member, now)
+        const held = this.view.get(member.id)
+        if (isPassed) {
+          if (this.#isLarge() && held !== known) this.#noteNews(member, now)
+        } else if (member.state === 'storing' && held && held.state !== 'storing')
+          overruled.push(held)
       }
+      // Whoever believes in one that is gone is told so, and one that is back with a clock behind can deny it.
+      if (overruled.length > 0) this.#line.send(from.id, membersPayload(overruled), now)
       return
     }
     const differs = this.view.digest().some((sum, bucket) => sum !== message.sums[bucket])
@@ -339,7 +345,7 @@ export class RingKeeper {
 
   /** `known`: what is said of this node, which the new record overrides. */
   #announceSelf(state: 'storing' | 'left', now: Now, known = this.view.get(this.#id)): void {
-    const incarnation = Math.max(millisecondsOf(now), (known?.incarnation ?? 0) + 1)
+    const incarnation = incarnationAfter(known, now)
     const own = { id: this.#id, addresses: this.#addresses, salt: this.#salt }
     this.#tell({ ...own, incarnation, state, isOld: false }, now)
   }
@@ -458,6 +464,10 @@ export class RingKeeper {
     const near = behind.flatMap((node, index) => [node, ahead[index] ?? node])
     return near.findIndex((node) => node.id === id)
   }
+}
+
+function incarnationAfter(known: Member | undefined, now: Now): number {
+  return Math.max(millisecondsOf(now), (known?.incarnation ?? 0) + 1)
 }
 
 function millisecondsOf(now: Now): number {

@@ -10,7 +10,7 @@
  *
  * Two views are compared bucket by bucket (`digest`), so that views which are nearly the same exchange
  * little. Records of those that are no more are kept for a while, so that older news does not bring
- * them back, and are no part of the comparison.
+ * them back, and are no part of the comparison; who brings such news is told better.
  *
  * Source: incarnations after SWIM (Das et al., 2002); the rule that nobody is taken out before somebody
  * found him dead is Zave's (arXiv 1610.01140), on a ring whose arcs fall to the node behind.
@@ -42,7 +42,10 @@ interface Kept extends Member {
 const maxMembers = 50_000
 /** How long the record of a node that is no more is kept: a partition that lasts longer is not healed by itself. */
 const keepDepartedMs = 3_600_000
-/** How long it is told to others, so that older news does not bring the node back. */
+/**
+ * How long it is told to others by those that knew the node before. If newcomers told it as well, each to the
+ * next, it would never be forgotten.
+ */
 const tellDepartedMs = 600_000
 /** Of 1,000 nodes each then has four: two views that each lack some news of the other exchange little else. */
 const bucketCount = 256
@@ -72,7 +75,8 @@ export class RingView {
     this.#members.delete(member.id)
     this.#members.set(member.id, {
       ...member,
-      heardMs: nowMs,
+      // Of whom only this is known, others have told: they do, as long as it is news.
+      heardMs: [member.state, known?.state].includes('storing') ? nowMs : nowMs - tellDepartedMs,
       bucket: known?.bucket ?? bucketOf(member.id),
     })
     this.nodes.delete(member.id)
@@ -93,7 +97,7 @@ export class RingView {
     if (!differs.includes(true)) return []
     return [...this.#members.values()].filter(
       ({ state, heardMs, bucket }) =>
-        (state === 'storing' || heardMs >= nowMs - tellDepartedMs) && differs[bucket] === true,
+        (state === 'storing' || heardMs > nowMs - tellDepartedMs) && differs[bucket] === true,
     )
   }
 

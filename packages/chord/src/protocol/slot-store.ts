@@ -98,6 +98,8 @@ export class SlotStore {
   /** Slots that changed since they were last taken; undefined when nobody wants to know. */
   #changed: Map<string, Slot> | undefined
   #valueBytes = 0
+  /** Deletes before this time are forgotten, milliseconds. */
+  #forgottenBefore = 0
   /** The value and the key copied last: the slots of one write share theirs. */
   #copies: readonly { readonly source: Uint8Array; readonly copy: Uint8Array }[] = []
 
@@ -127,8 +129,10 @@ export class SlotStore {
   put(slot: Slot, write: SlotWrite): PutResult {
     const { name } = slot
     const before = this.#slots.get(name)
-    if (before !== undefined && compareVersions(write.version, before.version) <= 0) return 'stale'
     const { version } = write
+    if (before !== undefined && compareVersions(version, before.version) <= 0) return 'stale'
+    // Or holders that forget at different times would give it back to each other for ever.
+    if (!before && write.value === undefined && version.time < this.#forgottenBefore) return 'stale'
     const value = this.#owned(write.value)
     const stored = new StoredSlot(slot, {
       value,
@@ -178,10 +182,7 @@ export class SlotStore {
 
   /** Drops a slot without a trace: somebody else keeps it now. */
   forget(slot: Slot): void {
-    this.#remove(slot.name, slot)
-  }
-
-  #remove(name: string, slot: Slot): void {
+    const { name } = slot
     this.#valueBytes -= sizeOf(this.#slots.get(name))
     this.#slots.delete(name)
     this.#tombstones.delete(name)
@@ -252,12 +253,12 @@ export class SlotStore {
 
   /** Forgets deletes that are old enough; returns how many. */
   sweep(utcSeconds: number): number {
-    const before = (utcSeconds - this.#limits.tombstoneSeconds) * 1_000
+    this.#forgottenBefore = (utcSeconds - this.#limits.tombstoneSeconds) * 1_000
     let swept = 0
     for (const name of this.#tombstones) {
       const slot = this.#slots.get(name)
-      if (slot === undefined || slot.version.time >= before) continue
-      this.#remove(name, slot)
+      if (slot === undefined || slot.version.time >= this.#forgottenBefore) continue
+      this.forget(slot)
       swept += 1
     }
     return swept
@@ -265,10 +266,10 @@ export class SlotStore {
 
   #makeRoom(): boolean {
     if (this.#slots.size < this.#limits.maxSlots) return true
-    const [oldest] = this.#tombstones
-    const slot = oldest === undefined ? undefined : this.#slots.get(oldest)
-    if (oldest === undefined || slot === undefined) return false
-    this.#remove(oldest, slot)
+    const [oldest = ''] = this.#tombstones
+    const slot = this.#slots.get(oldest)
+    if (slot === undefined) return false
+    this.forget(slot)
     return true
   }
 }

@@ -109,6 +109,38 @@ test('a leeching node writes and reads through those that store', () => {
   expect(read?.()).toEqual([1, 2])
 })
 
+test('who was out of reach for some seconds is asked again, by a node that does not store as well', () => {
+  const network = new ChordNetwork({ seed: 5 })
+  const [leech, store] = network.addMany(2)
+  store?.join()
+  network.sim.runFor(2_000)
+  if (store !== undefined) network.sim.isolate(store.sim, 4_000)
+  const lost = leech?.write('key', 1)
+  network.sim.runFor(10_000)
+  expect(lost?.()).toBe('failed')
+  expect([...(leech?.machine.peers.keys() ?? [])]).toEqual([store?.machine.id])
+  network.sim.runFor(30_000)
+  const write = leech?.write('key', 2)
+  network.sim.runFor(1_000)
+  expect(write?.()).toBe('written')
+})
+
+test('two sides that were parted for twenty minutes are one ring again in a few', () => {
+  const network = new ChordNetwork({ seed: 5 })
+  const nodes = network.addMany(6)
+  for (const node of nodes) node.join()
+  const sizes = (): number[] => nodes.map(({ machine }) => machine.storingNodes.size)
+  network.sim.runFor(10_000)
+  expect(sizes()).toEqual([6, 6, 6, 6, 6, 6])
+  const sides = [nodes.slice(0, 3), nodes.slice(3)]
+  const cut = network.sim.partition(sides.map((side) => side.map(({ sim }) => sim)))
+  network.sim.runFor(1_200_000)
+  expect(sizes()).toEqual([3, 3, 3, 3, 3, 3])
+  cut.heal()
+  network.sim.runUntil(() => sizes().every((size) => size === 6), 300_000)
+  expect(sizes()).toEqual([6, 6, 6, 6, 6, 6])
+})
+
 test('where nobody stores, a write fails and says so', () => {
   const network = new ChordNetwork({ seed: 6 })
   const [node] = network.addMany(2)
