@@ -225,19 +225,14 @@ function isIterable(
 
 async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted()
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve()
-    }, milliseconds)
-    const onAbort = (): void => {
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
       clearTimeout(timer)
-      reject(
-        signal?.reason instanceof Error
-          ? signal.reason
-          : new P2pError('P2P_CANCELLED', 'cancelled'),
-      )
+      signal?.removeEventListener('abort', end)
+      resolve()
     }
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const timer = setTimeout(end, milliseconds)
+    signal?.addEventListener('abort', end)
   })
+  signal?.throwIfAborted()
 }

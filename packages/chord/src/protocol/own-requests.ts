@@ -238,9 +238,9 @@ export class OwnRequests {
     const byHolder = new Map<string, Slot[]>()
     for (const { slot, holders } of targets) {
       for (const holder of holders) {
-        const slots = byHolder.get(holder)
-        if (slots === undefined) byHolder.set(holder, [slot])
-        else slots.push(slot)
+        const slots = byHolder.get(holder) ?? []
+        slots.push(slot)
+        byHolder.set(holder, slots)
       }
     }
     for (const [holder, slots] of byHolder) {

@@ -283,9 +283,9 @@ export class Repair {
     for (const one of offered) {
       for (const id of holdersOf(one.head)) {
         if (id === this.#id) continue
-        const list = byHolder.get(id)
-        if (list === undefined) byHolder.set(id, [one])
-        else list.push(one)
+        const list = byHolder.get(id) ?? []
+        list.push(one)
+        byHolder.set(id, list)
       }
     }
     const offers: Offer[] = []

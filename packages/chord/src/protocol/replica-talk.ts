@@ -139,10 +139,7 @@ export class ReplicaTalk {
         this.#line.handOver(this.#repair.handleWant(from, message.slots, offered), now)
         return
       }
-      case 'put':
-      case 'offer':
-      case 'compare':
-      case 'list':
+      default:
         // Who stores nothing needs nothing; its silence is no confirmation.
         if (this.#line.isStoring()) this.#onRepair(message, from, now)
     }

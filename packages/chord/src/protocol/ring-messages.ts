@@ -82,8 +82,7 @@ function readRecord(record: Value): readonly Member[] {
   if (text.length > maxTextLength || !Array.isArray(addresses)) return []
   const texts = addresses
     .slice(0, maxAddresses)
-    .filter((address) => typeof address === 'string')
-    .filter((address) => address.length <= maxTextLength)
+    .filter((address) => typeof address === 'string' && address.length <= maxTextLength)
   return [
     {
       id: text,

@@ -26,6 +26,7 @@ import { ringBits } from './ring.ts'
 import type { Arc } from './ring.ts'
 import { SlotHead, StoredSlot } from './slot-store.ts'
 import type { ArcSummary } from './slot-store.ts'
+import { compareVersions } from './version.ts'
 import type { Version } from './version.ts'
 
 export const tableFlag = 0x7061
@@ -136,10 +137,9 @@ function readCompare(
   sum: Value | undefined,
 ): TableMessage | undefined {
   const arc = readArc(from, to)
-  const summary = { count: wholeNumber(count), sum: wholeNumber(sum) }
-  if (arc === undefined || summary.count === undefined || summary.sum === undefined)
-    return undefined
-  return { type: 'compare', arc, summary: { count: summary.count, sum: summary.sum } }
+  const [slots, stamps] = [wholeNumber(count), wholeNumber(sum)]
+  if (arc === undefined || slots === undefined || stamps === undefined) return undefined
+  return { type: 'compare', arc, summary: { count: slots, sum: stamps } }
 }
 
 function readFound(
@@ -181,9 +181,7 @@ function readHeld(
 
 function readTables(value: Value | undefined): readonly number[] {
   const numbers = Array.isArray(value) ? value.slice(0, tableCount).map(wholeNumber) : []
-  return numbers.filter(
-    (table): table is number => table !== undefined && table >= 0 && table < tableCount,
-  )
+  return numbers.filter((table): table is number => table !== undefined && table in hashTables)
 }
 
 function readSlot(value: Value): Slot | undefined {
@@ -210,7 +208,7 @@ function readEntry(value: Value): StoredSlot | undefined {
   if (held === undefined) return undefined
   const { version } = head
   return new StoredSlot(head, {
-    value: held.value,
+    ...held,
     version,
     key: key instanceof Uint8Array ? key : undefined,
   })
@@ -221,12 +219,7 @@ function listOf<Item>(
   read: (item: Value) => Item | undefined,
 ): readonly Item[] {
   if (!Array.isArray(value)) return []
-  const items: Item[] = []
-  for (const given of value.slice(0, maxListed)) {
-    const item = read(given as Value)
-    if (item !== undefined) items.push(item)
-  }
-  return items
+  return value.slice(0, maxListed).flatMap((item: Value) => read(item) ?? [])
 }
 
 const placeBytes = ringBits / 8
@@ -250,8 +243,11 @@ export function writePayload(
   },
   tables: readonly number[],
 ): readonly Value[] {
-  const { key, version, value } = write
-  const { time, writer } = version
+  const {
+    key,
+    version: { time, writer },
+    value,
+  } = write
   return [tableFlag, verbs.write, request, key, time, writer, value ?? null, [...tables]]
 }
 
@@ -275,10 +271,7 @@ export function foundPayload(
   const distinct: StoredSlot[] = []
   const which = slots.map((slot) => {
     if (slot === undefined) return -1
-    const { time, writer } = slot.version
-    const index = distinct.findIndex(
-      ({ version }) => version.time === time && version.writer === writer,
-    )
+    const index = distinct.findIndex(({ version }) => compareVersions(version, slot.version) === 0)
     return index < 0 ? distinct.push(slot) - 1 : index
   })
   const writes = distinct.map(({ version: { time, writer }, value }) => [

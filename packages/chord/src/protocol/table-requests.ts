@@ -58,7 +58,13 @@ export class TableRequests {
 
   /** Takes out those to a node that cannot be reached. */
   takeAskedOf(peer: string): readonly OpenRequest[] {
-    return this.#takeWhere(({ to }) => to === peer)
+    const taken: OpenRequest[] = []
+    for (const [number, open] of this.#open) {
+      if (open.to !== peer) continue
+      this.#open.delete(number)
+      taken.push(open)
+    }
+    return taken
   }
 
   takeDue(nowMs: number): readonly OpenRequest[] {
@@ -74,15 +80,5 @@ export class TableRequests {
   nextDeadline(): number {
     for (const { endMs } of this.#open.values()) return endMs
     return Infinity
-  }
-
-  #takeWhere(isWanted: (open: OpenRequest) => boolean): readonly OpenRequest[] {
-    const taken: OpenRequest[] = []
-    for (const [number, open] of this.#open) {
-      if (!isWanted(open)) continue
-      this.#open.delete(number)
-      taken.push(open)
-    }
-    return taken
   }
 }

@@ -67,10 +67,9 @@ export class Agreement {
     }
     if (kind !== 0 || !(third instanceof Uint8Array)) return []
     const equal = bytesEqual(third, about.digest)
-    if (!equal || this.#waves.has(toHex(wave)) || this.#waves.size >= maxWaves) {
-      const isKnown = this.#waves.has(toHex(wave))
-      return [tell(from, wave, equal && (isKnown || this.#waves.size < maxWaves), isKnown ? 0 : 1)]
-    }
+    const isKnown = this.#waves.has(toHex(wave))
+    if (!equal || isKnown || this.#waves.size >= maxWaves)
+      return [tell(from, wave, equal && isKnown, isKnown ? 0 : 1)]
     const others = about.neighbours.filter((id) => id !== from)
     return this.#open({ peer: from }, wave, { ...about, neighbours: others }, monoMs)
   }

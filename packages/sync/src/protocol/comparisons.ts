@@ -12,7 +12,7 @@ import { turnFlag } from './messages.ts'
 import type { FingerprintKey } from './ranges.ts'
 import { Comparison, listedItems } from './reconcile.ts'
 import type { WriteRecord } from './records.ts'
-import { decodeTurn, encodeTurn } from './turn.ts'
+import { decodeTurn, encodeTurn, readWords } from './turn.ts'
 import type { Turn } from './turn.ts'
 
 /** Mean time between comparisons with a random neighbour. They cost under 400 bytes when nothing differs. */
@@ -213,9 +213,7 @@ export class Comparisons {
   }
 
   #words(): FingerprintKey {
-    const bytes = this.#random(16)
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    return [view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12)]
+    return readWords(this.#random(16))
   }
 }
 

@@ -92,7 +92,12 @@ function writeWords(words: readonly number[]): Uint8Array {
 
 function readKey(value: Value | undefined): FingerprintKey | 'invalid' {
   if (!(value instanceof Uint8Array) || value.length !== 16) return 'invalid'
-  const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
+  return readWords(value)
+}
+
+/** Four words, of 16 bytes. */
+export function readWords(bytes: Uint8Array): FingerprintKey {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return [view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12)]
 }
 
