@@ -45,10 +45,13 @@ export class Heartbeats {
     )
   }
 
-  /** When the peer is given up, or else asked. Old peers have no heartbeat; their links end by TCP alone. */
+  /**
+   * When the peer is given up, or else asked. Old peers have no heartbeat; their links end by TCP alone. One of
+   * which no hello came is asked: it may have gone straight after its handshake.
+   */
   #dueMs(connection: Connection): number {
-    const { lastReceivedMs, outgoing, owesAnswer, pingedMs } = connection
-    if (!connection.supports('heartbeat')) return Infinity
+    const { awaitsHello, lastReceivedMs, outgoing, owesAnswer, pingedMs } = connection
+    if (!awaitsHello && !connection.supports('heartbeat')) return Infinity
     if (owesAnswer) return pingedMs + this.#limits.heartbeatTimeoutMs
     const steps = Math.floor(lastReceivedMs / this.#stepMs) + gridPerInterval
     return (steps - Number(outgoing)) * this.#stepMs

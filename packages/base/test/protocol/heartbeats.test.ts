@@ -47,6 +47,18 @@ test('a peer that falls silent is given up within interval and time-out, whoever
   }
 })
 
+test('a peer that falls silent straight after its handshake, before its hello, is given up as well', () => {
+  const bench = new Bench()
+  const [alice, bob] = [bench.add('A'), bench.add('B')]
+  const [handshake = none] = bob.sent.get(bench.rawLink(bob)) ?? []
+  const link = bench.rawLink(alice)
+  alice.handle({ type: 'link-bytes', link, bytes: handshake })
+  bench.advance(2_000)
+  expect(alice.of('peer-open')).toHaveLength(1)
+  bench.advance(13_000)
+  expect(alice.of('peer-closed')[0]?.reason.code).toBe('P2P_PEER_SILENT')
+})
+
 test('pings of many silent links fall into step, so that the node wakes seldom', () => {
   const bench = new Bench()
   const alice = bench.add('A')
