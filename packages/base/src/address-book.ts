@@ -35,12 +35,16 @@ export class AddressBook {
     this.#onError = options.onError
   }
 
-  /** Reads what an earlier process kept. */
+  /** Reads what an earlier process kept. To be called first: what was not read is never forgotten. */
   async load(): Promise<void> {
     const entries: Entry[] = []
-    for await (const [key, value] of this.#store.iterate(keyPrefix)) {
-      const entry = entryOf(key.slice(keyPrefix.length), decodeSeconds(value))
-      if (entry !== undefined) entries.push(entry)
+    try {
+      for await (const [key, value] of this.#store.iterate(keyPrefix)) {
+        const entry = entryOf(key.slice(keyPrefix.length), decodeSeconds(value))
+        if (entry !== undefined) entries.push(entry)
+      }
+    } catch (error) {
+      this.#onError(error)
     }
     entries.sort((a, b) => a.reachedSeconds - b.reachedSeconds)
     for (const entry of entries) this.#entries.set(entry.address, entry)

@@ -121,10 +121,10 @@ function addresses(name: string, value: string | readonly string[] | undefined):
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
   return list.map((address) => {
     if (typeof address !== 'string') {
-      throw new TypeError(`${name} must be an address or a list of addresses, got ${show(address)}`)
+      throw new TypeError(`${name} must be one or more addresses, got ${show(address)}`)
     }
     if (parseAddress(address) === undefined) {
-      const hint = 'such as tcp://127.0.0.1:4444, ws://host:80 or memory://name'
+      const hint = 'such as tcp://127.0.0.1:4444'
       throw new RangeError(`${name} has "${address}", which is no address ${hint}`)
     }
     return address

@@ -18,7 +18,7 @@ import type { NodeLimits } from './protocol/limits.ts'
 import type { LinkEffect, LinkInput, TransportName } from './protocol/link.ts'
 import type { Machine, RandomBytes } from './protocol/machine.ts'
 import type { Peer, PeerKind, RequestId } from './protocol/peers-contract.ts'
-import { Runtime } from './runtime.ts'
+import { Runtime, maxTimerMs } from './runtime.ts'
 import type { LinkReport } from './runtime.ts'
 
 /** A neighbour, as plain data. */
@@ -82,6 +82,8 @@ export interface NodeShellOptions<Command extends Typed, Emitted extends Typed> 
   ) => Machine<LinkInput | ShellCommand | Command, LinkEffect | Emitted>
   /** Every effect that is not one of links. Call `peerJoined`, `peerLeft`, `settle` and `fail` from it. */
   readonly onEffect: (effect: Emitted) => void
+  /** Called once, when the node begins to end: by `close` or by the signal in its options. */
+  readonly onClose?: (reason: P2pError) => void
 }
 
 /** The part of a report that every kind of node has; plain JSON data. */
@@ -114,6 +116,7 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
   readonly id: string
   readonly events: Emitter<Events>
   readonly #options: ResolvedNodeOptions
+  readonly #onClose: ((reason: P2pError) => void) | undefined
   readonly #addressBook: AddressBook | undefined
   readonly #runtime: Runtime<ShellCommand | Command, Emitted>
   readonly #peers = new Map<string, PeerInfo>()
@@ -130,6 +133,7 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
   constructor(shell: NodeShellOptions<Command, Emitted>) {
     const { options } = shell
     this.#options = options
+    this.#onClose = shell.onClose
     this.id = shell.id ?? encodeBase58Integer(randomBytes(idBytes))
     this.events = new Emitter<Events>((cause, event) => {
       const text = `a handler of "${event}" threw`
@@ -152,7 +156,7 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
       logger: options.logger,
       onEffect: shell.onEffect,
       onFailure: (cause) => {
-        const text = 'this package failed at something from outside; please report it'
+        const text = 'this package failed; please report it'
         this.reportError(new P2pError('P2P_INTERNAL', text, { cause }))
       },
     })
@@ -176,6 +180,8 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
    */
   async start(): Promise<void> {
     const { listen, advertise, connect, signal } = this.#options
+    const book = this.#addressBook
+    await book?.load()
     if (signal?.aborted === true) this.#onAbort()
     else signal?.addEventListener('abort', this.#onAbort)
     try {
@@ -189,9 +195,8 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
     }
     this.command({ type: 'listening', addresses: this.#addresses })
     await this.#join(connect)
-    if (this.#addressBook === undefined || this.#peers.size > 0 || this.#isClosed) return
-    await this.#addressBook.load()
-    await this.#join(this.#addressBook.latest(maxRememberedDials))
+    if (book !== undefined && this.#peers.size === 0)
+      await this.#join(book.latest(maxRememberedDials))
   }
 
   command(command: ShellCommand | Command): void {
@@ -204,9 +209,9 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
    */
   async request<Result>(
     build: (request: RequestId, timeoutMs: number) => ShellCommand | Command,
-    { signal, timeoutMs = defaultTimeoutMs }: WaitOptions = {},
+    { signal, timeoutMs: wantedMs = defaultTimeoutMs }: WaitOptions = {},
   ): Promise<Result> {
-    checkTimeout(timeoutMs)
+    const timeoutMs = timerDelay(wantedMs)
     if (this.#isClosed) throw closedError()
     signal?.throwIfAborted()
     const request = this.#nextRequest
@@ -308,7 +313,9 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
   async #close(): Promise<void> {
     this.#isClosed = true
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    for (const { reject } of this.#waiting.values()) reject(closedError())
+    const reason = closedError()
+    for (const { reject } of this.#waiting.values()) reject(reason)
+    this.#onClose?.(reason)
     await this.#runtime.close()
     await this.#addressBook?.flush()
     this.#peers.clear()
@@ -321,8 +328,8 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
       try {
         await this.connect(address)
       } catch (error) {
-        const isExpected = isP2pError(error) && ['P2P_SELF', 'P2P_CLOSED'].includes(error.code)
-        if (isP2pError(error) && !isExpected) this.reportError(error)
+        const expected = ['P2P_SELF', 'P2P_CLOSED']
+        if (isP2pError(error) && !expected.includes(error.code)) this.reportError(error)
         throw error
       }
     })
@@ -350,10 +357,12 @@ function abortError(reason: unknown): Error {
     : new P2pError('P2P_CANCELLED', 'cancelled', { cause: reason })
 }
 
-function checkTimeout(timeoutMs: number): void {
+/** A time-out as timers take it: for longer ones they would go off at once. */
+export function timerDelay(timeoutMs: number): number {
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0)) {
     throw new RangeError(`timeoutMs must be a number above 0, got ${String(timeoutMs)}`)
   }
+  return Math.min(timeoutMs, maxTimerMs)
 }
 
 /** Node and browsers have this one in common; it refuses more than 64 KiB at once, which nobody asks for. */

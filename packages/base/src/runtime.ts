@@ -62,7 +62,7 @@ interface OpenLink {
 /** With more than this waiting in one turn, the first write does not wait for its end. */
 const earlyWriteBytes = 1_048_576
 /** Longest delay a timer takes. */
-const maxTimerMs = 2_147_483_647
+export const maxTimerMs = 2_147_483_647
 /** How long links may take to flush and end when the node closes. */
 const closeGraceMs = 1_000
 
@@ -121,7 +121,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
   ): Promise<{ readonly address: string; readonly advertised: string }> {
     const transport = this.#transportFor(address)
     if (transport.listen === undefined) {
-      throw new P2pError('P2P_CANNOT_LISTEN', `nobody can listen on ${address} here`)
+      throw new P2pError('P2P_CANNOT_LISTEN', `nobody can listen on ${address}`)
     }
     const listener = await transport.listen(address, (link) => {
       this.#onLink(link, undefined)
@@ -180,7 +180,8 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
         return
       }
       case 'dial':
-        this.#startDial(effect)
+        // A handler may close the node while the effects of a step are carried out.
+        if (!this.#isClosing) this.#startDial(effect)
         return
       case 'cancel-dial':
         this.#dials.get(effect.dial)?.abort()
@@ -200,7 +201,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     if (effect.toPython === true) queue.useFramingForPython()
     const outcome = queue.push(effect.bytes, effect.priority, this.#stepMs)
     if (outcome === 'overflow') {
-      const text = 'the peer does not read, and its queue is full'
+      const text = 'the peer does not read, the queue is full'
       this.#cut(open, new P2pError('P2P_LINK_OVERFLOW', text))
       return
     }
@@ -282,7 +283,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     if (scheme === undefined) throw new P2pError('P2P_BAD_ADDRESS', `"${address}" is no address`)
     const transport = this.#options.transports.find(({ schemes }) => schemes.includes(scheme))
     if (transport !== undefined) return transport
-    throw new P2pError('P2P_NO_TRANSPORT', `there is no transport for ${scheme} here`)
+    throw new P2pError('P2P_NO_TRANSPORT', `no transport for ${scheme}`)
   }
 
   #onLink(link: Link, dial: DialId | undefined): void {
@@ -318,18 +319,15 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
 
   #onLinkClosed(open: OpenLink, error: P2pError | undefined): void {
     this.#links.delete(open.id)
-    this.#dirty.delete(open)
-    this.#blocked.delete(open)
     this.#onLinkGone()
-    const ended = error ?? new P2pError('P2P_LINK_CLOSED', 'the other end closed the link')
+    const ended = error ?? new P2pError('P2P_LINK_CLOSED', 'the other end closed it')
+    this.#end(open, ended)
     this.#take({ type: 'link-closed', link: open.id, reason: open.reason ?? ended })
   }
 
   /** Writes what waits, then closes. */
   #closeLink(open: OpenLink, reason: P2pError): void {
-    if (open.reason !== undefined) return
-    open.reason = reason
-    this.#dirty.delete(open)
+    if (!this.#end(open, reason)) return
     for (let bytes = open.queue.take(); bytes !== undefined; bytes = open.queue.take()) {
       open.link.send(bytes)
     }
@@ -337,10 +335,16 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
   }
 
   #cut(open: OpenLink, reason: P2pError): void {
-    if (open.reason !== undefined) return
+    if (this.#end(open, reason)) open.link.destroy()
+  }
+
+  /** A link that ends is neither written to nor watched any more. False when it ended before. */
+  #end(open: OpenLink, reason: P2pError): boolean {
+    if (open.reason !== undefined) return false
     open.reason = reason
     this.#dirty.delete(open)
-    open.link.destroy()
+    this.#blocked.delete(open)
+    return true
   }
 
   // Time
@@ -370,7 +374,7 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     const monoMs = performance.now()
     for (const open of [...this.#blocked]) {
       if (!open.queue.isStalled(monoMs)) continue
-      this.#cut(open, new P2pError('P2P_LINK_STALLED', 'the peer reads nothing any more'))
+      this.#cut(open, new P2pError('P2P_LINK_STALLED', 'the peer does not read'))
     }
     if (this.#options.machine.nextDeadline() <= monoMs) this.#take({ type: 'deadline' })
     else this.#setTimer()

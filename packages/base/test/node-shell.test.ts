@@ -103,6 +103,32 @@ describe('NodeShell over TCP', () => {
     expect([...second.shell.peers.keys()]).toEqual([seed.shell.id])
   })
 
+  test('a store that cannot be read is reported, and keeps nobody from joining', async () => {
+    const seed = await open()
+    const store = new MemoryStore()
+    store.iterate = () => {
+      throw new Error('the disk is gone')
+    }
+    const node = await open({ store, connect: seed.address })
+    expect([...node.shell.peers.keys()]).toEqual([seed.shell.id])
+    expect(node.shell.report().lastErrors.map(({ code }) => code)).toEqual(['P2P_STORE_FAILED'])
+  })
+
+  test('the addresses in a store have an end, however often the node is started', async () => {
+    const store = new MemoryStore()
+    const seed = await open()
+    for (let run = 1; run <= 5; run += 1) {
+      await store.put(`base/address/tcp://10.${run}.0.1:1`, new Uint8Array(8))
+    }
+    const limits = { maxKnownAddresses: 5 }
+    const node = await open({ store, connect: seed.address, limits })
+    await node.shell.close()
+    const kept: string[] = []
+    for await (const [key] of store.iterate('base/address/')) kept.push(key)
+    expect(kept).toHaveLength(5)
+    expect(kept).toContain(`base/address/${seed.address}`)
+  })
+
   test('one node joins links of several transports, each under its own network id', async () => {
     const bridge = await open({
       listen: ['tcp://127.0.0.1:0', 'ws://127.0.0.1:0', 'tls://127.0.0.1:0'],

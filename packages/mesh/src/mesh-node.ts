@@ -14,6 +14,7 @@ import {
   NodeShell,
   P2pError,
   resolveNodeOptions,
+  timerDelay,
   type ListenOptions,
   type NodeEvents,
   type NodeLimits,
@@ -169,6 +170,10 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
         if (layer.isOwnEffect(effect)) layer.onEffect(effect)
         else this.#onEffect(effect)
       },
+      onClose: (reason) => {
+        this.#requests.closeAll(reason)
+        this.#queue.wakeReader()
+      },
     })
     if (machine === undefined) throw new Error('the shell made no machine')
     this.#machine = machine
@@ -234,13 +239,13 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
    *
    * Rejects with `P2P_PEER_NOT_FOUND` after 10 s; with other limits use `deliver`.
    */
-  async send(peerId: string, ...packets: readonly Value[]): Promise<void> {
-    await this.deliver(peerId, packets)
+  send(peerId: string, ...packets: readonly Value[]): Promise<void> {
+    return this.deliver(peerId, packets)
   }
 
   /** `send` with a signal and a time-out. */
-  async deliver(peerId: string, packets: readonly Value[], wait?: WaitOptions): Promise<void> {
-    await this.#deliver(peerId, [flags.whisper, ...packets], wait)
+  deliver(peerId: string, packets: readonly Value[], wait?: WaitOptions): Promise<void> {
+    return this.#deliver(peerId, [flags.whisper, ...packets], wait)
   }
 
   /** Asks all neighbours for the peers they know. */
@@ -342,7 +347,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     const timer = setTimeout(() => {
       const error = new P2pError('P2P_REQUEST_TIMEOUT', `no answer within ${timeoutMs} ms`)
       this.#requests.close(requestId, error)
-    }, timeoutMs)
+    }, timerDelay(timeoutMs))
     const onAbort = (): void => {
       const error = new P2pError('P2P_CANCELLED', 'cancelled', { cause: signal?.reason })
       this.#requests.close(requestId, error)
@@ -396,15 +401,12 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   }
 
   /** Ends everything and leaves nothing open; what waits is rejected with `P2P_CLOSED`. May be called again. */
-  async close(): Promise<void> {
-    this.#requests.closeAll(new P2pError('P2P_CLOSED', 'the node was closed'))
-    const closing = this.#shell.close()
-    this.#queue.wakeReader()
-    await closing
+  close(): Promise<void> {
+    return this.#shell.close()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   #onEffect(effect: MeshEmitted): void {
@@ -497,7 +499,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     try {
       await this.#deliver(from, payload)
     } catch (cause) {
-      const text = 'an answer could not be sent'
+      const text = 'an answer was not sent'
       this.#shell.reportError(new P2pError('P2P_ANSWER_FAILED', text, { cause }))
     }
   }

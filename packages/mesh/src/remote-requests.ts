@@ -74,7 +74,7 @@ export class RemoteRequests {
     }
     const [reason] = packets
     const text = typeof reason === 'string' ? reason : 'no reason given'
-    request.reject(new P2pError('P2P_REQUEST_REFUSED', `the peer answered with an error: ${text}`))
+    request.reject(new P2pError('P2P_REQUEST_REFUSED', `the peer refused: ${text}`))
   }
 }
 

@@ -247,6 +247,20 @@ test('an old neighbour gets again what it may not have read before its link fell
   expect(tree.addNeighbour(named('py3'), at(21_000))).toEqual([])
 })
 
+test('that an old neighbour floods back what it got again shows nothing of who serves it', () => {
+  const names = Array.from({ length: 7 }, (_, index) => `py${index}`)
+  const tree = treeOf([...names, 'ours'])
+  const last = named('py6')
+  tree.removeNeighbour(last)
+  // Of ours, and held by all the other old ones by the time they could go to them.
+  const heldBy = names.slice(0, 6)
+  for (const one of [1, 2]) tree.spread(message(one), named('ours'), at(1_000), { heldBy })
+  expect(words(tree.addNeighbour(last, at(2_000)))).toEqual(['py6: whole', 'py6: whole'])
+  for (const one of [1, 2]) tree.noteDuplicate(message(one), last, at(2_100))
+  const copies = tree.spread(message(3), undefined, at(2_200), { standsAlone: true })
+  expect(copies.map(({ peer }) => peer)).toContain('py6')
+})
+
 test('strangers are neither listened to nor waited for', () => {
   const tree = treeOf(['a'])
   tree.spread(message(1), named('a'), at(0))

@@ -264,6 +264,32 @@ test('close ends the iterator, rejects what waits, and may be called twice', asy
   expect(a.id).not.toBe(b.id)
 })
 
+test('the signal that ends a node ends its iterators and questions, too', async () => {
+  const abort = new AbortController()
+  const a = await open()
+  const b = await open({ connect: a.addresses, signal: abort.signal })
+  const ended = (async () => {
+    for await (const message of b.messages()) return message
+    return 'ended'
+  })()
+  a.respond(() => new Promise(() => undefined))
+  const question = expect(b.request(a.id, ['?'])).rejects.toMatchObject({ code: 'P2P_CLOSED' })
+  await new Promise((resolve) => setImmediate(resolve))
+  abort.abort()
+  expect(await ended).toBe('ended')
+  await question
+})
+
+test('a time-out of any length is one', async () => {
+  const [a, b] = await pair()
+  a.respond(() => ['!'])
+  for (const timeoutMs of [Infinity, 2 ** 31]) {
+    expect(await b.request(a.id, ['?'], { timeoutMs })).toEqual(['!'])
+    const c = await open()
+    expect(await c.connect(a.addresses[0] ?? '', { timeoutMs })).toMatchObject({ id: a.id })
+  }
+})
+
 test('a signal ends waiting for messages', async () => {
   const b = await open()
   const abort = new AbortController()

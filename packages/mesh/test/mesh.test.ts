@@ -168,6 +168,19 @@ describe('what others send', () => {
     expect(b.messages).toEqual([])
   })
 
+  test('what is nearly a minute old does not go on to an old neighbour, where it would go round', () => {
+    const { network, nodes } = row(2)
+    const [a, b] = nodes as [MeshSimNode, MeshSimNode]
+    const old = network.add({ extensions: false })
+    network.connect(b, old)
+    network.sim.runFor(2_000)
+    for (const age of [50, 59]) {
+      pass(network, a, b, written(a, flags.broadcast, [flags.broadcast, age], -age))
+    }
+    expect(b.messages.map(({ message }) => message.payload[1])).toEqual([50, 59])
+    expect(old.messages.map(({ message }) => message.payload[1])).toEqual([50])
+  })
+
   test('what the mesh does not know goes to the layer above, broadcast or whispered', () => {
     const { network, a, b } = two()
     for (const type of [flags.broadcast, flags.whisper]) {

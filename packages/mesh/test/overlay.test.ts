@@ -99,6 +99,22 @@ test('a lost peer is dialled again soon, later each time it does not answer', ()
   expect(pauses).toEqual([250, 500, 1_000, 2_000])
 })
 
+test('an address that fails again and again is forgotten, unless nobody else is reached either', () => {
+  for (const isAlone of [true, false]) {
+    const subject = overlay()
+    if (!isAlone) subject.peerOpened(peer('other', { outgoing: false }), at(0))
+    subject.peerOpened(peer('n'), at(0))
+    subject.peerClosed(peer('n'), at(100_000))
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      const dueMs = subject.nextDeadline()
+      expect(subject.takeDials(at(dueMs))).toHaveLength(1)
+      subject.dialFailed('n', at(dueMs))
+    }
+    expect(subject.addressOf('n') !== undefined).toBe(isAlone)
+    expect(subject.nextDeadline() < Infinity).toBe(isAlone)
+  }
+})
+
 test('a peer that the application sent away is not dialled, until the application connects to it', () => {
   const subject = overlay()
   subject.peerOpened(peer('n'), at(0))
@@ -106,8 +122,9 @@ test('a peer that the application sent away is not dialled, until the applicatio
   subject.peerClosed(peer('n'), at(0))
   subject.hear(heard('n'), 'source', at(0))
   expect(subject.nextDeadline()).toBe(Infinity)
-  subject.noteAnswer(addressOf('n'), peer('n'), true)
+  // The order in which a link tells: it opens, then it is known for what.
   subject.peerOpened(peer('n'), at(0))
+  subject.noteAnswer(addressOf('n'), peer('n'), true, at(0))
   subject.peerClosed(peer('n'), at(0))
   expect(subject.nextDeadline()).toBeLessThan(Infinity)
 })
@@ -126,7 +143,7 @@ test('a bootstrap address is dialled until somebody answers there, and again whe
   expect(subject.takeBootstraps(at(0))).toEqual(['tcp://20.1.1.1:1'])
   expect(subject.takeBootstraps(at(100))).toEqual([])
   expect(subject.takeBootstraps(at(1_000))).toEqual(['tcp://20.1.1.1:1'])
-  subject.noteAnswer('tcp://20.1.1.1:1', peer('n'), false)
+  subject.noteAnswer('tcp://20.1.1.1:1', peer('n'), false, at(1_000))
   subject.peerOpened(peer('n'), at(1_000))
   expect(subject.takeBootstraps(at(100_000))).toEqual([])
   subject.peerClosed(peer('n'), at(200_000))

@@ -128,12 +128,57 @@ test('when the sender is gone, what it may have repeated is delivered', () => {
   expect(twins.removeNeighbour(senderPeer)).toEqual([])
 })
 
+test('what is held back is delivered when so much comes that it has to be forgotten', () => {
+  const much = (count: number): WireMessage => message(tick, [0, count])
+  const large = (count: number): WireMessage => message(tick, [0, count, 'x'.repeat(1_048_576)])
+  const ofOthers = (count: number): WireMessage => message(tick, [0, 'hello'], `other${count}`)
+  for (const [build, count] of [
+    [much, 64],
+    [large, 4],
+    [ofOthers, 16_384],
+  ] as const) {
+    for (const [gapMs, delivered] of [
+      [1_000, [tick + 1]],
+      [700, []],
+    ] as const) {
+      const twins = besideSender()
+      twins.check(message(tick), senderPeer, at(settled))
+      expect(twins.check(message(tick + 1), relay, at(settled + gapMs))).toBe(true)
+      expect(twins.takeReleased()).toEqual([])
+      const released: number[] = []
+      for (let number = 0; number < count; number += 1) {
+        twins.check(build(number), relay, at(settled + 2_000))
+        released.push(...twins.takeReleased().map((late) => late.message.time))
+      }
+      expect(released).toEqual(delivered)
+    }
+  }
+})
+
+test('remembers megabytes of the latest messages at most, however large they are', () => {
+  const twins = new TwinMessages()
+  const large = (count: number, time: number): WireMessage =>
+    message(time, [0, count, 'x'.repeat(1_048_576)])
+  for (let number = 0; number < 5; number += 1) twins.check(large(number, tick), relay, at(0))
+  expect(twins.check(large(4, tick + 1), relay, at(100))).toBe(true)
+  expect(twins.check(large(0, tick + 1), relay, at(100))).toBe(false)
+})
+
 test('for a new neighbour time decides: what it sent before comes from others only', () => {
   const twins = new TwinMessages()
   twins.addNeighbour(senderPeer, at(0))
   expect(twins.check(message(tick), relay, at(1_000))).toBe(false)
   expect(twins.check(message(tick + 1), relay, at(2_000))).toBe(false)
   expect(twins.check(message(tick + 2), relay, at(2_100))).toBe(true)
+})
+
+test('what we send again after the clock was set back is another message', () => {
+  const stamps = new OutgoingStamps()
+  const ids = [10, 11, 12, 10.5, 11.5, 12.5].map((utcSeconds) => {
+    const { id } = stamps.create({ sender, payload: [0, 'hello'] }, utcSeconds)
+    return Buffer.from(id).toString('hex')
+  })
+  expect(new Set(ids).size).toBe(6)
 })
 
 test('what we send again across a tick is no twin', () => {
@@ -157,13 +202,18 @@ test('a message that is not repeated is plain, without a tail', () => {
   expect(stamps.create({ sender, payload: [0, 'once'] }, 1_500_000_002).tail).toHaveLength(0)
 })
 
-test('256 senders are remembered with 64 messages each, the oldest is forgotten for one more', () => {
+test('4 MiB are remembered, 64 messages of each sender, the oldest is forgotten for one more', () => {
+  const of = (name: number, time = tick): WireMessage =>
+    message(time, [0, 'hello'], `sender ${String(name).padStart(5, '0')}`)
+  // Each counts for 256 bytes more than its body.
+  const maxCount = Math.floor((4 * 1_048_576) / (of(0).body.length + 256))
   const crowded = new TwinMessages()
-  for (let name = 0; name <= 256; name += 1) {
-    crowded.check(message(tick, [0, 'hello'], `sender ${name}`), relay, at(0))
-  }
-  expect(crowded.check(message(tick + 1, [0, 'hello'], 'sender 1'), relay, at(0))).toBe(true)
-  expect(crowded.check(message(tick + 1, [0, 'hello'], 'sender 0'), relay, at(0))).toBe(false)
+  for (let name = 0; name <= maxCount; name += 1) crowded.check(of(name), relay, at(0))
+  expect(crowded.check(of(0, tick + 1), relay, at(0))).toBe(false)
+  expect(crowded.check(of(maxCount, tick + 1), relay, at(0))).toBe(true)
+  const full = new TwinMessages()
+  for (let name = 1; name <= maxCount; name += 1) full.check(of(name), relay, at(0))
+  expect(full.check(of(1, tick + 1), relay, at(0))).toBe(true)
   const busy = new TwinMessages()
   for (let number = 0; number <= 64; number += 1)
     busy.check(message(tick, [0, number]), relay, at(0))

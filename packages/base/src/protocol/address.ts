@@ -23,7 +23,7 @@ export interface Address {
 export type AddressPair = readonly [host: string | null, port: number | null]
 
 const addressPattern =
-  /^(tcp|tls|ws|wss|memory):\/\/(?:\[([^\]]*)\]|([^/:[\]]*))(?::(\d{1,5}))?(\/.*)?$/
+  /^(tcp|tls|wss?|memory):\/\/(?:\[([^\]]*)\]|([^/:[\]]*))(?::(\d{1,5}))?(\/.*)?$/
 const hostPattern = /^[A-Za-z0-9._-]{1,253}$/
 const ipv6Pattern = /^[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,32})?$/
 const pathPattern = /^\/[\x21-\x7e]{0,1024}$/
@@ -82,7 +82,7 @@ export function pairToAddress(pair: unknown, transport: TransportName): Address 
 }
 
 export function isTransportName(text: string | undefined): text is TransportName {
-  return text === 'tcp' || text === 'tls' || text === 'ws' || text === 'wss' || text === 'memory'
+  return /^(tcp|tls|wss?|memory)$/.test(text ?? '')
 }
 
 /**
@@ -92,16 +92,8 @@ export function isTransportName(text: string | undefined): text is TransportName
 export function transportToEncryption(
   transport: TransportName,
 ): 'Plaintext' | 'SSL' | 'ws' | 'wss' {
-  switch (transport) {
-    case 'tcp':
-    case 'memory':
-      return 'Plaintext'
-    case 'tls':
-      return 'SSL'
-    case 'ws':
-    case 'wss':
-      return transport
-  }
+  if (transport === 'tls') return 'SSL'
+  return transport === 'ws' || transport === 'wss' ? transport : 'Plaintext'
 }
 
 /** True when the host can only be this machine. */

@@ -15,10 +15,6 @@ import type { Peer, PeersEffect, RequestId } from './peers-contract.ts'
 export interface Attempt {
   readonly address: string
   readonly timeoutMs: number
-  /** True when it goes on although nobody waits. */
-  readonly automatic: boolean
-  /** What the automatic attempt wants. */
-  readonly expectedId: string | undefined
   /** Who waits, each with the id it wants. */
   readonly waiters: Map<RequestId, string | undefined>
   dial: DialId
@@ -54,7 +50,7 @@ export class ConnectRequests {
   /** Joins the attempt at this address, or begins one. */
   request(
     input: {
-      readonly request: RequestId | undefined
+      readonly request: RequestId
       readonly address: string
       readonly expectedId: string | undefined
       readonly timeoutMs: number
@@ -62,8 +58,7 @@ export class ConnectRequests {
     now: Now,
   ): void {
     const { request, address, expectedId, timeoutMs } = input
-    const attempt = this.#byAddress.get(address) ?? this.#begin(input)
-    if (request === undefined) return
+    const attempt = this.#byAddress.get(address) ?? this.#begin(address, timeoutMs)
     attempt.waiters.set(request, expectedId)
     this.#byRequest.set(request, attempt)
     this.#deadlines.set(`request ${request}`, now.monoMs + timeoutMs)
@@ -90,9 +85,7 @@ export class ConnectRequests {
 
   /** True when at least one who waits wants a peer of this id. */
   wants(attempt: Attempt, id: string): boolean {
-    const wanted = [...attempt.waiters.values()]
-    if (attempt.automatic) wanted.push(attempt.expectedId)
-    return wanted.some((expectedId) => expectedId === undefined || expectedId === id)
+    return [...attempt.waiters.values()].some((wanted) => wanted === undefined || wanted === id)
   }
 
   succeed(attempt: Attempt, peer: Peer): void {
@@ -123,21 +116,9 @@ export class ConnectRequests {
     if (attempt !== undefined) this.#emitDial(attempt)
   }
 
-  #begin(input: {
-    readonly request: RequestId | undefined
-    readonly address: string
-    readonly expectedId: string | undefined
-    readonly timeoutMs: number
-  }): Attempt {
-    const { request, ...target } = input
-    const attempt: Attempt = {
-      ...target,
-      automatic: request === undefined,
-      waiters: new Map(),
-      dial: 0,
-      link: undefined,
-    }
-    this.#byAddress.set(attempt.address, attempt)
+  #begin(address: string, timeoutMs: number): Attempt {
+    const attempt: Attempt = { address, timeoutMs, waiters: new Map(), dial: 0, link: undefined }
+    this.#byAddress.set(address, attempt)
     this.#renumber(attempt)
     this.#emitDial(attempt)
     return attempt
@@ -161,7 +142,7 @@ export class ConnectRequests {
     this.#byRequest.delete(request)
     if (attempt === undefined) return undefined
     attempt.waiters.delete(request)
-    if (attempt.automatic || attempt.waiters.size > 0) return undefined
+    if (attempt.waiters.size > 0) return undefined
     if (attempt.link === undefined) {
       const isWaitingToRetry = this.#deadlines.delete(`retry ${attempt.dial}`)
       if (!isWaitingToRetry) this.#emit({ type: 'cancel-dial', dial: attempt.dial })

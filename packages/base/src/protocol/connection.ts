@@ -294,7 +294,7 @@ export class Connection {
     if (this.#handshake !== undefined || this.receivingBytes <= maxBytesBeforeHandshake) {
       return undefined
     }
-    return new P2pError('P2P_NOT_P2P', 'the first frame is far too long for a handshake', {
+    return new P2pError('P2P_NOT_P2P', 'too long for a handshake', {
       facts: { limit: maxBytesBeforeHandshake },
     })
   }
@@ -432,7 +432,7 @@ export class Connection {
     if (this.#handshake === undefined) {
       return new P2pError('P2P_NOT_P2P', 'the other end does not speak protocol 0.7', { cause })
     }
-    const text = 'the peer sent bytes that are no valid frame'
+    const text = 'the peer sent no valid frame'
     return new P2pError('P2P_BAD_FRAME', text, { cause })
   }
 }

@@ -20,10 +20,6 @@ export class Deadlines {
   readonly #byName = new Map<string, Entry>()
   #sequence = 0
 
-  get size(): number {
-    return this.#heap.length
-  }
-
   has(name: string): boolean {
     return this.#byName.has(name)
   }

@@ -58,6 +58,6 @@ function overReceiveBudget(
     if (startedMs < (slowest?.frameStartedMs ?? Infinity)) slowest = connection
   }
   if (receivingBytes <= maxReceivingBytes || slowest === undefined) return undefined
-  const text = `half-received frames exceed maxReceivingBytes ${maxReceivingBytes}; this one was slowest`
+  const text = `slowest frame of more than maxReceivingBytes ${maxReceivingBytes}`
   return { connection: slowest, reason: new P2pError('P2P_RECEIVE_BUDGET', text) }
 }

@@ -1,5 +1,5 @@
 /** The failures that the peer layer reports in more than one place, each made in one. */
-import { P2pError, isP2pError } from './errors.ts'
+import { P2pError } from './errors.ts'
 
 export function selfError(address: string): P2pError {
   return new P2pError('P2P_SELF', `${address} is this node itself`)
@@ -12,12 +12,11 @@ export function idMismatchError(expected: string | undefined, got: string): P2pE
 }
 
 export function handshakeTimeoutError(): P2pError {
-  const text = 'the link is open, but the other end sent no handshake within the time-out'
-  return new P2pError('P2P_HANDSHAKE_TIMEOUT', text)
+  return new P2pError('P2P_HANDSHAKE_TIMEOUT', 'the other end sent no handshake in time')
 }
 
 export function duplicateLinkError(): P2pError {
-  return new P2pError('P2P_DUPLICATE_LINK', 'another link to this peer id is in use')
+  return new P2pError('P2P_DUPLICATE_LINK', 'another link to this peer is in use')
 }
 
 export function silentPeerError(): P2pError {
@@ -31,19 +30,18 @@ export function wrongNetworkError(expected: string, got: string): P2pError {
 
 /** Why a dial failed whose link broke before it became a peer; our own verdicts keep their code. */
 export function brokenDialError(reason: P2pError, sawHandshake: boolean): P2pError {
-  const isVerdict = isP2pError(reason) && !reason.code.startsWith('P2P_LINK_')
-  if (isVerdict) return reason
+  if (!reason.code.startsWith('P2P_LINK_')) return reason
   const text = sawHandshake
-    ? 'the other end closed the link after the handshakes: it may be full, or connected already'
-    : 'the other end closed the link before a handshake: not a p2p node, another network, or full'
+    ? 'closed by the other end after the handshakes: it may be full, or connected already'
+    : 'closed by the other end before a handshake: not a p2p node, another network, or full'
   return new P2pError('P2P_CLOSED_IN_HANDSHAKE', text, { cause: reason })
 }
 
 export function crossedLinksError(): P2pError {
-  const text = 'an old peer and this node dialled each other at the same time; dialling again'
+  const text = 'an old peer and this node dialled each other'
   return new P2pError('P2P_CROSSED_LINKS', text)
 }
 
 export function abandonedError(): P2pError {
-  return new P2pError('P2P_CANCELLED', 'nobody waits for this link any more')
+  return new P2pError('P2P_CANCELLED', 'nobody waits for this link')
 }

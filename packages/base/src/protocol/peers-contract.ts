@@ -59,10 +59,10 @@ export type PeersInput =
   | LinkInput
   /** The address URLs at which others can dial this node, once they are known; replaces earlier ones. */
   | { readonly type: 'listening'; readonly addresses: readonly string[] }
-  /** Dial, shake hands, answer with `connected` or `connect-failed`. Without a request id nobody waits for it. */
+  /** Dial, shake hands, answer with `connected` or `connect-failed`. */
   | {
       readonly type: 'connect'
-      readonly request: RequestId | undefined
+      readonly request: RequestId
       readonly address: string
       /** When given, a peer that names another id is refused. */
       readonly expectedId: string | undefined

@@ -195,12 +195,12 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
         return
       }
       if (expectedId === undefined || expectedId === peer.id) {
-        if (request !== undefined) this.#emit({ type: 'connected', request, peer })
+        this.#emit({ type: 'connected', request, peer })
         return
       }
       error = idMismatchError(expectedId, peer.id)
     }
-    if (request !== undefined) this.#emit({ type: 'connect-failed', request, error })
+    this.#emit({ type: 'connect-failed', request, error })
   }
 
   #closeAbandoned(attempt: Abandoned | undefined): void {
@@ -317,7 +317,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     const attempt = this.#requests.ofDial(connection.dial)
     if (attempt !== undefined && !this.#requests.wants(attempt, handshake.id)) {
       const [wanted] = attempt.waiters.values()
-      this.#close(connection, idMismatchError(wanted ?? attempt.expectedId, handshake.id))
+      this.#close(connection, idMismatchError(wanted, handshake.id))
       return
     }
     this.#gate.leave(link)

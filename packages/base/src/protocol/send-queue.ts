@@ -47,8 +47,7 @@ export class SendQueue {
   #takenBytes = 0
   #lastProgressMs = 0
   #python: PythonFraming | undefined
-  #droppedAnnouncements = 0
-  #droppedRelays = 0
+  readonly #dropped = { announce: 0, relay: 0 }
 
   constructor(limits: QueueLimits) {
     this.#limits = limits
@@ -60,10 +59,8 @@ export class SendQueue {
   }
 
   get counters(): SendQueueCounters {
-    return {
-      droppedAnnouncements: this.#droppedAnnouncements,
-      droppedRelays: this.#droppedRelays,
-    }
+    const { announce, relay } = this.#dropped
+    return { droppedAnnouncements: announce, droppedRelays: relay }
   }
 
   /** What is sent from now on is read by py2p. */
@@ -79,7 +76,7 @@ export class SendQueue {
       this.#makeRoom(bytes.length, priority)
       if (this.queuedBytes + bytes.length > maxQueuedBytes) {
         if (priority === 'announce' || priority === 'relay') {
-          this.#countDropped(priority)
+          this.#dropped[priority] += 1
           return 'dropped'
         }
         const isMoving = monoMs - this.#lastProgressMs < fullQueueGraceMs
@@ -150,13 +147,8 @@ export class SendQueue {
         continue
       }
       this.#waitingBytes -= waiting.bytes.length
-      this.#countDropped(victim)
+      this.#dropped[victim] += 1
     }
     this.#waiting = kept
-  }
-
-  #countDropped(priority: 'announce' | 'relay'): void {
-    if (priority === 'announce') this.#droppedAnnouncements += 1
-    else this.#droppedRelays += 1
   }
 }

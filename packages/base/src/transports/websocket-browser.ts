@@ -44,7 +44,7 @@ export class BrowserWebSocketTransport implements Transport {
       throw new P2pError('P2P_BAD_ADDRESS', `"${address}" is no WebSocket address`)
     }
     if (this.#WebSocket === undefined) {
-      throw new P2pError('P2P_NO_TRANSPORT', 'there is no WebSocket here')
+      throw new P2pError('P2P_NO_TRANSPORT', 'no WebSocket here')
     }
     const { signal, timeoutMs } = options
     if (signal?.aborted === true) throw cancelled(signal)
@@ -89,7 +89,6 @@ class BrowserWebSocketLink implements Link {
   #events: LinkEvents | undefined
   #isPaused = false
   #isClosed = false
-  #wasTold = false
   #drainTimer: ReturnType<typeof setInterval> | undefined
 
   constructor(transport: TransportName, remote: string, socket: WebSocketLike) {
@@ -101,9 +100,7 @@ class BrowserWebSocketLink implements Link {
       this.#deliver()
     })
     socket.addEventListener('close', () => {
-      this.#isClosed = true
-      clearInterval(this.#drainTimer)
-      this.#deliver()
+      this.#end()
     })
   }
 
@@ -142,9 +139,19 @@ class BrowserWebSocketLink implements Link {
     this.#socket.close()
   }
 
+  /** The browser would wait for the other end to agree, perhaps for a minute. */
   destroy(): void {
     this.#waiting = []
     this.#socket.close()
+    queueMicrotask(() => {
+      this.#end()
+    })
+  }
+
+  #end(): void {
+    this.#isClosed = true
+    clearInterval(this.#drainTimer)
+    this.#deliver()
   }
 
   #checkDrained(): void {
@@ -160,9 +167,10 @@ class BrowserWebSocketLink implements Link {
       if (bytes === undefined) break
       this.#events.onBytes(bytes)
     }
-    if (!this.#isClosed || this.#wasTold || this.#events === undefined) return
-    this.#wasTold = true
-    this.#events.onClose(undefined)
+    if (!this.#isClosed || this.#events === undefined) return
+    const { onClose } = this.#events
+    this.#events = undefined
+    onClose(undefined)
   }
 }
 

@@ -1,7 +1,7 @@
 // Dials of a node, their callers, and what becomes of either when the other is gone.
 import { describe, expect, test } from '@jest/globals'
 import { P2pError } from '../../src/protocol/errors.ts'
-import { codes, connect, handshake, peerIds } from './peer-frames.ts'
+import { codes, connect, handshake } from './peer-frames.ts'
 import { Bench, type BenchNode } from './peers-bench.ts'
 
 /** Somewhere nobody answers before the test does. */
@@ -89,38 +89,6 @@ describe('a dial that nobody waits for any more', () => {
     expect(codes(alice, 'close')).toEqual(['P2P_CROSSED_LINKS', 'P2P_CROSSED_LINKS'])
     expect(alice.handle({ type: 'cancel-connect', request: 1 })).toEqual([])
     expect(alice.peers.nextDeadline()).toBe(Infinity)
-  })
-})
-
-describe('a dial that the node makes by itself', () => {
-  const automatic = (node: BenchNode, expectedId?: string, to = address): number => {
-    const input = { type: 'connect', request: undefined, address: to, expectedId } as const
-    const effects = node.handle({ ...input, timeoutMs: 5_000 })
-    return effects.find((effect) => effect.type === 'dial')?.dial ?? -1
-  }
-
-  test('opens a peer, and answers nobody', () => {
-    const bench = new Bench()
-    const alice = bench.add('A')
-    const link = bench.rawLink(alice, { dial: automatic(alice) })
-    alice.handle({ type: 'link-bytes', link, bytes: handshake('Js') })
-    expect(peerIds(alice)).toEqual(['Js'])
-    expect(alice.of('connected')).toEqual([])
-    const [{ peer } = {}] = alice.of('peer-open')
-    expect(automatic(alice, 'Js', peer?.address)).toBe(-1)
-    expect(automatic(alice, 'Other', peer?.address)).toBe(-1)
-    expect(failures(alice)).toEqual([])
-  })
-
-  test('is refused when another peer answers, and stays when a caller who joined it gives up', () => {
-    const bench = new Bench()
-    const alice = bench.add('A')
-    const dial = automatic(alice, 'Other')
-    dialOf(alice, 1, 'Third')
-    alice.handle({ type: 'cancel-connect', request: 1 })
-    const link = bench.rawLink(alice, { dial })
-    alice.handle({ type: 'link-bytes', link, bytes: handshake('Js') })
-    expect(codes(alice, 'close')).toEqual(['P2P_ID_MISMATCH'])
   })
 })
 

@@ -24,7 +24,8 @@ describe('Deadlines', () => {
     expect(deadlines.next()).toBe(20)
     deadlines.set('b', Infinity)
     expect(deadlines.next()).toBe(30)
-    expect(deadlines.size).toBe(1)
+    expect(deadlines.takeDue(30)).toBe('a')
+    expect(deadlines.next()).toBe(Infinity)
   })
 
   test('refuses a moment that is not a number', () => {

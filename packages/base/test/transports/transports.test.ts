@@ -88,3 +88,41 @@ test('a WebSocket dial to a plain web server, and TLS to something else, have th
   await web.close()
   await plain.close()
 })
+
+test('a link of a browser that is destroyed has ended, however long the browser waits for the other end', async () => {
+  const listeners = new Map<string, (event: { readonly data?: unknown }) => void>()
+  class EndlessWebSocket {
+    binaryType = ''
+    readyState = 1
+    bufferedAmount = 0
+    constructor() {
+      queueMicrotask(() => listeners.get('open')?.({}))
+    }
+    send(): void {
+      this.bufferedAmount = 1
+    }
+    close(): void {
+      this.readyState = 2
+    }
+    addEventListener(type: string, listener: (event: { readonly data?: unknown }) => void): void {
+      listeners.set(type, listener)
+    }
+  }
+  const transport = new BrowserWebSocketTransport(EndlessWebSocket)
+  const link = await transport.dial('ws://127.0.0.1:1', { timeoutMs: 1_000 })
+  const events: string[] = []
+  await new Promise<void>((resolve) => {
+    link.attach({
+      onBytes: () => events.push('bytes'),
+      onDrain: () => events.push('drain'),
+      onClose: () => {
+        events.push('close')
+        resolve()
+      },
+    })
+    link.destroy()
+  })
+  listeners.get('message')?.({ data: new ArrayBuffer(1) })
+  listeners.get('close')?.({})
+  expect(events).toEqual(['close'])
+})

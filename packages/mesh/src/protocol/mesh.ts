@@ -78,6 +78,8 @@ type Dial = { readonly address: string } & (
 
 /** Broadcasts with these sub-flags would be obeyed by old peers as if their neighbour had whispered them. */
 const neverRelayed: ReadonlySet<number | undefined> = new Set([flags.handshake, flags.peers])
+/** Among old programs a message that is 60 s old when it comes goes round without end (spec/mesh.md, 4.1). */
+const maxAgeForOldSeconds = 58
 const background = { timeoutMs: 10_000 }
 
 export class MeshMachine implements Machine<MeshInput, MeshEffect> {
@@ -268,7 +270,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
         this.#onMessage(effect.message, effect.peer, now)
         break
       case 'connected':
-        this.#onConnected(effect.request, effect.peer)
+        this.#onConnected(effect.request, effect.peer, now)
         break
       case 'connect-failed':
         this.#onConnectFailed(effect.request, effect.error, now)
@@ -322,23 +324,24 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     )
   }
 
-  #onConnected(request: RequestId, peer: Peer): void {
+  #onConnected(request: RequestId, peer: Peer, now: Now): void {
     const dial = this.#dials.get(request)
     this.#dials.delete(request)
-    if (dial !== undefined) {
-      this.#overlay.noteAnswer(dial.address, peer, dial.type === 'command')
+    if (dial === undefined) return
+    this.#overlay.noteAnswer(dial.address, peer, dial.type === 'command', now)
+    if (dial.type === 'overlay') this.#overlay.dialSucceeded(dial.id, peer)
+    if (dial.type === 'command') {
+      this.#effects.push({ type: 'connected', request: dial.request, peer })
     }
-    if (dial?.type === 'overlay') this.#overlay.dialSucceeded(dial.id, peer)
-    if (dial?.type !== 'command') return
-    this.#effects.push({ type: 'connected', request: dial.request, peer })
   }
 
   #onConnectFailed(request: RequestId, error: P2pError, now: Now): void {
     const dial = this.#dials.get(request)
     this.#dials.delete(request)
     if (dial?.type === 'overlay') this.#overlay.dialFailed(dial.id, now)
-    if (dial?.type !== 'command') return
-    this.#effects.push({ type: 'connect-failed', request: dial.request, error })
+    if (dial?.type === 'command') {
+      this.#effects.push({ type: 'connect-failed', request: dial.request, error })
+    }
   }
 
   #cancel(request: RequestId, now: Now): void {
@@ -435,15 +438,17 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
 
   #sendCopies(copies: readonly Copy[], now: Now): void {
     for (const { peer, message, priority } of copies) {
-      if (this.#mayPass(message, peer)) this.#sendTo(peer, message, priority, now)
+      const to = this.#open.get(peer)
+      if (to !== undefined && this.#mayPass(message, to, now)) {
+        this.#sendTo(peer, message, priority, now)
+      }
     }
   }
 
-  #mayPass(message: WireMessage, peerId: string): boolean {
-    const { mayPass } = this.#policy
-    if (mayPass === undefined || message.type !== flags.broadcast) return true
-    const peer = this.#open.get(peerId)
-    return peer === undefined || mayPass(message, peer)
+  #mayPass(message: WireMessage, to: Peer, now: Now): boolean {
+    if (message.type !== flags.broadcast) return true
+    const isFresh = message.time >= now.utcSeconds - maxAgeForOldSeconds
+    return (isFresh || to.kind === 'ours') && this.#policy.mayPass?.(message, to) !== false
   }
 
   #sendTo(peer: string, message: WireMessage, priority: SendPriority, now: Now): void {
@@ -496,6 +501,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     if (subFlag === flags.broadcast || subFlag === flags.whisper) {
       if (this.#twins.check(message, from, now)) this.#counters.twins += 1
       else this.#noteMessage(message, from)
+      this.#noteLate(this.#twins.takeReleased())
     } else if (subFlag === flags.request && message.payload.length === 3) {
       this.#onSearchQuestion(message, from, now)
     } else if (subFlag === flags.response) {

@@ -30,6 +30,7 @@ const fingerprintBytes = { ends: 64, between: 64 }
 export class OutgoingStamps {
   /** Counts only messages that needed a number; it never repeats within a node's life. */
   #number = 0
+  /** The latest second so far: in an earlier one, after the clock was set back, every message gets a number. */
   #second = 0
   /** Fingerprints of what was sent in that second, and in the one before. */
   #current = new Set<number>()
@@ -43,15 +44,15 @@ export class OutgoingStamps {
    */
   create(outgoing: OutgoingBroadcast, utcSeconds: number): WireMessage {
     const time = Math.floor(utcSeconds)
-    if (time !== this.#second) {
+    if (time > this.#second) {
       this.#previous = time === this.#second + 1 ? this.#current : new Set()
       this.#current = new Set()
       this.#second = time
     }
     const message = compose(outgoing, time, outgoing.tail)
     const print = fingerprint(message.body)
-    const isFull = this.#current.size >= maxPerSecond
-    if (!isFull && !this.#current.has(print) && !this.#previous.has(print)) {
+    const isKnown = time === this.#second && this.#current.size < maxPerSecond
+    if (isKnown && !this.#current.has(print) && !this.#previous.has(print)) {
       this.#current.add(print)
       return message
     }

@@ -244,7 +244,8 @@ export class Overlay {
     known.failures += 1
     const pauseMs = known.source === undefined ? 0 : this.#limits.redialPauseMs
     known.notBeforeMs = now.monoMs + Math.max(pauseMs, this.#redialDelay(known))
-    if (known.failures >= maxFailures) this.#forget(known)
+    // Whoever reaches nobody at all may be the one who is cut off.
+    if (known.failures >= maxFailures && this.#peers.size > 0) this.#forget(known)
   }
 
   /** A dial of ours led to this peer, which may have another id than the one we knew there. */
@@ -256,8 +257,9 @@ export class Overlay {
   }
 
   /** Somebody answered at this address; `isWanted` when the application asked for it. */
-  noteAnswer(address: string, peer: Peer, isWanted: boolean): void {
-    if (isWanted) this.#shunned.delete(peer.id)
+  noteAnswer(address: string, peer: Peer, isWanted: boolean, now: Now): void {
+    // It was opened before it was known that the application wants it back.
+    if (isWanted && this.#shunned.delete(peer.id)) this.peerOpened(peer, now)
     for (const bootstrap of this.#bootstraps) {
       if (bootstrap.address !== address) continue
       bootstrap.peerId = peer.id
@@ -323,8 +325,8 @@ export class Overlay {
   }
 
   #earliestDial(): number {
-    if (!this.#wantsMore()) return this.#rescueDeadline()
     let next = this.#rescueDeadline()
+    if (!this.#wantsMore()) return next
     const mixture = this.#mixture()
     for (const known of this.#known.values()) {
       // Below the pace of dials it makes no difference which is the earliest.

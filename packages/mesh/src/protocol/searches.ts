@@ -184,9 +184,7 @@ export function searchAnswer(
 
 export function peerNotFound(search: Search): P2pError {
   const how =
-    search.dialCount === 0
-      ? 'nobody who knows its address answered'
-      : 'the addresses that were answered did not lead to it'
+    search.dialCount === 0 ? 'nobody knows its address' : 'the addresses did not lead to it'
   return new P2pError('P2P_PEER_NOT_FOUND', `peer ${search.wanted} was not found: ${how}`, {
     facts: { dials: search.dialCount },
   })

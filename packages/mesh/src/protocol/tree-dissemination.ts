@@ -198,17 +198,16 @@ export class TreeDissemination {
     const copies: Copy[] = []
     if (!this.#lost.delete(id)) return copies
     let number = this.#firstUnheldSince(monoMs - maxReplayMs, neighbour)
-    for (
-      let entry = this.#recent.get(number);
-      entry !== undefined;
-      entry = this.#recent.get(number)
-    ) {
+    for (;;) {
+      const entry = this.#recent.get(number)
+      if (entry === undefined) return copies
       const message = messageIn(entry.frame, { lazyPayload: true })
       const cameFromIt = idText(message.sender) === id || entry.first?.peer.id === id
+      // What it floods back does not show that others serve it.
+      this.#oldGroups.noteSent(number)
       if (!cameFromIt) copies.push(this.#copy({ number, entry, neighbour }, message))
       number = this.#recent.nextUnheld(number + 1, neighbour)
     }
-    return copies
   }
 
   #firstUnheldSince(sinceMs: number, neighbour: TreeNeighbour): number {

@@ -12,7 +12,8 @@
  *
  *   - The sender is our neighbour. It writes each of its messages to us itself, once. Of twins only one
  *     comes from it, so the second of two is held back until both came from the sender: then they are
- *     two messages, and the second is delivered after all. If the link closes first, time decides.
+ *     two messages, and the second is delivered after all. If the link closes first, or one of the two has
+ *     to be forgotten for all that came since, time decides.
  *   - The sender is no neighbour, or has been for a moment only. Time decides: the second one within
  *     `twinWithinMs` is a twin.
  *
@@ -29,9 +30,11 @@ import { bytesEqual, idText, type WireMessage } from '@p2p/serializer'
 const twinWithinMs = 750
 /** What a neighbour sent before it was one comes by other ways, for at most this long. */
 const settledAfterMs = 5_000
-/** Senders looked after, and messages of each. */
-const maxSenders = 256
+/** Messages of one sender that are compared with, and the bytes of all messages of all senders … */
 const maxMessagesPerSender = 64
+const maxBytes = 4 * 1_048_576
+/** … where each counts for so much more than its body has. */
+const bytesPerMessage = 256
 
 /** A message to deliver after all, and the neighbour that brought it first. */
 export interface HeardMessage {
@@ -51,6 +54,8 @@ interface Heard extends HeardMessage {
 export class TwinMessages {
   /** The latest messages by sender; the sender heard longest ago comes first. */
   readonly #bySender = new Map<string, Heard[]>()
+  #bytes = 0
+  #released: HeardMessage[] = []
   /** Monotonic time at which each neighbour became one, in milliseconds. */
   readonly #neighbours = new Map<string, number>()
 
@@ -61,13 +66,12 @@ export class TwinMessages {
   /** What was held back for proof that can no longer come; to be delivered. */
   removeNeighbour(peer: Peer): readonly HeardMessage[] {
     this.#neighbours.delete(peer.id)
-    const released: Heard[] = []
-    for (const heard of this.#bySender.get(peer.id) ?? []) {
-      if (!heard.isHeldBack || heard.partner === undefined) continue
-      if (heard.heardMs - heard.partner.heardMs > twinWithinMs) released.push(heard)
-      separate(heard, heard.partner)
-    }
-    return released
+    return (this.#bySender.get(peer.id) ?? []).flatMap(judgeByTime)
+  }
+
+  /** What was held back and had to be judged by time, to make room; to be delivered, after each `check`. */
+  takeReleased(): readonly HeardMessage[] {
+    return this.#released.splice(0)
   }
 
   /** True when a message that is heard for the first time is, or may be, the twin of one that was here. */
@@ -93,8 +97,11 @@ export class TwinMessages {
       return true
     }
     all.push(heard)
-    if (all.length > maxMessagesPerSender) all.shift()
-    return heard.isHeldBack
+    this.#bytes += message.body.length + bytesPerMessage
+    const { isHeldBack } = heard
+    if (all.length > maxMessagesPerSender) this.#forgetFirst(sender, all)
+    this.#makeRoom()
+    return isHeldBack
   }
 
   /** Another copy of a message that was here: perhaps the proof that it, or its partner, is no twin. */
@@ -111,21 +118,37 @@ export class TwinMessages {
   }
 
   #of(sender: string): Heard[] {
-    let heard = this.#bySender.get(sender)
-    if (heard === undefined) {
-      heard = []
-      this.#bySender.set(sender, heard)
-      if (this.#bySender.size > maxSenders) this.#forgetOldest()
-    }
+    const heard = this.#bySender.get(sender) ?? []
+    this.#bySender.delete(sender)
+    this.#bySender.set(sender, heard)
     return heard
   }
 
-  #forgetOldest(): void {
-    for (const sender of this.#bySender.keys()) {
-      this.#bySender.delete(sender)
-      return
+  #makeRoom(): void {
+    for (const [sender, all] of this.#bySender) {
+      while (all.length > 0) {
+        if (this.#bytes <= maxBytes) return
+        this.#forgetFirst(sender, all)
+      }
     }
   }
+
+  #forgetFirst(sender: string, all: Heard[]): void {
+    for (const first of all.splice(0, 1)) {
+      this.#bytes -= first.message.body.length + bytesPerMessage
+      this.#released.push(...judgeByTime(first))
+    }
+    if (all.length === 0) this.#bySender.delete(sender)
+  }
+}
+
+/** Ends the wait for proof, if this one or its partner is held back; which is delivered if it is no twin. */
+function judgeByTime(heard: Heard): HeardMessage[] {
+  const { partner } = heard
+  if (partner === undefined) return []
+  const late = heard.isHeldBack ? heard : partner
+  separate(heard, partner)
+  return Math.abs(heard.heardMs - partner.heardMs) > twinWithinMs ? [late] : []
 }
 
 /** Of two that the sender itself brought neither is a twin, and each has one twin at most. */
