@@ -144,7 +144,7 @@ export class SharedTable {
       case 'absent':
         return undefined
       case 'unknown':
-        throw new P2pError('P2P_NOT_READABLE', 'no node that may hold the key has answered')
+        throw new P2pError('P2P_NOT_READABLE', 'no holder of the key has answered')
       case 'no-agreement': {
         const facts = { candidates: result.candidates.length }
         throw new P2pError('P2P_NO_AGREEMENT', 'fewer than three tables agree on the value', {

@@ -102,6 +102,15 @@ describe('a write', () => {
     expect(scene.requests.writeCount).toBe(0)
   })
 
+  test('replaces what was written here when the clock was far ahead', () => {
+    const scene = new Scene({ holders: ['me'] })
+    const ahead = { time: (utcSeconds + 3_600) * 1_000, writer: 'me' }
+    for (const slot of slots) scene.slots.put(slot, { value: encodeValue('old'), version: ahead })
+    scene.write()
+    expect(scene.ends).toEqual(['written'])
+    expect(slots.map((slot) => scene.slots.get(slot)?.value)).toEqual(slots.map(() => value))
+  })
+
   test('is done when three of five tables confirm, in one question to each node', () => {
     const scene = new Scene({ holders: ['x'] })
     scene.write()

@@ -16,6 +16,12 @@ test('a version from far ahead does not move the clock', () => {
   expect(clock.next(10)).toEqual({ time: 10_000, writer: 'b' })
 })
 
+test('a clock that was set back far gives versions that others take, each later than the one before', () => {
+  const clock = new VersionClock('b')
+  clock.next(3_600)
+  expect([clock.next(10).time, clock.next(10).time]).toEqual([10_000, 10_001])
+})
+
 test('equal times are decided by the writer', () => {
   const [a, b] = [
     { time: 1, writer: 'a' },

@@ -418,6 +418,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #restore({ restored = [], persists }: ChordMachineOptions): void {
     for (const slot of restored) {
       this.slots.put(slot, slot)
+      this.#clock.see(slot.version, Infinity)
       if (slot.key !== undefined && slot.value !== undefined) this.keys.add(slot.key)
     }
     if (persists === true) this.slots.watchChanges()

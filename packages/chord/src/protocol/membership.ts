@@ -201,5 +201,5 @@ export class Membership {
 }
 
 function ringUnknown(): P2pError {
-  return new P2pError('P2P_RING_UNKNOWN', 'no neighbour has told in time who stores')
+  return new P2pError('P2P_RING_UNKNOWN', 'no neighbour told who stores')
 }

@@ -126,7 +126,7 @@ export class OldQuestions {
           now,
         )
         return
-      case 'retrieved':
+      default:
         this.#onRetrieved(message.slot, message.value, from, now)
     }
   }

@@ -125,7 +125,7 @@ export class Outbox {
     const kept = nodes.size > meshedUpTo ? keptInLargeRing : keptLinks
     const isNeeded = (id: string): boolean => this.#line.needsLinkTo(id)
     for (const peer of this.#onDemand.takeUnused(now.monoMs, peers.size - kept, isNeeded)) {
-      const reason = new P2pError('P2P_LINK_UNUSED', 'the link was not used lately')
+      const reason = new P2pError('P2P_LINK_UNUSED', 'the link was not used')
       this.#line.tellMesh({ type: 'let-go', peer, reason }, now)
     }
   }

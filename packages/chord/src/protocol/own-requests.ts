@@ -222,7 +222,7 @@ export class OwnRequests {
     this.#writes.set(request, open)
     if (plan.every(({ holders }) => holders.length === 0)) {
       // Nobody stores. The slots stay here, as in py2p, but nobody else will find them.
-      for (const slot of slots) this.#keep(open, slot)
+      for (const slot of slots) this.#keep(open, slot, now)
       this.#failWrite(request)
       return
     }
@@ -245,7 +245,7 @@ export class OwnRequests {
     }
     for (const [holder, slots] of byHolder) {
       if (holder === this.#line.id) {
-        for (const slot of slots) this.#keep(open, slot)
+        for (const slot of slots) this.#keep(open, slot, now)
         continue
       }
       if (this.#line.isOld(holder)) {
@@ -274,10 +274,14 @@ export class OwnRequests {
     this.#line.askOld(slot, to, { type: 'write', request, sent: value }, now)
   }
 
-  #keep(write: OpenWrite, slot: Slot): void {
+  #keep(write: OpenWrite, slot: Slot, { utcSeconds }: Now): void {
     const { progress } = write
+    const { slots, clock } = this.#line
+    const held = slots.get(slot)
+    // Written when the clock was far ahead, it would stand above all writes to come; nobody else has taken it.
+    if (held && !clock.see(held.version, utcSeconds)) slots.forget(slot)
     // A delete of what is not there leaves a trace all the same: other holders may have it.
-    const isFull = this.#line.slots.put(slot, write) === 'full'
+    const isFull = slots.put(slot, write) === 'full'
     if (isFull) progress.handleFailed(slot.name, this.#line.id)
     else progress.handleStored(slot.name, this.#line.id)
   }
@@ -339,7 +343,7 @@ export class OwnRequests {
     if (!this.#writes.delete(request)) return
     const error = new P2pError(
       'P2P_WRITE_NOT_ACKNOWLEDGED',
-      'fewer than three tables confirmed the write',
+      'fewer than three tables have the write',
     )
     this.#line.emit({ type: 'write-failed', request, error })
   }

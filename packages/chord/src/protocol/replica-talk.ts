@@ -188,7 +188,7 @@ export class ReplicaTalk {
       case 'compare':
         this.#line.handOver(this.#repair.handleCompare(from, message.arc, message.summary), now)
         return
-      case 'list':
+      default:
         this.#line.handOver(this.#repair.handleList(from, message.arc, message.heads), now)
     }
   }

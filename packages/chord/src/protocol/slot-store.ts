@@ -257,7 +257,7 @@ export class SlotStore {
     let swept = 0
     for (const name of this.#tombstones) {
       const slot = this.#slots.get(name)
-      if (slot === undefined || slot.version.time >= this.#forgottenBefore) continue
+      if (!slot || slot.version.time >= this.#forgottenBefore) continue
       this.forget(slot)
       swept += 1
     }

@@ -32,9 +32,11 @@ export class VersionClock {
     this.#writer = writer
   }
 
-  /** A version later than every one this clock has given or seen. */
+  /** A version later than every one this clock has given or seen, or nobody would take it: the clock was set back. */
   next(utcSeconds: number): Version {
-    this.#lastTime = Math.max(Math.floor(utcSeconds * 1_000), this.#lastTime + 1)
+    const least = Math.floor(utcSeconds * 1_000)
+    const later = this.#lastTime + 1
+    this.#lastTime = later > least + maxAheadMs ? least : Math.max(least, later)
     return { time: this.#lastTime, writer: this.#writer }
   }
 

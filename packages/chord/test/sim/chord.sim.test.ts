@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
-import { utf8Encode } from '@p2p/serializer'
+import { encodeValue, utf8Encode } from '@p2p/serializer'
 import { hashTables, slotsOf } from '../../src/protocol/hash-tables.ts'
+import { StoredSlot } from '../../src/protocol/slot-store.ts'
 import { ChordNetwork } from './chord-network.ts'
 import type { ChordSimNode } from './chord-network.ts'
 
@@ -139,6 +140,21 @@ test('two sides that were parted for twenty minutes are one ring again in a few'
   cut.heal()
   network.sim.runUntil(() => sizes().every((size) => size === 6), 300_000)
   expect(sizes()).toEqual([6, 6, 6, 6, 6, 6])
+})
+
+test('a node that comes back with a clock that is behind writes over what it restored', () => {
+  const network = new ChordNetwork({ seed: 5 })
+  const version = { time: (network.sim.utcSeconds + 30) * 1_000, writer: 'z' }
+  const restored = slotsOf(utf8Encode('key')).map(
+    (slot) => new StoredSlot(slot, { value: encodeValue('old'), version }),
+  )
+  const node = network.add({ restored })
+  network.sim.runFor(100)
+  node.join()
+  node.write('key', 'new')
+  const read = node.read('key')
+  network.sim.runFor(100)
+  expect(read()).toBe('new')
 })
 
 test('where nobody stores, a write fails and says so', () => {
