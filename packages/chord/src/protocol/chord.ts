@@ -270,6 +270,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     if (this.#nextSweepMs > monoMs) return
     this.#nextSweepMs = monoMs + sweepEveryMs
     this.slots.sweep(now.utcSeconds)
+    this.#ring.view.sweep(monoMs)
   }
 
   // ---- the mesh below

@@ -403,7 +403,6 @@ export class RingKeeper {
   #compare(now: Now): void {
     this.#compareDueMs =
       now.monoMs + compareEveryMs.least + randomBelow(this.#random, compareEveryMs.spread)
-    this.view.sweep(now.monoMs)
     this.#keepLinks(now)
     this.#sound(now)
     const partners = this.#talking()
@@ -459,6 +458,7 @@ export class RingKeeper {
   /** How many neighbours on the ring are nearer than this one: first the one behind, then the one ahead; −1 for others. */
   #rankOf(id: string): number {
     const { nodes } = this.view
+    if (nodes.areFar(this.#id, id, linkedEachSide)) return -1
     const behind = nodes.behind(this.#id, linkedEachSide)
     const ahead = nodes.ahead(this.#id, linkedEachSide)
     const near = behind.flatMap((node, index) => [node, ahead[index] ?? node])

@@ -71,17 +71,18 @@ export class RingView {
     if (known !== undefined && !isNewer(member, known)) return false
     if (known === undefined && this.#members.size >= maxMembers) return false
     if (known?.state === 'storing') this.#count(known, -1)
-    // Taken out first, so that the map stays in the order of the news.
-    this.#members.delete(member.id)
-    this.#members.set(member.id, {
+    const kept = {
       ...member,
       // Of whom only this is known, others have told: they do, as long as it is news.
       heardMs: [member.state, known?.state].includes('storing') ? nowMs : nowMs - tellDepartedMs,
-      bucket: known?.bucket ?? bucketOf(member.id),
-    })
+      bucket: known?.bucket ?? stampOf(member.id) % bucketCount,
+    }
+    // Taken out first, so that the map stays in the order of the news.
+    this.#members.delete(member.id)
+    this.#members.set(member.id, kept)
     this.nodes.delete(member.id)
     if (member.state !== 'storing') return true
-    this.#count(member, 1)
+    this.#count(kept, 1)
     this.nodes.add(member.id, member.isOld, member.salt)
     return true
   }
@@ -93,11 +94,10 @@ export class RingView {
 
   /** The records of the buckets in which the other view differs. */
   differing(digest: readonly number[], nowMs: number): readonly Member[] {
-    const differs = this.#sums.map((sum, bucket) => digest[bucket] !== sum)
-    if (!differs.includes(true)) return []
     return [...this.#members.values()].filter(
       ({ state, heardMs, bucket }) =>
-        (state === 'storing' || heardMs > nowMs - tellDepartedMs) && differs[bucket] === true,
+        (state === 'storing' || heardMs > nowMs - tellDepartedMs) &&
+        digest[bucket] !== this.#sums[bucket],
     )
   }
 
@@ -115,9 +115,8 @@ export class RingView {
     }
   }
 
-  #count(member: Member, sign: 1 | -1): void {
-    const bucket = bucketOf(member.id)
-    const stamp = stampOf(`${member.id} ${member.incarnation}`)
+  #count({ id, incarnation, bucket }: Kept, sign: 1 | -1): void {
+    const stamp = stampOf(`${id} ${incarnation}`)
     const sum = (this.#sums[bucket] ?? 0) + sign * stamp
     this.#sums[bucket] = (sum + sumModulus) % sumModulus
   }
@@ -126,8 +125,4 @@ export class RingView {
 function isNewer(member: Member, known: Member): boolean {
   if (member.incarnation !== known.incarnation) return member.incarnation > known.incarnation
   return known.state === 'storing' && member.state !== 'storing'
-}
-
-function bucketOf(id: string): number {
-  return stampOf(id) % bucketCount
 }

@@ -53,7 +53,7 @@ export class StoringNodes {
     if (position === undefined) return false
     const node = { id, position, fraction: fractionOf(position), isOld }
     if (isOld) this.#oldCount += 1
-    this.#ordered.splice(this.#countUpTo(node.position), 0, node)
+    this.#ordered.splice(this.#countUpTo(position), 0, node)
     this.#byId.set(id, node)
     return true
   }
@@ -84,19 +84,19 @@ export class StoringNodes {
    */
   holdersOf(position: Position, count: number): readonly StoringNode[] {
     const index = this.#countUpTo(position) - 1
-    const keepers = this.#walk(index, { step: -1, count })
+    const keepers = this.#walk(index, -1, count)
     const owner = this.#ordered.at(index)
     return owner?.isOld === true ? [owner, ...keepers] : keepers
   }
 
   /** The keepers of replicas behind this node, nearest first, without itself: who inherits its keys. */
   behind(id: string, count: number): readonly StoringNode[] {
-    return this.#neighbours(id, { step: -1, count })
+    return this.#neighbours(id, -1, count)
   }
 
   /** The keepers of replicas ahead of this node, nearest first, without itself: whose keys it would inherit. */
   ahead(id: string, count: number): readonly StoringNode[] {
-    return this.#neighbours(id, { step: 1, count })
+    return this.#neighbours(id, 1, count)
   }
 
   /**
@@ -120,7 +120,7 @@ export class StoringNodes {
   /** The old nodes between this node and the next keeper: ahead of it for 1, behind it for -1; nearest first. */
   oldBeside(id: string, step: 1 | -1): readonly StoringNode[] {
     const node = this.#byId.get(id)
-    if (node === undefined || this.#oldCount === 0) return []
+    if (node === undefined) return []
     const index = this.#indexOf(node)
     const found: StoringNode[] = []
     for (let walked = 1; walked < this.size; walked += 1) {
@@ -136,39 +136,37 @@ export class StoringNodes {
    * of it to the next keeper. Undefined when no old node follows.
    */
   tendedArcOf(id: string): Arc | undefined {
-    const node = this.#byId.get(id)
-    if (node === undefined || this.#oldCount === 0) return undefined
-    const index = this.#indexOf(node)
-    const next = this.#ordered[(index + 1) % this.size]
-    if (next?.isOld !== true) return undefined
-    const [keeper] = this.ahead(id, 1)
-    return { from: next.position, to: (keeper ?? node).position }
+    const [next] = this.oldBeside(id, 1)
+    if (next === undefined) return undefined
+    const [end = this.#byId.get(id)] = this.ahead(id, 1)
+    return { from: next.position, to: (end ?? next).position }
   }
 
-  #neighbours(
-    id: string,
-    { step, count }: { readonly step: 1 | -1; readonly count: number },
-  ): readonly StoringNode[] {
+  /** Cheaply: true only if at least so many keepers stand between the two on each way around, or one is not here. */
+  areFar(one: string, other: string, count: number): boolean {
+    const [from, to] = [this.#byId.get(one), this.#byId.get(other)]
+    if (from === undefined || to === undefined) return true
+    const steps = Math.abs(this.#indexOf(from) - this.#indexOf(to))
+    return Math.min(steps, this.size - steps) > count + this.#oldCount
+  }
+
+  #neighbours(id: string, step: 1 | -1, count: number): readonly StoringNode[] {
     const node = this.#byId.get(id)
     if (node === undefined) return []
     const index = this.#indexOf(node)
     const others = this.keeperCount - (node.isOld ? 0 : 1)
-    return this.#walk(index + step, { step, count: Math.min(count, others) })
+    return this.#walk(index + step, step, Math.min(count, others))
   }
 
   #indexOf(node: StoringNode): number {
-    return this.#ordered.lastIndexOf(node, this.#countUpTo(node.position) - 1)
+    return this.#ordered.lastIndexOf(node, this.#countUpTo(node.position, node.fraction) - 1)
   }
 
   /** Keepers only. */
-  #walk(
-    start: number,
-    { step, count }: { readonly step: 1 | -1; readonly count: number },
-  ): readonly StoringNode[] {
+  #walk(start: number, step: 1 | -1, count: number): readonly StoringNode[] {
     const found: StoringNode[] = []
     const size = this.#ordered.length
-    const wanted = Math.min(count, this.keeperCount)
-    for (let walked = 0; found.length < wanted && walked < size; walked += 1) {
+    for (let walked = 0; found.length < count && walked < size; walked += 1) {
       const node = this.#ordered[(start + walked * step + size * 2) % size]
       if (node !== undefined && !node.isOld) found.push(node)
     }
@@ -176,13 +174,16 @@ export class StoringNodes {
   }
 
   /** How many nodes stand at or behind the position, counted from 0. */
-  #countUpTo(position: Position): number {
+  #countUpTo(position: Position, fraction = fractionOf(position)): number {
     let low = 0
     let high = this.#ordered.length
     while (low < high) {
       const middle = (low + high) >>> 1
       const node = this.#ordered[middle]
-      if (node !== undefined && node.position <= position) low = middle + 1
+      // Fractions nearly always tell, and cost little to compare.
+      const isUpTo =
+        node?.fraction === fraction ? node.position <= position : (node?.fraction ?? 1) < fraction
+      if (isUpTo) low = middle + 1
       else high = middle
     }
     return low
