@@ -151,6 +151,15 @@ export class PickleReader {
     return this.#stack.at(-1)
   }
 
+  /**
+   * The value once more. No pickler shares integers, and our writer does not: each copy of a big one
+   * would take its bytes again when the value is passed on.
+   */
+  pushAgain(value: unknown): void {
+    if (typeof value === 'bigint') this.budget.chargeBytes(this.budget.limits.maxIntegerBytes)
+    this.push(value)
+  }
+
   mark(): void {
     this.budget.chargeValues(1)
     this.#marks.push(this.#stack.length)
@@ -179,7 +188,7 @@ export class PickleReader {
 
   recall(index: number): void {
     if (!this.#memo.has(index)) throw this.stackError('nothing in the memo under that index')
-    this.push(this.#memo.get(index))
+    this.pushAgain(this.#memo.get(index))
   }
 
   // Instances

@@ -47,10 +47,8 @@ class PickleWriter {
     return this.#output.finish()
   }
 
+  /** `depth`: containers around the value. Counted as the reader does, so what was read can be written. */
   #save(value: PyValue, depth: number): void {
-    if (depth > defaultPickleLimits.maxDepth) {
-      throw new RangeError(`a value nests deeper than ${defaultPickleLimits.maxDepth} levels`)
-    }
     if (!this.#saveScalar(value)) {
       if (this.#open.has(value)) throw new RangeError('a value contains itself')
       const known = this.#memo.get(value)
@@ -105,8 +103,15 @@ class PickleWriter {
   #saveObject(value: PyValue, depth: number): void {
     if (typeof value === 'string') this.#saveText(value)
     else if (value instanceof Uint8Array) this.#saveBytes(value, value)
-    else if (value instanceof PyByteArray) this.#saveByteArray(value, depth)
-    else if (value instanceof PyTuple) this.#saveTuple(value, depth)
+    else if (value instanceof PyByteArray) this.#saveByteArray(value)
+    else this.#saveContainer(value, depth)
+  }
+
+  #saveContainer(value: PyValue, depth: number): void {
+    if (depth >= defaultPickleLimits.maxDepth) {
+      throw new RangeError(`a value nests deeper than ${defaultPickleLimits.maxDepth} levels`)
+    }
+    if (value instanceof PyTuple) this.#saveTuple(value, depth)
     else if (value instanceof PyFrozenSet) this.#saveFrozenSet(value, depth)
     else if (value instanceof PyRequest) this.#saveRequest(value, depth)
     else if (Array.isArray(value)) this.#saveList(value, depth)
@@ -136,13 +141,13 @@ class PickleWriter {
   }
 
   /** Protocol 4 has no opcode for it: the call `bytearray(bytes)` is written. */
-  #saveByteArray(value: PyByteArray, depth: number): void {
+  #saveByteArray(value: PyByteArray): void {
     this.#saveGlobal('builtins', 'bytearray')
     if (value.bytes.length === 0) {
       this.#output.write([opcodes.EMPTY_TUPLE])
     } else {
       // CPython makes this tuple and the bytes in it on the spot, so nothing else can refer to them.
-      this.#save(new PyTuple([value.bytes.slice()]), depth + 1)
+      this.#save(new PyTuple([value.bytes.slice()]), 0)
     }
     this.#output.write([opcodes.REDUCE])
     this.#memoize(value)
@@ -220,7 +225,7 @@ class PickleWriter {
     this.#saveGlobal('p2py.p2p', 'Request')
     this.#output.write([opcodes.EMPTY_TUPLE, opcodes.NEWOBJ])
     this.#memoize(request)
-    this.#save(request.state, depth + 1)
+    this.#save(request.state, depth)
     this.#output.write([opcodes.BUILD])
   }
 

@@ -15,7 +15,7 @@ export interface P2pyLimits {
   readonly maxFrameBytesToPython: number
   /** Values in one message, with shared ones counted each time. Above: the link is closed. */
   readonly maxValues: number
-  /** Nesting of one message. */
+  /** Nesting of one message. Above: the link is closed. At most 256: deeper values cannot be passed on. */
   readonly maxDepth: number
   /** From an open link to the peer's info. Python nodes send theirs at once. */
   readonly infoTimeoutMs: number
@@ -103,5 +103,10 @@ export function resolveP2pyLimits(options: Partial<P2pyLimits> = {}): P2pyLimits
       throw new RangeError(`limit ${name} must be a number above 0, got ${String(value)}`)
     }
   }
-  return { ...defaultP2pyLimits, ...options }
+  const limits = { ...defaultP2pyLimits, ...options }
+  const { maxDepth } = defaultPickleLimits
+  if (limits.maxDepth > maxDepth) {
+    throw new RangeError(`limit maxDepth must be at most ${maxDepth}, got ${limits.maxDepth}`)
+  }
+  return limits
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { isP2pError } from '@p2p/base'
 import { decodePickle } from '../../src/pickle/reader.ts'
-import type { PyValue } from '../../src/pickle/values.ts'
+import { PyRequest, type PyValue } from '../../src/pickle/values.ts'
 import { encodePickle } from '../../src/pickle/writer.ts'
 import { assemble } from './exploits.ts'
 import type { Part } from './exploits.ts'
@@ -105,7 +105,19 @@ test('levels are counted through a value that stands in two places', () => {
 test('a value that nests too deep to be read is not written either', () => {
   const nested = (levels: number): PyValue => (levels === 1 ? [] : [nested(levels - 1)])
   expect(codeOf(encodePickle(nested(256)))).toBe('no error')
-  expect(() => encodePickle(nested(258))).toThrow(RangeError)
+  expect(() => encodePickle(nested(257))).toThrow(RangeError)
+})
+
+test('what is read can be written again, however deep: it may have to be passed on', () => {
+  const nested = (levels: number, leaf: Part): Uint8Array =>
+    assemble(']'.repeat(levels), leaf, 'a'.repeat(levels), '.')
+  for (const leaf of ['N', "S'x'\n", [0x96, 1, '\0'.repeat(7), 'x']]) {
+    const value = decodePickle(nested(256, leaf))
+    expect(decodePickle(encodePickle(value))).toEqual(value)
+  }
+  const contents = decodePickle(nested(255, 'N'))
+  const request = encodePickle(new PyRequest(new Map([['contents', contents]])))
+  expect(encodePickle(decodePickle(request))).toEqual(request)
 })
 
 test('a long text alone needs no frame, and the 300th value may stand in two places', () => {

@@ -7,6 +7,7 @@ import {
   newPeer,
   peerLeft,
 } from '../../src/protocol/membership-messages.ts'
+import { PyByteArray, type PyValue } from '../../src/pickle/values.ts'
 import { addressOf, DrivenMachine } from './driven-machine.ts'
 import { onWire } from './wire.ts'
 
@@ -183,6 +184,16 @@ describe('UUIDs are reused only when', () => {
 })
 
 describe('bad requests', () => {
+  test('one that nests as deep as can be read is passed on, and the next newcomer is served', () => {
+    const options = { uuid: 2, adder: 1, others: [0, 3, 4], neighbours: [0, 3, 4] }
+    const { driven, links } = DrivenMachine.member(options)
+    let extra: PyValue = new PyByteArray(new Uint8Array(1))
+    for (let levels = 1; levels < 256; levels += 1) extra = [extra]
+    driven.say(driven.meet(90, null), { ...joinRequest(addressOf(90)), extra })
+    driven.say(driven.meet(91, null), joinRequest(addressOf(91)))
+    expect(driven.heard(links.get(4))).toEqual([onWire(joinRequest(addressOf(91)))])
+  })
+
   test('a request without a dialable address is refused with a code', () => {
     const { driven } = lastOfSix()
     const link = driven.meet(90, null)

@@ -13,3 +13,8 @@ test('a limit has a known name and a number above zero', () => {
     expect(() => resolveP2pyLimits(limits)).toThrow(RangeError)
   }
 })
+
+test('a message cannot be let nest deeper than it could be passed on', () => {
+  expect(resolveP2pyLimits({ maxDepth: 256 }).maxDepth).toBe(256)
+  expect(() => resolveP2pyLimits({ maxDepth: 257 })).toThrow(RangeError)
+})
