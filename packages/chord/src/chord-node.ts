@@ -74,10 +74,7 @@ type LayerEffect = Extract<
 >
 /** What came of a request. */
 type RequestEnd = Extract<LayerEffect, { readonly request: RequestId }>
-type LayerCommand = Extract<
-  ChordInput,
-  { type: 'join' | 'leave' | 'write' | 'write-delta' | 'read' }
->
+type LayerCommand = Extract<ChordInput, { type: 'join' | 'leave' | 'write' | 'read' }>
 
 const layerEffects: ReadonlySet<string> = new Set<LayerEffect['type']>([
   'key-added',
@@ -278,7 +275,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
     return this.#table.delete(key, wait)
   }
 
-  /** Sets many keys at once. Resolves when all are acknowledged. */
+  /** Sets many keys, 512 at a time. Resolves when all are acknowledged. */
   async update(
     entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value },
     wait: WaitOptions = {},

@@ -24,6 +24,8 @@ export interface TableLink {
 
 /** Entries read at a time while the table is walked through. */
 const readAhead = 32
+/** Keys under way of one update: each asks up to 25 nodes, and while one is dialled 1,024 messages wait for it. */
+const writtenAtOnce = 512
 
 export class SharedTable {
   readonly #link: TableLink
@@ -66,7 +68,11 @@ export class SharedTable {
       checkValue(value)
       return [readKey(key), value] as const
     })
-    await Promise.all(checked.map(([name, value]) => this.#link.write(name, value, wait)))
+    const rest = checked.values()
+    const lane = async (): Promise<void> => {
+      for (const [name, value] of rest) await this.#link.write(name, value, wait)
+    }
+    await Promise.all(Array.from({ length: writtenAtOnce }, lane))
   }
 
   async applyDelta(key: Key, delta: Value, wait: WaitOptions): Promise<Value> {

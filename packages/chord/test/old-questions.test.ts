@@ -280,6 +280,16 @@ describe('questions of peers', () => {
     expect(scene.take()).toEqual([['peer', 'retrieved', 'v']])
   })
 
+  test('are answered from here when the owner, though it may live, cannot be dialled', () => {
+    const scene = Scene.withOwner()
+    scene.store('v', owner)
+    scene.isReachable = false
+    scene.ask('peer')
+    scene.isReachable = true
+    scene.questions.handleDeadline(at(60))
+    expect(scene.take()).toEqual([['peer', 'retrieved', 'v']])
+  })
+
   test('of 64 are kept together, one more gets a nil at once', () => {
     const scene = Scene.withOwner()
     for (let name = 0; name < 64; name += 1) scene.ask(`peer ${name}`)
@@ -348,6 +358,37 @@ describe('requests of this node', () => {
       answerAll(scene, value)
       expect(ends(scene)).toEqual(['written'])
       expect(scene.take()).toEqual(value === undefined ? [] : Array(5).fill([owner, 'store', null]))
+    }
+  })
+
+  test('delete what one table takes long to tell of, others having told before', () => {
+    const scene = fiveOwners()
+    const input = { type: 'write', request: 1, key, value: null, timeoutMs: 20_000 } as const
+    scene.own.write(input, at(0))
+    const nothingAt = (one: Slot | undefined, now: Now): void => {
+      if (one === undefined) throw new Error('no such table')
+      scene.questions.handle({ type: 'retrieved', slot: one, value: undefined }, owner, now)
+    }
+    const [first, second, third] = slotsOf(key)
+    nothingAt(first, at(0))
+    nothingAt(second, at(0))
+    scene.questions.handleDeadline(at(1_000))
+    nothingAt(third, at(1_500))
+    expect(ends(scene)).toEqual(['written'])
+  })
+
+  test('fail where too many questions wait: nothing is known of the slot', () => {
+    for (const type of ['read', 'write'] as const) {
+      const scene = fiveOwners()
+      for (const one of slotsOf(key)) {
+        const question = { type: 'retrieve', slot: one, wording } as const
+        for (let asker = 0; asker < 64; asker += 1)
+          scene.questions.handle(question, `peer ${asker}`, at(0))
+      }
+      const input = { request: 1, key, timeoutMs: 20_000 } as const
+      if (type === 'read') scene.own.read({ type, ...input }, at(0))
+      else scene.own.write({ type, ...input, value: null }, at(0))
+      expect(ends(scene)).toEqual([type === 'read' ? 'unknown' : 'write-failed'])
     }
   })
 

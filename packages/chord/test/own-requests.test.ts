@@ -133,6 +133,18 @@ describe('a write', () => {
     expect(scene.ends).toEqual(['write-failed'])
   })
 
+  test('asks each holder once: one that refused is not asked again when the next one does as well', () => {
+    const scene = new Scene({ holders: ['x', 'y'] })
+    scene.write()
+    for (let turn = 0; turn < 3; turn += 1) {
+      for (const to of ['x', 'y']) {
+        if (scene.ends.length === 0) scene.requests.handleStored(scene.about(to), to, [], at(1))
+      }
+    }
+    expect(scene.askedNodes).toEqual(['x', 'y'])
+    expect(scene.ends).toEqual(['write-failed'])
+  })
+
   test('fails when its time is over', () => {
     const scene = new Scene({ holders: ['x'] })
     scene.write()

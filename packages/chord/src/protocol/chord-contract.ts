@@ -40,12 +40,6 @@ export type ChordInput =
       readonly value: Value
       readonly timeoutMs: number
     }
-  /** Writes fields over those of the stored mapping. Nothing answers. */
-  | {
-      readonly type: 'write-delta'
-      readonly key: Uint8Array
-      readonly fields: ReadonlyMap<Value, Value>
-    }
   /** Answered with `read-ended`. */
   | {
       readonly type: 'read'

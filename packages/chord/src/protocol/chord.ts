@@ -24,7 +24,6 @@ import { flags, wholeNumber } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 import { Balancing } from './balancing.ts'
 import type { ChordEffect, ChordInput, ChordMachineOptions } from './chord-contract.ts'
-import { slotsOf } from './hash-tables.ts'
 import { Holders } from './holders.ts'
 import type { EarlyRequest } from './joining.ts'
 import { KeyList } from './key-list.ts'
@@ -212,11 +211,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       case 'write':
       case 'read':
         if (!this.#membership.holds(input, now)) this.#request(input, now)
-        break
-      case 'write-delta':
-        this.#news.wrote(input.key, now)
-        for (const slot of slotsOf(input.key))
-          this.#old.routeDelta(slot, input.fields, undefined, now)
         break
       case 'cancel':
         this.#membership.cancel(input.request)
@@ -445,9 +439,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       addressOf: (id) => this.#addressOf(id),
       needsLinkTo: (id) => this.#ring.needsLinkTo(id),
       holdersOf: (slot) => this.#holders.of(slot),
-      avoid: (id, now) => {
-        this.#holders.avoid(id, now.monoMs)
-      },
       send: (to, payload, now) => this.#outbox.send(to, payload, now),
       spread: (payload, now) => {
         this.#outbox.spread(payload, now)

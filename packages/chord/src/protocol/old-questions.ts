@@ -113,16 +113,16 @@ export class OldQuestions {
     switch (message.type) {
       case 'store':
         if (!this.#isStaleHandOver(message.slot, from, now))
-          this.routeStore(message.slot, message.value, from, now)
+          this.#routeStore(message.slot, message.value, from, now)
         return
       case 'delta':
-        this.routeDelta(message.slot, message.fields, from, now)
+        this.#routeDelta(message.slot, message.fields, from, now)
         return
       case 'retrieve':
         this.#answer(
           message.slot,
           { type: 'peer', peer: from, wording: message.wording },
-          from,
+          [from],
           now,
         )
         return
@@ -135,7 +135,7 @@ export class OldQuestions {
   peerLeft(peer: string, now: Now): void {
     for (const { slot, waiters } of this.#questions.takeAskedOf(peer)) {
       for (const waiter of waiters) {
-        if (waiter.type === 'peer') this.#answer(slot, waiter, waiter.peer, now)
+        if (waiter.type === 'peer') this.#answer(slot, waiter, [waiter.peer, peer], now)
         else this.#fail(waiter, slot, peer, now)
       }
     }
@@ -161,7 +161,7 @@ export class OldQuestions {
   // ---- stores and deltas
 
   /** Never back to where it came from: who sent it believes that we are nearer. */
-  routeStore(slot: Slot, value: Uint8Array | undefined, from: string | undefined, now: Now): void {
+  #routeStore(slot: Slot, value: Uint8Array | undefined, from: string, now: Now): void {
     const owner = this.#ownerOf(slot)
     if (owner === undefined || owner === from) this.#keep(slot, value, now)
     else this.storeAt(slot, value, owner, now)
@@ -173,10 +173,10 @@ export class OldQuestions {
     this.#line.send(to, storePayload(slot, value === undefined ? null : decodeValue(value)), now)
   }
 
-  routeDelta(
+  #routeDelta(
     slot: Slot,
     fields: ReadonlyMap<Value, Value>,
-    from: string | undefined,
+    from: string,
     now: Now,
   ): void {
     const owner = this.#ownerOf(slot)
@@ -235,10 +235,12 @@ export class OldQuestions {
    * that reads, and notes only then that it asked. An answer that its network thread takes in before is
    * dropped, and a read that loses three of five comes to nothing. Both originals look at what has come
    * every 100 ms, so that waiting costs them nothing (py2p 0.7.870 chord.py, observed; spec/chord.md §6.1).
+   * `others`: those that are not asked, though they own it.
    */
-  #answer(slot: Slot, waiter: Waiter, from: string, now: Now): void {
+  #answer(slot: Slot, waiter: Waiter, others: readonly string[], now: Now): void {
     const owner = this.#ownerOf(slot)
-    this.askOf(slot, owner === undefined || owner === from ? this.#line.id : owner, waiter, now)
+    const isAsked = owner !== undefined && !others.includes(owner)
+    this.askOf(slot, isAsked ? owner : this.#line.id, waiter, now)
   }
 
   /** Asks one node, in the words of protocol 0.7. */
@@ -246,7 +248,7 @@ export class OldQuestions {
     const isOwn = to === this.#line.id
     const timeoutMs = isOwn ? answerDelayMs : undefined
     const added = this.#questions.add(slot, to, waiter, now.monoMs, timeoutMs)
-    if (added === 'full') this.#tell(waiter, slot, { value: undefined, from: to }, now)
+    if (added === 'full') this.#endQuestion({ slot, to, waiters: [waiter] }, now)
     if (added === 'ask' && !isOwn && !this.#line.send(to, retrievePayload(slot), now))
       this.peerLeft(to, now)
   }
@@ -268,7 +270,7 @@ export class OldQuestions {
   }
 
   /** Nothing came: peers that wait are told so. Or it is time to answer from here. */
-  #endQuestion({ slot, to, waiters }: OpenQuestion, now: Now): void {
+  #endQuestion({ slot, to, waiters }: Omit<OpenQuestion, 'endMs'>, now: Now): void {
     for (const waiter of waiters) {
       const value = to === this.#line.id ? this.#line.slots.get(slot)?.value : undefined
       if (waiter.type === 'peer') this.#tell(waiter, slot, { value, from: to }, now)

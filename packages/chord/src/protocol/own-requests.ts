@@ -96,7 +96,7 @@ export class OwnRequests {
       this.#askAll(request, open, open.read.handleDeadline(now.monoMs), now)
     }
     for (const [request, write] of this.#writes) {
-      if (write.endMs <= now.monoMs) this.#failWrite(request)
+      if (write.endMs <= now.monoMs) this.failWrite(request)
     }
   }
 
@@ -223,7 +223,7 @@ export class OwnRequests {
     if (plan.every(({ holders }) => holders.length === 0)) {
       // Nobody stores. The slots stay here, as in py2p, but nobody else will find them.
       for (const slot of slots) this.#keep(open, slot, now)
-      this.#failWrite(request)
+      this.failWrite(request)
       return
     }
     this.#sendAll(request, open, plan, now)
@@ -326,20 +326,18 @@ export class OwnRequests {
 
   failHolder(request: RequestId, slot: Slot, holder: string, now: Now): void {
     const write = this.#writes.get(request)
-    if (write === undefined) return
-    const holders = this.#line.holdersOf(slot).filter((id) => id !== holder)
-    const fresh = write.progress.replan(slot.name, holders)
-    write.progress.handleFailed(slot.name, holder)
-    this.#sendAll(request, write, [{ slot, holders: fresh }], now)
+    if (write?.progress.handleFailed(slot.name, holder) !== true) return
+    const holders = write.progress.replan(slot.name, this.#line.holdersOf(slot))
+    this.#sendAll(request, write, [{ slot, holders }], now)
   }
 
   #settleWrite(request: RequestId, { progress }: OpenWrite): void {
-    if (progress.state === 'failed') this.#failWrite(request)
+    if (progress.state === 'failed') this.failWrite(request)
     if (progress.state !== 'acknowledged' || !this.#writes.delete(request)) return
     this.#line.emit({ type: 'written', request })
   }
 
-  #failWrite(request: RequestId): void {
+  failWrite(request: RequestId): void {
     if (!this.#writes.delete(request)) return
     const error = new P2pError(
       'P2P_WRITE_NOT_ACKNOWLEDGED',

@@ -31,8 +31,6 @@ export interface TalkLine {
   send(to: string, payload: readonly Value[], now: Now): boolean
   /** The same for many, at a pace that leaves room for others. */
   handOver(parcels: readonly Parcel[], now: Now): void
-  /** The node did not answer: others are asked first for a while. */
-  avoid(id: string, now: Now): void
 }
 
 export class ReplicaTalk {
@@ -94,9 +92,11 @@ export class ReplicaTalk {
     now: Now,
   ): void {
     const request = this.#requests.add(to, about, now.monoMs)
-    if (request !== undefined && this.#line.send(to, build(request), now)) return
-    if (request !== undefined) this.#requests.take(request, to)
-    this.#line.avoid(to, now)
+    if (request !== undefined) {
+      if (this.#line.send(to, build(request), now)) return
+      this.#requests.take(request, to)
+      // No room here is nothing against the node; without its word a write is not done.
+    } else if (about.type === 'write') this.#line.own().failWrite(about.request)
     this.#unanswered.push({ to, about, endMs: now.monoMs })
   }
 

@@ -180,13 +180,12 @@ function readHeld(
 }
 
 function readTables(value: Value | undefined): readonly number[] {
-  const numbers = Array.isArray(value) ? value.slice(0, tableCount).map(wholeNumber) : []
+  const numbers = itemsOf(value).slice(0, tableCount).map(wholeNumber)
   return numbers.filter((table): table is number => table !== undefined && table in hashTables)
 }
 
 function readSlot(value: Value): Slot | undefined {
-  if (!Array.isArray(value)) return undefined
-  const [number, digits] = value as readonly Value[]
+  const [number, digits] = itemsOf(value)
   const table = hashTables[wholeNumber(number) ?? -1]
   const isReadable = table !== undefined && typeof digits === 'string'
   return isReadable ? slotOfDigits(table, digits) : undefined
@@ -194,32 +193,30 @@ function readSlot(value: Value): Slot | undefined {
 
 function readHead(value: Value): SlotHead | undefined {
   const slot = readSlot(value)
-  if (slot === undefined || !Array.isArray(value)) return undefined
-  const [, , time, writer] = value as readonly Value[]
+  const [, , time, writer] = itemsOf(value)
   const version = readVersion(time, writer)
-  return version === undefined ? undefined : new SlotHead(slot, version)
+  return slot && version && new SlotHead(slot, version)
 }
 
 function readEntry(value: Value): StoredSlot | undefined {
   const head = readHead(value)
-  if (head === undefined || !Array.isArray(value)) return undefined
-  const [, , , , bytes, key] = value as readonly Value[]
+  const [, , , , bytes, name] = itemsOf(value)
   const held = readHeld(bytes)
-  if (held === undefined) return undefined
-  const { version } = head
-  return new StoredSlot(head, {
-    ...held,
-    version,
-    key: key instanceof Uint8Array ? key : undefined,
-  })
+  const key = name instanceof Uint8Array ? name : undefined
+  return head && held && new StoredSlot(head, { ...held, version: head.version, key })
 }
 
 function listOf<Item>(
   value: Value | undefined,
   read: (item: Value) => Item | undefined,
 ): readonly Item[] {
-  if (!Array.isArray(value)) return []
-  return value.slice(0, maxListed).flatMap((item: Value) => read(item) ?? [])
+  return itemsOf(value)
+    .slice(0, maxListed)
+    .flatMap((item) => read(item) ?? [])
+}
+
+function itemsOf(value: Value | undefined): readonly Value[] {
+  return Array.isArray(value) ? value : []
 }
 
 const placeBytes = ringBits / 8

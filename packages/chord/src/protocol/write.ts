@@ -26,6 +26,7 @@ interface TableProgress {
   required: number
   readonly stored: string[]
   readonly waiting: string[]
+  readonly failed: string[]
 }
 
 export class PendingWrite {
@@ -33,7 +34,13 @@ export class PendingWrite {
 
   constructor(tables: readonly TableHolders[]) {
     for (const { name, holders } of tables) {
-      this.#tables.set(name, { owner: undefined, required: 0, stored: [], waiting: [] })
+      this.#tables.set(name, {
+        owner: undefined,
+        required: 0,
+        stored: [],
+        waiting: [],
+        failed: [],
+      })
       this.replan(name, holders)
     }
   }
@@ -48,26 +55,28 @@ export class PendingWrite {
 
   /** A holder has the value. Holders that were not asked count for nothing. */
   handleStored(name: string, holder: string): void {
-    if (this.#takeWaiting(name, holder)) this.#tables.get(name)?.stored.push(holder)
+    this.#move(name, holder, 'stored')
   }
 
-  /** A holder refused or is gone. */
-  handleFailed(name: string, holder: string): void {
-    this.#takeWaiting(name, holder)
+  /** A holder refused or is gone, and is not asked again. False when it was not asked, or has answered. */
+  handleFailed(name: string, holder: string): boolean {
+    return this.#move(name, holder, 'failed')
   }
 
-  #takeWaiting(name: string, holder: string): boolean {
-    const waiting = this.#tables.get(name)?.waiting ?? []
-    const at = waiting.indexOf(holder)
-    if (at >= 0) waiting.splice(at, 1)
-    return at >= 0
+  #move(name: string, holder: string, to: 'stored' | 'failed'): boolean {
+    const table = this.#tables.get(name)
+    const at = table?.waiting.indexOf(holder) ?? -1
+    if (at < 0) return false
+    table?.[to].push(...table.waiting.splice(at, 1))
+    return true
   }
 
   /** Others hold the slot than was thought. Returns those that must still be asked. */
-  replan(name: string, holders: readonly string[]): readonly string[] {
+  replan(name: string, all: readonly string[]): readonly string[] {
     const table = this.#tables.get(name)
     if (table === undefined) return []
-    const { stored, waiting } = table
+    const { stored, waiting, failed } = table
+    const holders = all.filter((id) => !failed.includes(id))
     const fresh = holders.filter((id) => !stored.includes(id) && !waiting.includes(id))
     waiting.push(...fresh)
     table.owner = holders[0]

@@ -49,11 +49,6 @@ export class ChordSimNode {
     }
   }
 
-  delta(key: string, fields: Readonly<Record<string, Value>>): void {
-    const map = new Map<Value, Value>(Object.entries(fields))
-    this.sim.command({ type: 'write-delta', key: utf8Encode(key), fields: map })
-  }
-
   /** What a later look finds: the value, or how else the read ended; undefined before that. */
   read(key: string): () => Value | undefined {
     lastRequest += 1

@@ -182,18 +182,6 @@ test('a deleted key is gone everywhere, and a second delete does no harm', () =>
     expect([node.keyCount(), node.machine.peers.size]).toEqual([0, 4])
 })
 
-test('deltas from two nodes make one mapping', () => {
-  const network = storingNetwork({ seed: 8 })
-  const [a, b, c] = network.nodes
-  a?.delta('key', { a: 1, both: 'a' })
-  network.sim.runFor(1_000)
-  b?.delta('key', { b: 2, both: 'b' })
-  network.sim.runFor(1_000)
-  const read = c?.read('key')
-  network.sim.runFor(1_000)
-  expect(read?.()).toEqual({ a: 1, both: 'b', b: 2 })
-})
-
 test('an absent key is reported after the grace time, not after the whole time', () => {
   const network = storingNetwork({ seed: 9 })
   const read = first(network).read('nothing')
