@@ -237,7 +237,9 @@ export class ChordNode extends LayeredNode<ChordEvents> {
   /**
    * Stops storing for others. Resolves once others have what was stored here; the node goes on using
    * the table. Where nobody else stores, the data stays. Default time-out 10 s: then it leaves all the
-   * same, and what has not been handed over is left to the other copies.
+   * same, and what has not been handed over is left to the other copies. Called again while it leaves, it
+   * ends with the first of the calls. Rejects with `P2P_CANCELLED` when `join()` is called meanwhile: the
+   * node stays.
    */
   async leave(wait: WaitOptions = {}): Promise<void> {
     await this.#control.request<void>(

@@ -18,6 +18,9 @@ test('writes many keys a part at a time, each as soon as there is room, and all 
       written += 1
     },
   })
-  await table.update(Array.from({ length: 2_000 }, (_, index) => [`key ${index}`, index] as const), {})
+  await table.update(
+    Array.from({ length: 2_000 }, (_, index) => [`key ${index}`, index] as const),
+    {},
+  )
   expect([most, written]).toEqual([512, 2_000])
 })

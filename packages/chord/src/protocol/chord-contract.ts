@@ -59,7 +59,8 @@ export type ChordEffect =
   | { readonly type: 'read-ended'; readonly request: RequestId; readonly result: ReadResult }
   /** The neighbours have told who stores, or, with an error, none has in time. */
   | { readonly type: 'joined'; readonly request: RequestId; readonly error: P2pError | undefined }
-  | { readonly type: 'left'; readonly request: RequestId }
+  /** This node stores no more, or, with an error, it has joined again instead. */
+  | { readonly type: 'left'; readonly request: RequestId; readonly error: P2pError | undefined }
   /** These slots hold something else than before, or nothing; the store tells what. */
   | { readonly type: 'slots-changed'; readonly slots: readonly Slot[] }
   /** A node began to store, or does so no more. */

@@ -46,7 +46,9 @@ export class Membership {
   readonly #parts: MembershipParts
   readonly #introductions: Introductions
   readonly #joining = new Joining()
-  #leaving: { readonly request: RequestId; readonly endMs: number } | undefined
+  /** Who waits for this node to leave, which it does at the end in any case. */
+  #leaving: RequestId[] = []
+  #leaveEndMs = Infinity
 
   constructor(line: MembershipLine, parts: MembershipParts) {
     this.#line = line
@@ -55,11 +57,7 @@ export class Membership {
   }
 
   nextDeadline(): number {
-    return Math.min(
-      this.#leaving?.endMs ?? Infinity,
-      this.#joining.nextDeadline(),
-      this.#parts.balancing.dueMs,
-    )
+    return Math.min(this.#leaveEndMs, this.#joining.nextDeadline(), this.#parts.balancing.dueMs)
   }
 
   handleDeadline(now: Now): void {
@@ -86,7 +84,9 @@ export class Membership {
     this.#joining.cancel(request)
   }
 
+  /** Who joins while it leaves stays. */
   join({ request, timeoutMs = Infinity }: Input<'join'>, now: Now): void {
+    this.#endLeaving(new P2pError('P2P_CANCELLED', 'joined again'))
     if (!this.#parts.ring.isStoring) {
       this.#choosePlace(now)
       this.#announceState(now)
@@ -99,12 +99,11 @@ export class Membership {
    * have it. Without another storing node the data stays: py2p destroys it (spec/chord.md §12.9).
    */
   leave({ request, timeoutMs }: Input<'leave'>, now: Now): void {
-    if (!this.#parts.ring.isStoring || this.#leaving !== undefined) {
-      this.#line.emit({ type: 'left', request })
-      return
-    }
-    this.#leaving = { request, endMs: now.monoMs + timeoutMs }
-    this.#parts.talk.offer(this.#parts.rounds.repair.farewell(), now)
+    const { ring, talk, rounds } = this.#parts
+    this.#leaveEndMs = Math.min(this.#leaveEndMs, now.monoMs + timeoutMs)
+    if (this.#leaving.push(request) > 1) return
+    if (ring.isStoring) talk.offer(rounds.repair.farewell(), now)
+    else this.#endLeaving()
   }
 
   /** True when a read or write waits until the ring is known. */
@@ -140,8 +139,8 @@ export class Membership {
 
   /** The same of leaving. */
   settleLeaving(now: Now): void {
-    if (this.#leaving === undefined) return
-    const { request, endMs } = this.#leaving
+    if (this.#leaving.length === 0) return
+    const endMs = this.#leaveEndMs
     const { ring, outbox, talk, rounds, old } = this.#parts
     const isSent = !talk.isOffering && !outbox.isHandingOver
     if (!isSent && endMs > now.monoMs) return
@@ -152,8 +151,12 @@ export class Membership {
       outbox.handOver(old.tending.parcelsForOwners(), now)
       if (outbox.isHandingOver && endMs > now.monoMs) return
     }
-    this.#leaving = undefined
-    this.#line.emit({ type: 'left', request })
+    this.#endLeaving()
+  }
+
+  #endLeaving(error?: P2pError): void {
+    this.#leaveEndMs = Infinity
+    for (const request of this.#leaving.splice(0)) this.#line.emit({ type: 'left', request, error })
   }
 
   /** An old neighbour says whether it stores. */

@@ -173,12 +173,7 @@ export class OldQuestions {
     this.#line.send(to, storePayload(slot, value === undefined ? null : decodeValue(value)), now)
   }
 
-  #routeDelta(
-    slot: Slot,
-    fields: ReadonlyMap<Value, Value>,
-    from: string,
-    now: Now,
-  ): void {
+  #routeDelta(slot: Slot, fields: ReadonlyMap<Value, Value>, from: string, now: Now): void {
     const owner = this.#ownerOf(slot)
     if (owner !== undefined && owner !== from) {
       this.#line.send(owner, deltaPayload(slot, fields), now)

@@ -31,17 +31,18 @@ import type { Version } from './version.ts'
 
 export const tableFlag = 0x7061
 
-const verbs = {
-  write: 0,
-  stored: 1,
-  read: 2,
-  found: 3,
-  put: 4,
-  offer: 5,
-  want: 6,
-  compare: 7,
-  list: 8,
-} as const
+/** In the order of their numbers on the wire. */
+const verbs = [
+  'write',
+  'stored',
+  'read',
+  'found',
+  'put',
+  'offer',
+  'want',
+  'compare',
+  'list',
+] as const
 
 /** Entries and heads in one message. */
 export const maxListed = 1_024
@@ -84,47 +85,47 @@ export type TableMessage =
 /** Undefined when it cannot be read. */
 export function readTableMessage(payload: readonly Value[]): TableMessage | undefined {
   const [, verb, a, b, c, d] = payload
-  const number = wholeNumber(a)
-  switch (wholeNumber(verb)) {
-    case verbs.put:
-      return { type: 'put', entries: listOf(a, readEntry) }
-    case verbs.compare:
+  const type = verbs[wholeNumber(verb) ?? -1]
+  switch (type) {
+    case 'put':
+      return { type, entries: listOf(a, readEntry) }
+    case 'compare':
       return readCompare(a, b, c, d)
-    case verbs.list: {
+    case 'list': {
       const arc = readArc(a, b)
-      return arc && { type: 'list', arc, heads: listOf(c, readHead) }
+      return arc && { type, arc, heads: listOf(c, readHead) }
     }
-    default:
-      return number === undefined ? undefined : readRequest(payload, number)
+    default: {
+      const number = wholeNumber(a)
+      return number === undefined ? undefined : readRequest(type, payload, number)
+    }
   }
 }
 
 /** Those with the number of a request. */
 function readRequest(
-  [, verb, , b, c, d, e, f]: readonly Value[],
+  type: (typeof verbs)[number] | undefined,
+  [, , , b, c, d, e, f]: readonly Value[],
   request: number,
 ): TableMessage | undefined {
-  switch (wholeNumber(verb)) {
-    case verbs.write: {
+  switch (type) {
+    case 'write': {
       const version = readVersion(c, d)
-      if (!(b instanceof Uint8Array) || version === undefined) return undefined
       const held = readHeld(e)
-      if (held === undefined) return undefined
-      const { value } = held
-      return { type: 'write', request, key: b, version, value, tables: readTables(f) }
+      if (!(b instanceof Uint8Array) || version === undefined || held === undefined)
+        return undefined
+      return { type, request, key: b, version, value: held.value, tables: readTables(f) }
     }
-    case verbs.stored:
-      return { type: 'stored', request, tables: readTables(b) }
-    case verbs.read:
-      return b instanceof Uint8Array
-        ? { type: 'read', request, key: b, tables: readTables(c) }
-        : undefined
-    case verbs.found:
+    case 'stored':
+      return { type, request, tables: readTables(b) }
+    case 'read':
+      return b instanceof Uint8Array ? { type, request, key: b, tables: readTables(c) } : undefined
+    case 'found':
       return readFound(request, b, c)
-    case verbs.offer:
-      return { type: 'offer', request, heads: listOf(b, readHead) }
-    case verbs.want:
-      return { type: 'want', request, slots: listOf(b, readSlot) }
+    case 'offer':
+      return { type, request, heads: listOf(b, readHead) }
+    case 'want':
+      return { type, request, slots: listOf(b, readSlot) }
     default:
       return undefined
   }
@@ -245,11 +246,11 @@ export function writePayload(
     version: { time, writer },
     value,
   } = write
-  return [tableFlag, verbs.write, request, key, time, writer, value ?? null, [...tables]]
+  return [tableFlag, verbs.indexOf('write'), request, key, time, writer, value ?? null, [...tables]]
 }
 
 export function storedPayload(request: number, tables: readonly number[]): readonly Value[] {
-  return [tableFlag, verbs.stored, request, [...tables]]
+  return [tableFlag, verbs.indexOf('stored'), request, [...tables]]
 }
 
 export function readPayload(
@@ -257,7 +258,7 @@ export function readPayload(
   key: Uint8Array,
   tables: readonly number[],
 ): readonly Value[] {
-  return [tableFlag, verbs.read, request, key, [...tables]]
+  return [tableFlag, verbs.indexOf('read'), request, key, [...tables]]
 }
 
 /** Equal writes are sent once. */
@@ -276,7 +277,7 @@ export function foundPayload(
     writer,
     value ?? null,
   ])
-  return [tableFlag, verbs.found, request, writes, which]
+  return [tableFlag, verbs.indexOf('found'), request, writes, which]
 }
 
 function slotValue({ table, digits }: Slot): readonly Value[] {
@@ -289,21 +290,21 @@ function headOf(head: SlotHead): readonly Value[] {
 
 export function putPayload(entries: readonly StoredSlot[]): readonly Value[] {
   const list = entries.map((entry) => [...headOf(entry), entry.value ?? null, entry.key ?? null])
-  return [tableFlag, verbs.put, list]
+  return [tableFlag, verbs.indexOf('put'), list]
 }
 
 export function offerPayload(request: number, heads: readonly SlotHead[]): readonly Value[] {
-  return [tableFlag, verbs.offer, request, heads.map(headOf)]
+  return [tableFlag, verbs.indexOf('offer'), request, heads.map(headOf)]
 }
 
 export function wantPayload(request: number, slots: readonly Slot[]): readonly Value[] {
-  return [tableFlag, verbs.want, request, slots.map(slotValue)]
+  return [tableFlag, verbs.indexOf('want'), request, slots.map(slotValue)]
 }
 
 export function comparePayload(arc: Arc, { count, sum }: ArcSummary): readonly Value[] {
-  return [tableFlag, verbs.compare, ...bytesOfArc(arc), count, sum]
+  return [tableFlag, verbs.indexOf('compare'), ...bytesOfArc(arc), count, sum]
 }
 
 export function listPayload(arc: Arc, heads: readonly SlotHead[]): readonly Value[] {
-  return [tableFlag, verbs.list, ...bytesOfArc(arc), heads.map(headOf)]
+  return [tableFlag, verbs.indexOf('list'), ...bytesOfArc(arc), heads.map(headOf)]
 }

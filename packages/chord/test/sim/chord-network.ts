@@ -32,9 +32,15 @@ export class ChordSimNode {
     }
   }
 
-  leave(): void {
+  leave(timeoutMs = 10_000): () => 'pending' | 'left' | 'failed' {
     lastRequest += 1
-    this.sim.command({ type: 'leave', request: lastRequest, timeoutMs: 10_000 })
+    const request = lastRequest
+    this.sim.command({ type: 'leave', request, timeoutMs })
+    return () => {
+      const end = this.events.find((event) => 'request' in event && event.request === request)
+      if (end?.type !== 'left') return 'pending'
+      return end.error === undefined ? 'left' : 'failed'
+    }
   }
 
   write(key: string, value: Value): () => 'pending' | 'written' | 'failed' {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { utf8Encode } from '@p2p/serializer'
 import { slotsOf } from '../../src/protocol/hash-tables.ts'
-import { ChordNetwork } from './chord-network.ts'
+import { ChordNetwork, type ChordSimNode } from './chord-network.ts'
 
 const names = Array.from({ length: 20 }, (_, i) => `key ${i}`)
 
@@ -78,4 +78,42 @@ test('a join does not wait for neighbours that die, and cancelling it leaves not
   first.sim.crash({ keepStore: false })
   const joined = second.join()
   expect(network.sim.runUntil(() => joined() === 'joined', 4_900)).toBe(true)
+})
+
+/** Two nodes that store, one of which is about to leave and does not hear from the other. */
+function aboutToLeave(): { network: ChordNetwork; leaver: ChordSimNode; heal: () => void } {
+  const network = new ChordNetwork({ seed: 7 })
+  const [leaver, other] = network.addMany(2) as [ChordSimNode, ChordSimNode]
+  for (const node of [leaver, other]) node.join()
+  network.sim.runFor(3_000)
+  leaver.write('key', 'value')
+  network.sim.runFor(1_000)
+  const partition = network.sim.partition([[leaver.sim], [other.sim]])
+  const heal = (): void => {
+    partition.heal()
+  }
+  return { network, leaver, heal }
+}
+
+test('a node that joins while it leaves stays, and who waits for it to leave is told', () => {
+  const { network, leaver, heal } = aboutToLeave()
+  const left = leaver.leave()
+  network.sim.runFor(100)
+  expect([left(), leaver.machine.isStoring]).toEqual(['pending', true])
+  const joined = leaver.join()
+  network.sim.runFor(100)
+  expect([joined(), left()]).toEqual(['joined', 'failed'])
+  heal()
+  network.sim.runFor(20_000)
+  expect(leaver.machine.isStoring).toBe(true)
+})
+
+test('who asks to leave twice has left twice, when the first of both times is over', () => {
+  const { network, leaver } = aboutToLeave()
+  const first = leaver.leave(10_000)
+  const second = leaver.leave(2_000)
+  network.sim.runFor(1_900)
+  expect([first(), second(), leaver.machine.isStoring]).toEqual(['pending', 'pending', true])
+  network.sim.runFor(200)
+  expect([first(), second(), leaver.machine.isStoring]).toEqual(['left', 'left', false])
 })
