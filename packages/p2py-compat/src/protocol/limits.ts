@@ -97,16 +97,24 @@ export const defaultP2pyLimits: P2pyLimits = {
 
 /** The defaults with the given ones put over them. Throws TypeError or RangeError for bad ones. */
 export function resolveP2pyLimits(options: Partial<P2pyLimits> = {}): P2pyLimits {
-  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    if (!Object.hasOwn(defaultP2pyLimits, name)) throw new TypeError(`unknown limit "${name}"`)
-    if (typeof value !== 'number' || Number.isNaN(value) || value <= 0) {
-      throw new RangeError(`limit ${name} must be a number above 0, got ${String(value)}`)
-    }
-  }
-  const limits = { ...defaultP2pyLimits, ...options }
+  const limits = overDefaults(options, defaultP2pyLimits)
   const { maxDepth } = defaultPickleLimits
   if (limits.maxDepth > maxDepth) {
     throw new RangeError(`limit maxDepth must be at most ${maxDepth}, got ${limits.maxDepth}`)
   }
   return limits
+}
+
+/** The same for any set of limits. */
+export function overDefaults<Limits extends object>(
+  options: Partial<Limits>,
+  defaults: Limits,
+): Limits {
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    if (!Object.hasOwn(defaults, name)) throw new TypeError(`unknown limit "${name}"`)
+    if (typeof value !== 'number' || Number.isNaN(value) || value <= 0) {
+      throw new RangeError(`limit ${name} must be a number above 0, got ${String(value)}`)
+    }
+  }
+  return { ...defaults, ...options }
 }

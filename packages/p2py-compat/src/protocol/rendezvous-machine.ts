@@ -14,6 +14,7 @@ import type { LinkEffect, LinkId, LinkInput, Machine, Now, RandomBytes } from '@
 import { decodePickle } from '../pickle/reader.ts'
 import type { PyValue } from '../pickle/values.ts'
 import { FrameSplitter } from './frame.ts'
+import { overDefaults } from './limits.ts'
 import { messageTypes, testAnswer } from './membership-messages.ts'
 import {
   encodeInfo,
@@ -37,6 +38,7 @@ import {
   readInitRequest,
   readRelay,
   register,
+  relayEnd,
   rendezvousTypes,
   yourAddress,
   type Endpoints,
@@ -110,7 +112,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     this.#address = options.address
     this.#probePort = options.probePort
     this.#randomBytes = options.randomBytes
-    this.#limits = { ...defaultRendezvousLimits, ...options.limits }
+    this.#limits = overDefaults(options.limits ?? {}, defaultRendezvousLimits)
   }
 
   get clientCount(): number {
@@ -293,7 +295,17 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     this.#sessions.set(token, links)
     for (const oldest of this.#sessions.keys()) {
       if (this.#sessions.size <= this.#limits.maxSessions) break
-      this.#sessions.delete(oldest)
+      this.#endSession(oldest)
+    }
+  }
+
+  /** Tells those who are still there: a relayed link has no other way to learn that it is over. */
+  #endSession(token: string): void {
+    const links = this.#sessions.get(token) ?? []
+    this.#sessions.delete(token)
+    for (const link of links) {
+      const client = this.#clients.get(link)
+      if (client !== undefined) this.#sendMessage(client, relayEnd(token))
     }
   }
 
@@ -324,7 +336,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     const url = client.info === undefined ? '' : addressToUrl(client.info.address)
     if (this.#byAddress.get(url) === client) this.#byAddress.delete(url)
     for (const [token, session] of this.#sessions) {
-      if (session.includes(link)) this.#sessions.delete(token)
+      if (session.includes(link)) this.#endSession(token)
     }
   }
 

@@ -34,9 +34,13 @@ export class RelayLink implements Link {
   }
 
   attach(events: LinkEvents): void {
+    const hadEnded = this.#isClosed
     this.#events = events
-    for (const bytes of this.#early.splice(0)) events.onBytes(bytes)
-    if (this.#isClosed) events.onClose(undefined)
+    for (const bytes of this.#early.splice(0)) {
+      if (this.#isClosed && !hadEnded) return // the owner closed it and was told so
+      events.onBytes(bytes)
+    }
+    if (hadEnded) events.onClose(undefined)
   }
 
   send(bytes: Uint8Array): boolean {

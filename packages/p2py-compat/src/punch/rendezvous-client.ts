@@ -43,6 +43,8 @@ export interface RendezvousClientOptions {
   readonly own: NodeAddress
   /** Gets the links that other nodes asked for. */
   readonly onLink: (link: Link) => void
+  /** Ends the registration while `open` waits for it. */
+  readonly signal?: AbortSignal | undefined
 }
 
 const connectTimeoutMs = 10_000
@@ -59,6 +61,7 @@ const maxPunches = 16
 export class RendezvousClient {
   readonly #options: RendezvousClientOptions
   readonly #abort = new AbortController()
+  /** What waits for an answer of the server: by request id, and the registration by its type. */
   readonly #answers = new Map<string, (message: Response | undefined) => void>()
   readonly #relays = new Map<string, RelayLink>()
   #connection: FrameSocket | undefined
@@ -69,7 +72,6 @@ export class RendezvousClient {
   #punches = 0
   #punched = 0
   #relayed = 0
-  #onRegistered: () => void = () => undefined
 
   private constructor(options: RendezvousClientOptions) {
     this.#options = options
@@ -78,6 +80,8 @@ export class RendezvousClient {
   /** Resolves when registered. Rejects with P2P_RENDEZVOUS_UNREACHABLE. */
   static async open(options: RendezvousClientOptions): Promise<RendezvousClient> {
     const client = new RendezvousClient(options)
+    const onAbort = (): void => void client.close()
+    options.signal?.addEventListener('abort', onAbort)
     try {
       await client.#register()
     } catch (cause) {
@@ -86,6 +90,8 @@ export class RendezvousClient {
       throw new P2pError('P2P_RENDEZVOUS_UNREACHABLE', `no rendezvous server at ${server}`, {
         cause,
       })
+    } finally {
+      options.signal?.removeEventListener('abort', onAbort)
     }
     return client
   }
@@ -120,12 +126,12 @@ export class RendezvousClient {
 
   async close(): Promise<void> {
     this.#state = 'closed'
-    this.#abort.abort()
     clearTimeout(this.#reconnectTimer)
     for (const link of [...this.#relays.values()]) link.close()
     this.#connection?.end()
-    this.#connection?.destroy()
     this.#connection = undefined
+    this.#abort.abort() // every socket
+    this.#failAnswers()
     await Promise.resolve()
   }
 
@@ -133,22 +139,14 @@ export class RendezvousClient {
     const socket = await this.#connectFromOwnPort()
     const { seenAs, probePort } = await this.#introduce(socket)
     const isIndependent = await this.#probe(seenAs, probePort)
-    await this.#confirmRegistration(isIndependent)
+    this.#say(register(isIndependent))
+    const confirmation = await this.#answerTo(rendezvousTypes.register)
+    // It may be over already when this goes on.
+    if (confirmation === undefined || this.#connection === undefined) {
+      throw new Error('the server does not confirm')
+    }
     this.#state = 'registered'
     this.#reconnectMs = firstReconnectMs
-  }
-
-  #confirmRegistration(isIndependent: boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new Error('the server does not confirm'))
-      }, answerTimeoutMs)
-      this.#onRegistered = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      this.#say(register(isIndependent))
-    })
   }
 
   /** From a port that is free; a few are tried. */
@@ -175,6 +173,7 @@ export class RendezvousClient {
         port: address.port,
         localPort: this.#localPort,
         localAddress: '0.0.0.0',
+        signal: this.#abort.signal,
       })
       const timer = setTimeout(() => socket.destroy(new Error('no answer in time')), timeoutMs)
       socket.once('connect', () => {
@@ -274,7 +273,7 @@ export class RendezvousClient {
     }
     switch (message.type) {
       case rendezvousTypes.register:
-        this.#onRegistered()
+        this.#answers.get(rendezvousTypes.register)?.(message)
         break
       case rendezvousTypes.init: {
         const introduction = readIntroduction(message)
@@ -302,20 +301,30 @@ export class RendezvousClient {
   /** Sends a request to the server; undefined when no answer comes. */
   #ask(message: OutgoingMessage): Promise<Response | undefined> {
     const requestId = createRequestId((count) => crypto.getRandomValues(new Uint8Array(count)))
+    const contents = encodeMessage(message)
+    const callbackAddress = this.#options.own
+    this.#connection?.send(encodeRequest({ callbackAddress, requestId, contents }))
+    return this.#answerTo(requestId)
+  }
+
+  /** Undefined when none comes in time, at once when there is no connection it could come over. */
+  #answerTo(key: string): Promise<Response | undefined> {
+    if (this.#connection === undefined) return Promise.resolve(undefined)
     return new Promise((resolve) => {
       const settle = (answer: Response | undefined): void => {
         clearTimeout(timer)
-        this.#answers.delete(requestId)
+        this.#answers.delete(key)
         resolve(answer)
       }
       const timer = setTimeout(() => {
         settle(undefined)
       }, answerTimeoutMs)
-      this.#answers.set(requestId, settle)
-      const contents = encodeMessage(message)
-      const callbackAddress = this.#options.own
-      this.#connection?.send(encodeRequest({ callbackAddress, requestId, contents }))
+      this.#answers.set(key, settle)
     })
+  }
+
+  #failAnswers(): void {
+    for (const answer of [...this.#answers.values()]) answer(undefined)
   }
 
   async #accept(introduction: Introduction): Promise<void> {
@@ -364,12 +373,15 @@ export class RendezvousClient {
   }
 
   #onLost(connection: FrameSocket): void {
-    if (this.#connection !== connection || this.#state === 'closed') return
+    if (this.#connection !== connection) return
     this.#connection = undefined
-    for (const answer of [...this.#answers.values()]) answer(undefined)
+    this.#failAnswers()
     for (const link of [...this.#relays.values()]) link.onEnded()
     this.#relays.clear()
-    if (this.#state === 'registering') return
+    if (this.#state === 'registered') this.#reconnectLater()
+  }
+
+  #reconnectLater(): void {
     this.#state = 'lost'
     this.#reconnectTimer = setTimeout(() => {
       void this.#reconnect()
@@ -377,15 +389,15 @@ export class RendezvousClient {
     this.#reconnectMs = Math.min(this.#reconnectMs * 2, maxReconnectMs)
   }
 
+  /** One attempt; whatever ends it, there is one more later, unless the client was closed meanwhile. */
   async #reconnect(): Promise<void> {
+    this.#state = 'registering'
     try {
       await this.#register()
     } catch {
-      if (this.#state === 'closed') return
-      this.#reconnectTimer = setTimeout(() => {
-        void this.#reconnect()
-      }, this.#reconnectMs)
-      this.#reconnectMs = Math.min(this.#reconnectMs * 2, maxReconnectMs)
+      this.#connection?.destroy()
+      this.#connection = undefined
+      if (!this.#abort.signal.aborted) this.#reconnectLater()
     }
   }
 }

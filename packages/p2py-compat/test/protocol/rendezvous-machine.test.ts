@@ -223,6 +223,15 @@ describe('relaying', () => {
     expect(server.heard(2)).toEqual([])
   })
 
+  test('the other node is told when one of the two goes: nothing else would end its link', () => {
+    const server = introduced()
+    server.lose(1)
+    expect(server.heard(2)).toEqual([onWire(relayEnd(token))])
+    const another = introduced()
+    another.bytes(2, utf8('GET / HTTP'))
+    expect(another.heard(1)).toEqual([onWire(relayEnd(token))])
+  })
+
   test('a node that sends faster than allowed is cut off, at the burst limit plus one', () => {
     const server = introduced({ maxRelayedPerSecond: 1 })
     const piece = relay(token, utf8('x'))
@@ -231,12 +240,20 @@ describe('relaying', () => {
       expect(server.heard(2)).toHaveLength(1)
     }
     server.tell(1, piece)
-    expect(server.heard(2)).toEqual([])
+    expect(server.heard(2)).toEqual([onWire(relayEnd(token))])
     expect(server.closed).toEqual(['P2P_RELAY_TOO_FAST'])
   })
 })
 
 describe('limits and bad input', () => {
+  test('a limit has a known name and a number above zero', () => {
+    const unknown: object = { maxNothing: 1 }
+    expect(() => new DrivenServer(unknown)).toThrow(TypeError)
+    for (const bad of [0, -1, NaN]) {
+      expect(() => new DrivenServer({ infoTimeoutMs: bad })).toThrow(RangeError)
+    }
+  })
+
   test('maxClients connections stay, one more is closed', () => {
     const server = new DrivenServer({ maxClients: 2 })
     const closed = [1, 2, 3].map((name) => {
@@ -253,6 +270,8 @@ describe('limits and bad input', () => {
     server.ask(1, initRequest(inside(2)))
     server.ask(2, initRequest(inside(1)))
     expect(server.machine.sessionCount).toBe(1)
+    const end = onWire(relayEnd(tokenNumber(1)))
+    for (const name of [1, 2]) expect(server.heard(name)).toContainEqual(end)
     server.tell(1, relay(tokenNumber(1), utf8('old')))
     expect(server.heard(2)).toEqual([])
     server.tell(1, relay(tokenNumber(2), utf8('new')))

@@ -84,3 +84,16 @@ test('of what comes before somebody owns the link a mebibyte is kept, with more 
   link.attach(events)
   expect(log.at(-1)).toBe('closed undefined')
 })
+
+test('an owner who ends it while it hears what came before hears nothing more, and the end once', () => {
+  const { link, log, events } = relayed()
+  for (let count = 1; count <= 3; count += 1) link.onBytes(new Uint8Array(count))
+  link.attach({
+    ...events,
+    onBytes: (bytes) => {
+      events.onBytes(bytes)
+      link.close()
+    },
+  })
+  expect(log).toEqual(['got 1', 'end', 'closed undefined'])
+})

@@ -1,0 +1,153 @@
+// A node's registration at a rendezvous server, over real sockets, with the test as the server. Timers are
+// the test's own, so nothing here waits for one.
+import { createServer, type Server, type Socket } from 'node:net'
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import type { Link } from '@p2p/base'
+import { encodeInfo, encodeMessage, readUnit } from '../../src/protocol/messages.ts'
+import type { NodeAddress } from '../../src/protocol/node-address.ts'
+import { register, rendezvousTypes, yourAddress } from '../../src/protocol/rendezvous-messages.ts'
+import { FrameSocket } from '../../src/punch/frame-socket.ts'
+import { RendezvousClient } from '../../src/punch/rendezvous-client.ts'
+import type { PyValue } from '../../src/pickle/values.ts'
+
+const own = { host: '127.0.0.1', port: 4444 }
+
+/** What the server does with a connection: register the node, or end it when the node has introduced itself. */
+type Manner = 'register' | 'hang up'
+
+class FakeServer {
+  manner: Manner = 'register'
+  connections = 0
+  readonly open = new Map<Socket, FrameSocket>()
+  /** Types of the requests that nodes made; none is answered. */
+  readonly asked: string[] = []
+  readonly #server: Server = createServer((socket) => {
+    this.#accept(socket)
+  })
+
+  async listen(): Promise<NodeAddress> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    const bound = this.#server.address()
+    if (typeof bound !== 'object' || bound === null) throw new Error('not bound')
+    return { host: '127.0.0.1', port: bound.port }
+  }
+
+  hangUp(): void {
+    for (const connection of this.open.values()) connection.destroy()
+  }
+
+  async close(): Promise<void> {
+    this.hangUp()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #accept(socket: Socket): void {
+    this.connections += 1
+    const connection = new FrameSocket(socket, {
+      onValue: (value) => {
+        this.#onValue(connection, value)
+      },
+      onClose: () => this.open.delete(socket),
+    })
+    this.open.set(socket, connection)
+  }
+
+  #onValue(connection: FrameSocket, value: PyValue): void {
+    const unit = readUnit(value)
+    if (this.manner === 'hang up') connection.destroy()
+    else if (value === true) {
+      connection.send(encodeInfo({ address: own, uuid: 1, isOurs: true }))
+      connection.send(encodeMessage(yourAddress({ host: '203.0.113.1', port: 1 })))
+    } else if (unit.kind === 'message' && unit.message.type === rendezvousTypes.register) {
+      connection.send(encodeMessage(register(true)))
+    } else if (unit.kind === 'request') this.asked.push(unit.envelope.contents.type)
+  }
+}
+
+let server: FakeServer
+let address: NodeAddress
+let client: RendezvousClient
+
+function openClient(signal?: AbortSignal): Promise<RendezvousClient> {
+  const onLink = (link: Link): void => {
+    link.destroy()
+  }
+  return RendezvousClient.open({ server: address, own, onLink, signal })
+}
+
+beforeEach(async () => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance'] })
+  server = new FakeServer()
+  address = await server.listen()
+  client = await openClient()
+})
+
+afterEach(async () => {
+  await client.close()
+  await server.close()
+  jest.useRealTimers()
+})
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+async function loseServer(): Promise<void> {
+  server.hangUp()
+  await until(() => client.state === 'lost')
+}
+
+test('a client that lost its server registers again', async () => {
+  expect([client.state, jest.getTimerCount()]).toEqual(['registered', 0])
+  await loseServer()
+  jest.advanceTimersToNextTimer()
+  await until(() => client.state === 'registered')
+  expect([server.connections, server.open.size, jest.getTimerCount()]).toEqual([2, 1, 0])
+})
+
+test('a server that hangs up on everybody is tried once after each pause', async () => {
+  server.manner = 'hang up'
+  await loseServer()
+  for (let tries = 1; tries <= 5; tries += 1) {
+    jest.advanceTimersToNextTimer()
+    await until(() => server.connections > tries && server.open.size === 0)
+    await until(() => client.state === 'lost')
+  }
+  expect([server.connections, jest.getTimerCount()]).toEqual([6, 1])
+})
+
+test('a client that is closed while it connects again stays closed', async () => {
+  await loseServer()
+  jest.advanceTimersToNextTimer() // it connects now
+  await client.close()
+  const other = await openClient() // takes as long as it would have taken
+  await other.close()
+  await until(() => server.open.size === 0)
+  expect([client.state, jest.getTimerCount()]).toEqual(['closed', 0])
+})
+
+test('whoever asks when the client is closed, or has no server, is told at once', async () => {
+  const asking = client.reach({ host: '10.0.0.2', port: 4444 }, undefined)
+  await until(() => server.asked.length === 1)
+  await loseServer()
+  await expect(asking).rejects.toMatchObject({ code: 'P2P_RENDEZVOUS_LOST' })
+  const late = client.reach({ host: '10.0.0.2', port: 4444 }, undefined)
+  await expect(late).rejects.toMatchObject({ code: 'P2P_RENDEZVOUS_LOST' })
+  jest.advanceTimersToNextTimer()
+  await until(() => client.state === 'registered')
+  const last = client.reach({ host: '10.0.0.2', port: 4444 }, undefined)
+  await until(() => server.asked.length === 2)
+  await client.close()
+  await expect(last).rejects.toMatchObject({ code: 'P2P_RENDEZVOUS_LOST' })
+  expect(jest.getTimerCount()).toBe(0)
+})
+
+test('a registration that is called off ends with all that it began', async () => {
+  const abort = new AbortController()
+  const opening = openClient(abort.signal)
+  await until(() => server.connections === 2)
+  abort.abort()
+  await expect(opening).rejects.toMatchObject({ code: 'P2P_RENDEZVOUS_UNREACHABLE' })
+  await until(() => server.open.size === 1)
+  expect(jest.getTimerCount()).toBe(0)
+})
