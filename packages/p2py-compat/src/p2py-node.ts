@@ -2,7 +2,7 @@
  * A node in a p2py network: options in, promises and events out. The protocol is in
  * `protocol/machine.ts`; sockets, clocks and randomness are driven by the runtime of @p2p/base.
  */
-import { Emitter, isP2pError, P2pError, resolveLimits, Runtime } from '@p2p/base'
+import { Emitter, isP2pError, P2pError, resolveLimits, Runtime, timerDelay } from '@p2p/base'
 import type { ListenOptions, Logger } from '@p2p/base'
 import { P2pyTransport } from './p2py-transport.ts'
 import {
@@ -12,9 +12,10 @@ import {
   type AddressLike,
   type TargetLike,
 } from './addresses.ts'
+import { decodePickle } from './pickle/reader.ts'
 import { encodePickle } from './pickle/writer.ts'
 import type { P2pyCommand, P2pyEvent, Sender, Target } from './protocol/events.ts'
-import type { P2pyLimits } from './protocol/limits.ts'
+import { resolveP2pyLimits, type P2pyLimits } from './protocol/limits.ts'
 import { P2pyMachine, type P2pyState } from './protocol/machine.ts'
 import { protocolTypes } from './protocol/membership-messages.ts'
 import {
@@ -23,9 +24,9 @@ import {
   type OutgoingMessage,
   type Response,
 } from './protocol/messages.ts'
-import type { NodeAddress } from './protocol/node-address.ts'
-import { Received, type Connection } from './received.ts'
-import type { PyValue } from './pickle/values.ts'
+import { addressToUrl, type NodeAddress } from './protocol/node-address.ts'
+import { Received, type Connection, type WaitOptions } from './received.ts'
+import { PyRequest, type PyValue } from './pickle/values.ts'
 
 export interface P2pyNodeOptions {
   /** Port to listen on; 0 for any. Default 10000, as in p2py. */
@@ -43,11 +44,6 @@ export interface P2pyNodeOptions {
   /** Closes the node when it is aborted. */
   readonly signal?: AbortSignal
   readonly logger?: Logger
-}
-
-export interface WaitOptions {
-  readonly signal?: AbortSignal
-  readonly timeoutMs?: number
 }
 
 export interface P2pyNodeEvents {
@@ -93,6 +89,8 @@ export class P2pyNode {
   readonly #handlers = new Map<string, Handler>()
   readonly #waiting = new Map<number, Waiting>()
   readonly #rejections = new Map<string, number>()
+  readonly #requestTimeoutMs: number
+  readonly #signal: AbortSignal | undefined
   #nextCommand = 1
   #closed: Promise<void> | undefined
   #isClosed = false
@@ -104,6 +102,8 @@ export class P2pyNode {
     })
     this.#transport = transport
     this.#address = address
+    this.#requestTimeoutMs = resolveP2pyLimits(options.limits).requestTimeoutMs
+    this.#signal = options.signal
     this.#machine = new P2pyMachine({
       address,
       randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
@@ -127,25 +127,30 @@ export class P2pyNode {
    * Listens and is ready to join a network, or to be joined: a node that others join through, and that
    * is in no network yet, becomes the first of one, with UUID 0.
    *
-   * Rejects with P2pError (P2P_ADDRESS_IN_USE …) when it cannot listen.
+   * Rejects with P2pError (P2P_ADDRESS_IN_USE …) when it cannot listen, with P2P_RENDEZVOUS_UNREACHABLE,
+   * and with the reason of the signal when that is aborted meanwhile.
    */
   static async open(options: P2pyNodeOptions = {}): Promise<P2pyNode> {
     const { host = '127.0.0.1', port = defaultPort, listenHost = host, signal } = options
     signal?.throwIfAborted()
-    const rendezvous =
-      options.rendezvous === undefined ? undefined : readAddress(options.rendezvous)
+    // All that can be wrong with the options, before there is something to close.
+    resolveP2pyLimits(options.limits)
+    readAddress([host, port === 0 ? defaultPort : port])
+    const server = options.rendezvous === undefined ? undefined : readAddress(options.rendezvous)
     const transport = new P2pyTransport()
     const boundPort = await transport.bind({ host: listenHost, port })
-    const address = readAddress([host, boundPort])
-    const node = new P2pyNode(options, transport, address)
-    await node.#runtime.listen(`tcp://${listenHost}:${boundPort}`)
+    const own = readAddress([host, boundPort])
+    const node = new P2pyNode(options, transport, own)
     try {
-      if (rendezvous !== undefined) await transport.useRendezvous(rendezvous, address)
+      await node.#runtime.listen(addressToUrl({ host: listenHost, port: boundPort }))
+      if (server !== undefined) await transport.useRendezvous({ server, own, signal })
+      signal?.throwIfAborted()
     } catch (error) {
       await node.close()
+      signal?.throwIfAborted()
       throw error
     }
-    signal?.addEventListener('abort', () => void node.close(), { once: true })
+    signal?.addEventListener('abort', node.#onAbort)
     return node
   }
 
@@ -230,7 +235,7 @@ export class P2pyNode {
     message: OutgoingMessage,
     options: WaitOptions = {},
   ): Promise<void> {
-    await this.#send({ uuid }, message, options)
+    await this.#send(readTarget({ uuid }), message, options)
   }
 
   async sendToAddress(
@@ -261,7 +266,7 @@ export class P2pyNode {
 
   /**
    * Asks one node and resolves with its answer. Rejects with P2P_REQUEST_TIMEOUT when none comes
-   * within `timeoutMs` (10 s), or with the reason why the node cannot be reached.
+   * within `timeoutMs` (by default `limits.requestTimeoutMs`, 10 s), or with the reason why the node cannot be reached.
    */
   async request(
     target: TargetLike,
@@ -270,7 +275,8 @@ export class P2pyNode {
   ): Promise<Response> {
     const fields = checkedFields(message)
     const wanted = readTarget(target)
-    const { timeoutMs = 10_000, signal } = options
+    const { signal } = options
+    const timeoutMs = timerDelay(options.timeoutMs ?? this.#requestTimeoutMs)
     const response = await this.#order(
       (command) => ({ type: 'request', command, target: wanted, fields, timeoutMs }),
       signal === undefined ? {} : { signal },
@@ -298,7 +304,7 @@ export class P2pyNode {
   } {
     return {
       ...this.#machine.state,
-      address: `tcp://${this.#address.host}:${this.#address.port}`,
+      address: addressToUrl(this.#address),
       rejected: Object.fromEntries(this.#rejections),
       rendezvous: this.#transport.rendezvousState,
       rendezvousLinks: this.#transport.rendezvousLinks,
@@ -316,7 +322,10 @@ export class P2pyNode {
     await this.close()
   }
 
+  readonly #onAbort = (): void => void this.close()
+
   async #close(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#onAbort)
     await this.leave()
     this.#isClosed = true
     await this.#transport.close()
@@ -336,40 +345,37 @@ export class P2pyNode {
     options: WaitOptions,
   ): Promise<Response | undefined> {
     const { signal, timeoutMs } = options
+    const delayMs = timeoutMs === undefined ? undefined : timerDelay(timeoutMs)
     if (signal?.aborted === true) return Promise.reject(cancelled(signal))
     if (this.#isClosed) return Promise.reject(closedError())
     const command = this.#nextCommand++
     return new Promise<Response | undefined>((resolve, reject) => {
-      const timer =
-        timeoutMs === undefined
-          ? undefined
-          : setTimeout(() => {
-              finish(() => {
-                reject(new P2pError('P2P_TIMEOUT', `not done within ${timeoutMs} ms`))
-              })
-            }, timeoutMs)
-      const onAbort = (): void => {
-        finish(() => {
-          reject(cancelled(signal))
-        })
-      }
-      const finish = (settle: () => void): void => {
+      const finish = (): void => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', onAbort)
         this.#waiting.delete(command)
-        settle()
       }
+      const giveUp = (error: P2pError): void => {
+        finish()
+        this.#runtime.command({ type: 'cancel', command })
+        reject(error)
+      }
+      const onAbort = (): void => {
+        giveUp(cancelled(signal))
+      }
+      const onTimeout = (): void => {
+        giveUp(new P2pError('P2P_TIMEOUT', `not done within ${timeoutMs} ms`))
+      }
+      const timer = delayMs === undefined ? undefined : setTimeout(onTimeout, delayMs)
       signal?.addEventListener('abort', onAbort)
       this.#waiting.set(command, {
         resolve: (response) => {
-          finish(() => {
-            resolve(response)
-          })
+          finish()
+          resolve(response)
         },
         reject: (error) => {
-          finish(() => {
-            reject(error)
-          })
+          finish()
+          reject(error)
         },
       })
       this.#runtime.command(make(command))
@@ -425,12 +431,13 @@ export class P2pyNode {
     const received = new Received(event.message, connectionOf(event.from), {
       requestId: event.requestId,
       callbackAddress: [event.callbackAddress.host, event.callbackAddress.port],
-      respond: async (response) => {
+      respond: async (response, options = {}) => {
         const fields = checkedFields(response)
-        await this.#order((command) => ({ type: 'respond', command, request, fields }), {})
+        await this.#order((command) => ({ type: 'respond', command, request, fields }), options)
       },
-      bounce: async (target) => {
-        await this.#order((command) => ({ type: 'bounce', command, request, target }), {})
+      bounce: async (wanted, options = {}) => {
+        const target = readTarget(wanted)
+        await this.#order((command) => ({ type: 'bounce', command, request, target }), options)
       },
     })
     void this.#run(handler, received)
@@ -454,13 +461,25 @@ export class P2pyNode {
   }
 }
 
-/** Tried here, so that a value that is no Python value is the caller's TypeError. */
-function checkedFields(message: OutgoingMessage): Map<PyValue, PyValue> {
+/**
+ * A copy, since the message may have to wait for a connection. Written here first, so that a value that
+ * is no Python value is the caller's TypeError.
+ */
+function checkedFields(message: OutgoingMessage): ReadonlyMap<PyValue, PyValue> {
   if (typeof message.type !== 'string') throw new TypeError('a message needs a type that is text')
-  const fields = encodeMessage(message)
   const callbackAddress = { host: 'localhost', port: 1 }
-  encodePickle(encodeRequest({ callbackAddress, requestId: 'AAAAAA', contents: fields }))
-  return fields
+  const contents = encodeMessage(message)
+  const request = encodeRequest({ callbackAddress, requestId: 'AAAAAA', contents })
+  const copy = decodePickle(encodePickle(request), unlimited)
+  const fields = copy instanceof PyRequest ? copy.state.get('contents') : undefined
+  return fields instanceof Map ? fields : contents
+}
+
+const unlimited = {
+  maxPickleBytes: Infinity,
+  maxValues: Infinity,
+  maxDepth: Infinity,
+  maxIntegerBytes: Infinity,
 }
 
 function connectionOf(sender: Sender): Connection {

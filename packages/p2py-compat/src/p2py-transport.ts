@@ -5,7 +5,7 @@
 import { P2pError } from '@p2p/base'
 import type { Link, Listener, Transport } from '@p2p/base'
 import { TcpTransport } from '@p2p/base/tcp'
-import { urlToAddress, type NodeAddress } from './protocol/node-address.ts'
+import { addressToUrl, urlToAddress, type NodeAddress } from './protocol/node-address.ts'
 import { RendezvousClient } from './punch/rendezvous-client.ts'
 
 /**
@@ -28,11 +28,10 @@ export class P2pyTransport implements Transport {
 
   /** Listens at once, keeps what comes in until `listen` is called, and returns the port. */
   async bind(options: { readonly host: string; readonly port: number }): Promise<number> {
-    const host = options.host.includes(':') ? `[${options.host}]` : options.host
     const accept = (link: Link): void => {
       this.#accept(link)
     }
-    this.#listener = await this.#tcp.listen(`tcp://${host}:${options.port}`, accept)
+    this.#listener = await this.#tcp.listen(addressToUrl(options), accept)
     return urlToAddress(this.#listener.address)?.port ?? options.port
   }
 
@@ -44,10 +43,13 @@ export class P2pyTransport implements Transport {
   }
 
   /** Registers with a rendezvous server; from then on failed dials go through it. */
-  async useRendezvous(server: NodeAddress, own: NodeAddress): Promise<void> {
+  async useRendezvous(options: {
+    readonly server: NodeAddress
+    readonly own: NodeAddress
+    readonly signal: AbortSignal | undefined
+  }): Promise<void> {
     this.#rendezvous = await RendezvousClient.open({
-      server,
-      own,
+      ...options,
       onLink: (link) => {
         this.#accept(link)
       },
@@ -74,7 +76,10 @@ export class P2pyTransport implements Transport {
     const around = startLater(
       { first: direct, waitMs: headStartMs[isPrivate(target.host) ? 'private' : 'public'] },
       cancel.signal,
-      (cause) => rendezvous.reach(target, cause),
+      (cause) => {
+        if (options.signal?.aborted === true) throw cause
+        return rendezvous.reach(target, cause)
+      },
     )
     try {
       const link = await Promise.any([direct, around])

@@ -1,5 +1,5 @@
 /** What handlers get: a message, or a request that can be answered or passed on. */
-import type { Target } from './protocol/events.ts'
+import type { TargetLike } from './addresses.ts'
 import type { IncomingMessage, OutgoingMessage } from './protocol/messages.ts'
 import type { PyValue } from './pickle/values.ts'
 
@@ -12,11 +12,17 @@ export interface Connection {
   readonly uuid: number | null
 }
 
+/** How long to wait. When it is over, what was waited for is given up. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal
+  readonly timeoutMs?: number
+}
+
 interface RequestActions {
   readonly requestId: string
   readonly callbackAddress: readonly [host: string, port: number]
-  respond(response: OutgoingMessage): Promise<void>
-  bounce(target: Target): Promise<void>
+  respond(response: OutgoingMessage, options: WaitOptions | undefined): Promise<void>
+  bounce(target: TargetLike, options: WaitOptions | undefined): Promise<void>
 }
 
 /** A message that came from another node. `request` is there when an answer is expected. */
@@ -58,13 +64,13 @@ export class Received {
    * Answers the requester. Resolves when the answer is handed over; rejects when the requester cannot
    * be reached, or when the request was answered or bounced already.
    */
-  async respond(response: OutgoingMessage): Promise<void> {
-    await this.#requireActions().respond(response)
+  async respond(response: OutgoingMessage, options?: WaitOptions): Promise<void> {
+    await this.#requireActions().respond(response, options)
   }
 
   /** Passes the request on: another node processes it, the answer goes to the first requester. */
-  async bounce(target: Target): Promise<void> {
-    await this.#requireActions().bounce(target)
+  async bounce(target: TargetLike, options?: WaitOptions): Promise<void> {
+    await this.#requireActions().bounce(target, options)
   }
 
   #requireActions(): RequestActions {

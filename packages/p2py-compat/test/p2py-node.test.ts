@@ -1,5 +1,6 @@
 // Nodes over real sockets on loopback: the README's examples among our own.
 import { afterEach, expect, test } from '@jest/globals'
+import { isP2pError } from '@p2p/base'
 import { P2pyNode, type P2pyNodeOptions, type Received } from '../src/index.ts'
 
 const open: P2pyNode[] = []
@@ -100,6 +101,106 @@ test("a caller's mistake is thrown at once", async () => {
   expect(() => {
     node.handle('JOIN REQUEST', () => undefined)
   }).toThrow(RangeError)
+})
+
+test('options that make no sense are refused before anything listens', async () => {
+  const [, port] = (await openNode()).address
+  await Promise.all(open.splice(0).map((node) => node.close()))
+  const unknown: object = { maxNothing: 1 }
+  await expect(P2pyNode.open({ port, limits: unknown })).rejects.toThrow(TypeError)
+  await expect(P2pyNode.open({ port, host: 'no host!', listenHost: '127.0.0.1' })).rejects.toThrow(
+    RangeError,
+  )
+  await expect(P2pyNode.open({ port: 70_000 })).rejects.toThrow(RangeError)
+  await openNode({ port }) // which nobody listens on
+})
+
+test('a node may have an IPv6 address, where there are such', async () => {
+  const opened: unknown = await openNode({ host: '::1' }).catch((error: unknown) => error)
+  const said = opened instanceof P2pyNode ? opened.report().address : opened
+  if (isP2pError(said)) expect(said.code).toMatch(/^P2P_LISTEN_/)
+  else expect(said).toMatch(/^tcp:\/\/\[::1\]:\d+$/)
+})
+
+test('a signal that is aborted while a node opens closes it again', async () => {
+  const abort = new AbortController()
+  const opening = P2pyNode.open({ port: 0, signal: abort.signal })
+  abort.abort(new Error('changed my mind'))
+  await expect(opening).rejects.toThrow('changed my mind')
+})
+
+test('what the caller gave up is not done later', async () => {
+  const first = await openNode()
+  const second = await openNode()
+  const third = await openNode()
+  await second.join([first.address])
+  const abort = new AbortController()
+  const wait = { signal: abort.signal }
+  const texts: unknown[] = []
+  first.on('message', ({ data }) => texts.push(data))
+  const fourth = await openNode()
+  const waits = [
+    third.sendToAddress(first.address, { type: 'TEXT', data: 'given up' }, wait),
+    third.request({ address: first.address }, { type: 'TEST' }, wait),
+    fourth.join([first.address], wait),
+  ]
+  abort.abort()
+  for (const given of waits) await expect(given).rejects.toMatchObject({ code: 'P2P_CANCELLED' })
+  expect(third.report().pendingRequests).toBe(0)
+  await third.sendToAddress(first.address, { type: 'TEXT', data: 'last' })
+  await fourth.sendToAddress(first.address, { type: 'TEXT', data: 'last' })
+  await expectSoon(() => texts.length === 2)
+  expect([texts, fourth.joined]).toEqual([['last', 'last'], false])
+})
+
+test('times and UUIDs out of range are refused at once, and Infinity is no time-out', async () => {
+  const first = await openNode()
+  const second = await openNode()
+  await second.join([first.address], { timeoutMs: Infinity })
+  for (const timeoutMs of [NaN, 0, -1]) {
+    const waits = [
+      second.request({ uuid: 0 }, { type: 'TEST' }, { timeoutMs }),
+      second.sendToUuid(0, { type: 'TEXT' }, { timeoutMs }),
+      second.join([first.address], { timeoutMs }),
+    ]
+    for (const wait of waits) await expect(wait).rejects.toThrow(RangeError)
+  }
+  for (const uuid of [-1, 0.5, NaN, 2 ** 31]) {
+    await expect(second.sendToUuid(uuid, { type: 'TEXT' })).rejects.toThrow(RangeError)
+    await expect(second.request({ uuid }, { type: 'TEST' })).rejects.toThrow(RangeError)
+  }
+  expect(second.report().pendingRequests).toBe(0)
+  const wait = { timeoutMs: Infinity }
+  expect((await second.request({ uuid: 0 }, { type: 'TEST' }, wait)).data).toBe('Hi!')
+})
+
+test('a request waits as long as the limit says when its caller names no time', async () => {
+  const first = await openNode()
+  const second = await openNode({ limits: { requestTimeoutMs: 1 } })
+  await second.join([first.address])
+  const asking = second.request({ uuid: 0 }, { type: 'nobody answers' })
+  await expect(asking).rejects.toMatchObject({ code: 'P2P_REQUEST_TIMEOUT' })
+})
+
+test('what is sent is what was given, whatever happens to it afterwards', async () => {
+  const first = await openNode()
+  const second = await openNode()
+  const received = nextMessage(first)
+  const data: unknown[] = ['as given']
+  const sending = second.sendToAddress(first.address, { type: 'TEXT', data: data as string[] })
+  data.push(undefined) // which nobody could send
+  await sending
+  expect((await received).data).toEqual(['as given'])
+})
+
+test('a request is bounced to an address, too', async () => {
+  const [first, second, third] = [await openNode(), await openNode(), await openNode()]
+  await second.join([first.address])
+  await third.join([first.address])
+  await expectSoon(() => first.networkSize === 3)
+  first.handle('ADD', (request) => request.bounce({ address: third.address }))
+  third.handle('ADD', ({ data }) => ({ type: 'ADD RESP', data: Number(data) + 1 }))
+  expect((await second.request({ uuid: 0 }, { type: 'ADD', data: 17 })).data).toBe(18)
 })
 
 test('what a handler throws is an error event, and the node goes on', async () => {

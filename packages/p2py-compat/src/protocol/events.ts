@@ -56,6 +56,8 @@ export type P2pyCommand =
       readonly request: RequestToken
       readonly target: Target
     }
+  /** Give the command of this number up: it fails, unless it is answered already. */
+  | { readonly type: 'cancel'; readonly command: CommandId }
 
 /** Who sent something. */
 export interface Sender {

@@ -96,6 +96,17 @@ export class Joining {
     this.#outbox.push({ type: 'failed', command: attempt.command, error })
   }
 
+  /** Ends the attempt of this command; whoever was asked hears that we went. */
+  giveUp(command: CommandId, error: P2pError): void {
+    const attempt = this.#attempt
+    if (attempt?.command !== command) return
+    this.cancel(error)
+    for (const link of attempt.asked) {
+      const peer = this.#links.peer(link)
+      if (peer !== undefined) this.#links.endPolitely(peer, error)
+    }
+  }
+
   onReached(result: ReadyLink | P2pError): void {
     const attempt = this.#attempt
     if (attempt === undefined) return

@@ -15,7 +15,7 @@ import { Deadlines, isP2pError, P2pError } from '@p2p/base'
 import type { LinkInput, Machine, Now, RandomBytes } from '@p2p/base'
 import type { PyValue } from '../pickle/values.ts'
 import { Admission } from './admission.ts'
-import type { P2pyCommand, Sender } from './events.ts'
+import type { CommandId, P2pyCommand, Sender } from './events.ts'
 import { Gossip } from './gossip.ts'
 import { Joining } from './joining.ts'
 import { resolveP2pyLimits, type P2pyLimits } from './limits.ts'
@@ -205,6 +205,9 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
       case 'bounce':
         this.#bounce(command)
         break
+      case 'cancel':
+        this.#cancel(command.command)
+        break
     }
   }
 
@@ -219,6 +222,14 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     this.#gossip.reset()
     this.#links.closeAll(reason)
     if (wasJoined) this.#outbox.push({ type: 'left' })
+  }
+
+  #cancel(command: CommandId): void {
+    const error = new P2pError('P2P_CANCELLED', 'nobody waits for it any more')
+    this.#joining.giveUp(command, error)
+    this.#reach.giveUp(command, error)
+    const requestId = this.#requests.idOf(command)
+    if (requestId !== undefined) this.#failRequest(requestId, error)
   }
 
   #startRequest(command: Extract<P2pyCommand, { type: 'request' }>): void {

@@ -158,6 +158,29 @@ export class Reach {
     for (const search of [...this.#searches.values()]) this.#failSearch(search, error)
   }
 
+  /** Ends the delivery of this command if it waits. */
+  giveUp(command: CommandId, error: P2pError): void {
+    const isIt = (task: Task): boolean => task.type === 'deliver' && task.command === command
+    for (const [url, queue] of this.#waiting) {
+      const found = queue.findIndex(({ task }) => isIt(task))
+      if (found >= 0) this.#settleGivenUp(queue.splice(found, 1), error)
+      if (queue.length === 0) this.#waiting.delete(url)
+    }
+    for (const { tasks } of this.#searches.values()) {
+      const found = tasks.findIndex(isIt)
+      if (found >= 0)
+        this.#settleGivenUp(
+          tasks.splice(found, 1).map((task) => ({ task })),
+          error,
+        )
+    }
+  }
+
+  #settleGivenUp(given: readonly { readonly task: Task }[], error: P2pError): void {
+    this.#taskCount -= given.length
+    for (const { task } of given) this.#settle(task, error)
+  }
+
   #beginUuid(uuid: number, task: Task): void {
     const members = this.#members
     if (uuid === members.uuid) {

@@ -80,6 +80,13 @@ export class Requests {
     return this.#pending.get(requestId)?.value
   }
 
+  idOf(command: CommandId): string | undefined {
+    for (const [requestId, pending] of this.#pending) {
+      if (pending.command === command) return requestId
+    }
+    return undefined
+  }
+
   /** Ends a request of ours; the command that waits for it, or undefined when nobody does. */
   end(requestId: string): CommandId | undefined {
     const pending = this.#pending.get(requestId)
