@@ -63,7 +63,7 @@ export class SharedTable {
     entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value },
     wait: WaitOptions,
   ): Promise<void> {
-    const pairs = isIterable(entries) ? [...entries] : Object.entries(entries)
+    const pairs = Symbol.iterator in entries ? [...entries] : Object.entries(entries)
     const checked = pairs.map(([key, value]) => {
       checkValue(value)
       return [readKey(key), value] as const
@@ -184,10 +184,4 @@ function checkValue(value: Value): void {
   if (value === undefined) throw new TypeError('a value is needed; delete() removes a key')
   if (value === null) throw new TypeError('null means deleted in protocol 0.7; use delete()')
   encodeValue(value)
-}
-
-function isIterable(
-  entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value },
-): entries is Iterable<readonly [Key, Value]> {
-  return Symbol.iterator in entries
 }

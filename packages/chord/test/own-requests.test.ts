@@ -111,6 +111,41 @@ describe('a write', () => {
     expect(slots.map((slot) => scene.slots.get(slot)?.value)).toEqual(slots.map(() => value))
   })
 
+  test('that comes after a newer one, because the clock is behind, is made again with a version above that', () => {
+    const scene = new Scene({ holders: ['me', 'x'] })
+    scene.write()
+    const stands = utcSeconds * 1_000 + 30_000
+    const first = scene.about('x')
+    scene.requests.handleStored(first, 'x', allTables, at(1), stands)
+    expect([scene.ends, scene.askedNodes]).toEqual([[], ['x', 'x']])
+    const second = scene.about('x')
+    expect(scene.slots.get(slots[0] as Slot)?.version.time).toBe(stands + 1)
+    // What comes late of the first one says nothing of the second.
+    scene.requests.handleStored(first, 'x', allTables, at(2))
+    scene.requests.handleUnanswered(first, 'x', at(2))
+    expect(scene.ends).toEqual([])
+    scene.requests.handleStored(second, 'x', allTables, at(3))
+    expect(scene.ends).toEqual(['written'])
+  })
+
+  test('that others overtake again and again is done: they write at the same time', () => {
+    const scene = new Scene({ holders: ['x'] })
+    scene.write()
+    for (let turn = 1; scene.ends.length === 0 && turn < 10; turn += 1) {
+      const stands = utcSeconds * 1_000 + turn * 1_000
+      scene.requests.handleStored(scene.about('x'), 'x', allTables, at(turn), stands)
+    }
+    expect([scene.ends, scene.askedNodes.length]).toEqual([['written'], 4])
+  })
+
+  test('is refused by a holder where a newer one stands from far ahead of the clock', () => {
+    const scene = new Scene({ holders: ['me', 'x'] })
+    scene.write()
+    const stands = utcSeconds * 1_000 + 60_001
+    scene.requests.handleStored(scene.about('x'), 'x', allTables, at(1), stands)
+    expect(scene.ends).toEqual(['write-failed'])
+  })
+
   test('is done when three of five tables confirm, in one question to each node', () => {
     const scene = new Scene({ holders: ['x'] })
     scene.write()
@@ -129,7 +164,8 @@ describe('a write', () => {
     expect(scene.askedNodes).toContain('y')
     expect(scene.ends).toEqual([])
     scene.holders = []
-    scene.requests.handleUnanswered({ type: 'write', request: 1, slots }, 'y', at(2))
+    for (const { to, about } of scene.asked)
+      if (to === 'y') scene.requests.handleUnanswered(about, 'y', at(2))
     expect(scene.ends).toEqual(['write-failed'])
   })
 

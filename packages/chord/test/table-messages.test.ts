@@ -34,7 +34,7 @@ const arc = { from: sha1.position, to: sha224.position }
 /** Each message with what its reader makes of it. */
 const messages: Record<TableMessage['type'], readonly Value[]> = {
   write: writePayload(1, { key, version, value }, [0, 4]),
-  stored: storedPayload(1, [0, 4]),
+  stored: storedPayload(1, [0, 4], 7),
   read: readPayload(1, key, [0, 4]),
   found: foundPayload(1, [held, undefined, deleted, held]),
   put: putPayload([held, deleted]),
@@ -57,7 +57,12 @@ test('what is written is read again', () => {
     value,
     tables: [0, 4],
   })
-  expect(readTableMessage(messages.stored)).toEqual({ type: 'stored', request: 1, tables: [0, 4] })
+  expect(readTableMessage(messages.stored)).toEqual({
+    type: 'stored',
+    request: 1,
+    tables: [0, 4],
+    newest: 7,
+  })
   expect(readTableMessage(messages.read)).toMatchObject({ request: 1, key, tables: [0, 4] })
   const first = { version, value }
   expect(readTableMessage(messages.found)).toEqual({

@@ -9,7 +9,7 @@ test('a write is acknowledged by owner and two replicas in three tables', () => 
   const write = begin(['owner', 'r1', 'r2', 'r3', 'r4'])
   for (const table of ['t1', 't2', 't3']) {
     expect(write.state).toBe('pending')
-    for (const holder of ['owner', 'r4', 'r2']) write.handleStored(table, holder)
+    for (const holder of ['owner', 'r4', 'r2']) write.settle(table, holder, 'stored')
   }
   expect(write.state).toBe('acknowledged')
 })
@@ -17,27 +17,27 @@ test('a write is acknowledged by owner and two replicas in three tables', () => 
 test('replicas without the owner are not enough', () => {
   const write = begin(['owner', 'r1', 'r2', 'r3', 'r4'])
   for (const table of tables) {
-    for (const holder of ['r1', 'r2', 'r3', 'r4']) write.handleStored(table, holder)
+    for (const holder of ['r1', 'r2', 'r3', 'r4']) write.settle(table, holder, 'stored')
   }
   expect(write.state).toBe('pending')
-  for (const table of tables) write.handleFailed(table, 'owner')
+  for (const table of tables) write.settle(table, 'owner', 'failed')
   expect(write.state).toBe('failed')
 })
 
 test('where fewer nodes store than are wanted, all of them must', () => {
   const write = begin(['owner', 'r1'])
-  for (const table of ['t1', 't2', 't3']) write.handleStored(table, 'owner')
+  for (const table of ['t1', 't2', 't3']) write.settle(table, 'owner', 'stored')
   expect(write.state).toBe('pending')
-  for (const table of ['t1', 't2', 't3']) write.handleStored(table, 'r1')
+  for (const table of ['t1', 't2', 't3']) write.settle(table, 'r1', 'stored')
   expect(write.state).toBe('acknowledged')
 })
 
 test('a write fails as soon as three tables cannot be reached', () => {
   const write = begin(['owner'])
-  write.handleFailed('t1', 'owner')
-  write.handleFailed('t2', 'owner')
+  write.settle('t1', 'owner', 'failed')
+  write.settle('t2', 'owner', 'failed')
   expect(write.state).toBe('pending')
-  write.handleFailed('t3', 'owner')
+  write.settle('t3', 'owner', 'failed')
   expect(write.state).toBe('failed')
   expect(begin([]).state).toBe('failed')
 })
@@ -45,9 +45,9 @@ test('a write fails as soon as three tables cannot be reached', () => {
 test('the word of a node that was not asked, or gave up, counts for nothing', () => {
   const write = begin(['owner'])
   for (const table of tables) {
-    write.handleStored(table, 'stranger')
-    write.handleFailed(table, 'owner')
-    write.handleStored(table, 'owner')
+    write.settle(table, 'stranger', 'stored')
+    write.settle(table, 'owner', 'failed')
+    write.settle(table, 'owner', 'stored')
   }
   expect(write.state).toBe('failed')
 })

@@ -253,13 +253,13 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #onDeadline(now: Now): void {
     const { monoMs } = now
     if (this.#mesh.nextDeadline() <= monoMs) this.#tellMesh({ type: 'deadline' }, now)
-    if (this.#ring.nextDeadline() <= monoMs) this.#ring.handleDeadline(now)
-    if (this.#outbox.nextDeadline() <= monoMs) this.#outbox.handleDeadline(now)
+    this.#ring.handleDeadline(now)
+    this.#outbox.handleDeadline(now)
     this.#news.handleDeadline(now)
     this.#membership.handleDeadline(now)
-    if (this.#old.nextDeadline() <= monoMs) this.#old.handleDeadline(now)
+    this.#old.handleDeadline(now)
     for (const to of this.#talk.endRequests(monoMs)) this.#holders.avoid(to, monoMs)
-    if (this.#own.nextDeadline() <= monoMs) this.#own.handleDeadline(now)
+    this.#own.handleDeadline(now)
     if (this.#rounds.dueMs <= monoMs) this.#rounds.handleDeadline(now)
     if (this.#nextSweepMs > monoMs) return
     this.#nextSweepMs = monoMs + sweepEveryMs
@@ -400,11 +400,10 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   // ---- reads and writes of this node
 
   #request(input: EarlyRequest, now: Now): void {
-    if (input.type === 'read') this.#own.read(input, now)
-    else this.#write(input, now)
-  }
-
-  #write(input: Extract<ChordInput, { type: 'write' }>, now: Now): void {
+    if (input.type === 'read') {
+      this.#own.read(input, now)
+      return
+    }
     this.#own.write(input, now)
     if (input.value === null) this.#news.deleted(input.key, now)
     else this.#news.wrote(input.key, now)

@@ -220,9 +220,8 @@ export class KeyNews {
 
   /** The neighbours that understand news. */
   #ours(): readonly string[] {
-    const ours: string[] = []
-    for (const peer of this.#line.peers.values()) if (this.#line.talksTo(peer)) ours.push(peer.id)
-    return ours
+    const { peers, talksTo } = this.#line
+    return [...peers.values()].filter(talksTo).map(({ id }) => id)
   }
 }
 

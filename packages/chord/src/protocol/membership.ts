@@ -183,7 +183,7 @@ export class Membership {
   /** Whether enough is known of who stores to ask the right ones. */
   #knowsRing(): boolean {
     const { peers, talksTo } = this.#line
-    const isUntold = !this.#joining.isTold && [...peers.values()].some((peer) => talksTo(peer))
+    const isUntold = !this.#joining.isTold && [...peers.values()].some(talksTo)
     return !isUntold && this.#parts.ring.view.nodes.size > 0
   }
 

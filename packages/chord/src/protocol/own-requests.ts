@@ -47,24 +47,28 @@ export interface RequestLine {
   emit(effect: ChordEffect): void
 }
 
+type WriteInput = Extract<ChordInput, { type: 'write' }>
+
 interface OpenWrite {
+  readonly input: WriteInput
   readonly progress: PendingWrite
   readonly key: Uint8Array
   readonly value: Uint8Array | undefined
   readonly version: Version
-  readonly slots: readonly Slot[]
   readonly endMs: number
+  readonly attempt: number
 }
 
 interface OpenRead {
   readonly key: Uint8Array
-  readonly slots: readonly Slot[]
   readonly read: Read
 }
 
 /** Old nodes on the way say nil before they know; a store may take as long. */
 const readGraceMs = 1_000
 const readRetryMs = 200
+/** The first sets a clock that is behind; who is overtaken after so many has others that write at the same time. */
+const maxAttempts = 4
 
 export class OwnRequests {
   readonly #line: RequestLine
@@ -109,16 +113,15 @@ export class OwnRequests {
 
   read(input: Extract<ChordInput, { type: 'read' }>, now: Now): void {
     const { request, key, timeoutMs } = input
-    const slots = slotsOf(key)
     const read = new Read({
-      tables: slots.map((slot) => ({ slot, holders: this.#readableAt(slot) })),
+      tables: slotsOf(key).map((slot) => ({ slot, holders: this.#readableAt(slot) })),
       isProvisional: (holder) => this.#line.hasOld() || this.#line.isOld(holder),
       startMs: now.monoMs,
       timeoutMs,
       graceMs: readGraceMs,
       retryMs: readRetryMs,
     })
-    const open = { key, slots, read }
+    const open = { key, read }
     this.#reads.set(request, open)
     this.#askAll(request, open, read.start(), now)
   }
@@ -133,28 +136,23 @@ export class OwnRequests {
 
   #askAll(request: RequestId, open: OpenRead, questions: readonly Question[], now: Now): void {
     const { id } = this.#line
-    const byHolder = new Map<string, Slot[]>()
-    for (const { slot, holder } of questions) {
-      if (holder !== id && this.#line.isOld(holder)) {
-        this.#line.askOld(slot, holder, { type: 'read', request }, now)
+    let own: readonly Slot[] = []
+    for (const [holder, slots] of byHolder(questions)) {
+      if (holder === id) own = slots
+      else if (this.#line.isOld(holder)) {
+        for (const slot of slots) this.#line.askOld(slot, holder, { type: 'read', request }, now)
       } else {
-        const slots = byHolder.get(holder) ?? []
-        slots.push(slot)
-        byHolder.set(holder, slots)
+        const tables = slots.map(({ table }) => hashTables.indexOf(table))
+        this.#line.ask(
+          holder,
+          { type: 'read', request, slots },
+          (number) => readPayload(number, open.key, tables),
+          now,
+        )
       }
     }
-    for (const [holder, slots] of byHolder) {
-      if (holder === id) continue
-      const tables = slots.map(({ table }) => hashTables.indexOf(table))
-      this.#line.ask(
-        holder,
-        { type: 'read', request, slots },
-        (number) => readPayload(number, open.key, tables),
-        now,
-      )
-    }
     // Last, because the answers may end the read.
-    for (const slot of byHolder.get(id) ?? []) {
+    for (const slot of own) {
       this.answerRead(request, slot, id, this.#line.slots.get(slot) ?? { value: undefined }, now)
     }
     this.#settleRead(request, open, now)
@@ -184,7 +182,7 @@ export class OwnRequests {
     }
   }
 
-  #settleRead(request: RequestId, { key, slots, read }: OpenRead, now: Now): void {
+  #settleRead(request: RequestId, { key, read }: OpenRead, now: Now): void {
     const { result } = read
     if (result === undefined || !this.#reads.delete(request)) return
     this.#line.emit({ type: 'read-ended', request, result })
@@ -192,7 +190,7 @@ export class OwnRequests {
     const { version, value, stale } = result
     for (const slot of stale) {
       const [owner] = this.#line.holdersOf(slot)
-      if (owner === undefined || !slots.includes(slot)) continue
+      if (owner === undefined) continue
       if (this.#line.isOld(owner)) this.#line.storeAtOld(slot, value, owner, now)
       if (version === undefined) continue
       const entry = new StoredSlot(slot, { value, version, key })
@@ -203,28 +201,26 @@ export class OwnRequests {
 
   // ---- writes
 
-  write(input: Extract<ChordInput, { type: 'write' }>, now: Now): void {
+  write(input: WriteInput, now: Now, attempt: number = 1): void {
     const { request, key, value, timeoutMs } = input
-    const slots = slotsOf(key)
-    const plan = slots.map((slot) => ({
+    const plan = slotsOf(key).map((slot) => ({
       slot,
       name: slot.name,
       holders: this.#line.holdersOf(slot),
     }))
     const open: OpenWrite = {
+      input,
       progress: new PendingWrite(plan),
       key,
       value: value === null ? undefined : encodeValue(value),
       version: this.#line.clock.next(now.utcSeconds),
-      slots,
       endMs: now.monoMs + timeoutMs,
+      attempt,
     }
     this.#writes.set(request, open)
     if (plan.every(({ holders }) => holders.length === 0)) {
       // Nobody stores. The slots stay here, as in py2p, but nobody else will find them.
-      for (const slot of slots) this.#keep(open, slot, now)
-      this.failWrite(request)
-      return
+      for (const { slot } of plan) this.#keep(open, slot, now)
     }
     this.#sendAll(request, open, plan, now)
   }
@@ -235,30 +231,22 @@ export class OwnRequests {
     targets: readonly { readonly slot: Slot; readonly holders: readonly string[] }[],
     now: Now,
   ): void {
-    const byHolder = new Map<string, Slot[]>()
-    for (const { slot, holders } of targets) {
-      for (const holder of holders) {
-        const slots = byHolder.get(holder) ?? []
-        slots.push(slot)
-        byHolder.set(holder, slots)
-      }
-    }
-    for (const [holder, slots] of byHolder) {
-      if (holder === this.#line.id) {
-        for (const slot of slots) this.#keep(open, slot, now)
-        continue
-      }
-      if (this.#line.isOld(holder)) {
+    const questions = targets.flatMap(({ slot, holders }) =>
+      holders.map((holder) => ({ slot, holder })),
+    )
+    for (const [holder, slots] of byHolder(questions)) {
+      if (holder === this.#line.id) for (const slot of slots) this.#keep(open, slot, now)
+      else if (this.#line.isOld(holder)) {
         for (const slot of slots) this.#writeAtOld(request, open, slot, holder, now)
-        continue
+      } else {
+        const tables = slots.map(({ table }) => hashTables.indexOf(table))
+        this.#line.ask(
+          holder,
+          { type: 'write', request, slots, attempt: open.attempt },
+          (number) => writePayload(number, open, tables),
+          now,
+        )
       }
-      const tables = slots.map(({ table }) => hashTables.indexOf(table))
-      this.#line.ask(
-        holder,
-        { type: 'write', request, slots },
-        (number) => writePayload(number, open, tables),
-        now,
-      )
     }
     this.#settleWrite(request, open)
   }
@@ -282,37 +270,53 @@ export class OwnRequests {
     if (held && !clock.see(held.version, utcSeconds)) slots.forget(slot)
     // A delete of what is not there leaves a trace all the same: other holders may have it.
     const isFull = slots.put(slot, write) === 'full'
-    if (isFull) progress.handleFailed(slot.name, this.#line.id)
-    else progress.handleStored(slot.name, this.#line.id)
+    progress.settle(slot.name, this.#line.id, isFull ? 'failed' : 'stored')
   }
 
   /** A holder has the slot. */
   confirm(request: RequestId, slot: Slot, holder: string): void {
     const write = this.#writes.get(request)
     if (write === undefined) return
-    write.progress.handleStored(slot.name, holder)
+    write.progress.settle(slot.name, holder, 'stored')
     this.#settleWrite(request, write)
   }
 
-  /** A node of ours says which of the slots it was asked for it has now. */
-  handleStored(about: TableRequest, from: string, tables: readonly number[], now: Now): void {
+  /**
+   * A node of ours says which of the slots it was asked for it has now. `newest`: the latest version that it has of
+   * them, which may be above ours: a clock is behind. The write is made anew above it; where that is too far ahead for
+   * this node, nobody would read what it wrote.
+   */
+  handleStored(
+    about: TableRequest,
+    from: string,
+    tables: readonly number[],
+    now: Now,
+    newest: number = 0,
+  ): void {
     if (about.type !== 'write') return
-    const write = this.#writes.get(about.request)
-    if (write === undefined) return
-    for (const slot of about.slots) {
-      const has = tables.includes(hashTables.indexOf(slot.table))
-      if (has) write.progress.handleStored(slot.name, from)
-      else this.failHolder(about.request, slot, from, now)
+    const { request, attempt, slots } = about
+    const write = this.#writes.get(request)
+    if (write === undefined || write.attempt !== attempt) return
+    const isReadable = this.#line.clock.see({ time: newest, writer: from }, now.utcSeconds)
+    if (isReadable && newest > write.version.time && attempt < maxAttempts) {
+      this.write(write.input, now, attempt + 1)
+      return
     }
-    this.#settleWrite(about.request, write)
+    for (const slot of slots) {
+      if (!tables.includes(hashTables.indexOf(slot.table)))
+        this.failHolder(request, slot, from, now)
+      else write.progress.settle(slot.name, from, isReadable ? 'stored' : 'failed')
+    }
+    this.#settleWrite(request, write)
   }
 
   /** A question that was not answered: the holder is asked no more. */
   handleUnanswered(about: TableRequest, to: string, now: Now): void {
     if (about.type === 'offer') return
     for (const slot of about.slots) {
-      if (about.type === 'write') this.failHolder(about.request, slot, to, now)
-      else this.failRead(about.request, slot, to, now)
+      if (about.type === 'read') this.failRead(about.request, slot, to, now)
+      else if (this.#writes.get(about.request)?.attempt === about.attempt)
+        this.failHolder(about.request, slot, to, now)
     }
   }
 
@@ -326,7 +330,7 @@ export class OwnRequests {
 
   failHolder(request: RequestId, slot: Slot, holder: string, now: Now): void {
     const write = this.#writes.get(request)
-    if (write?.progress.handleFailed(slot.name, holder) !== true) return
+    if (write?.progress.settle(slot.name, holder, 'failed') !== true) return
     const holders = write.progress.replan(slot.name, this.#line.holdersOf(slot))
     this.#sendAll(request, write, [{ slot, holders }], now)
   }
@@ -345,4 +349,14 @@ export class OwnRequests {
     )
     this.#line.emit({ type: 'write-failed', request, error })
   }
+}
+
+function byHolder(questions: readonly Question[]): ReadonlyMap<string, readonly Slot[]> {
+  const slotsByHolder = new Map<string, Slot[]>()
+  for (const { slot, holder } of questions) {
+    const slots = slotsByHolder.get(holder) ?? []
+    slots.push(slot)
+    slotsByHolder.set(holder, slots)
+  }
+  return slotsByHolder
 }

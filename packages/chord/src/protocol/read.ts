@@ -52,8 +52,6 @@ export type ReadResult =
       readonly value: Uint8Array
       /** Of the newest write with this value, where one is known. */
       readonly version: Version | undefined
-      /** `majority`: three tables agree. `version`: the newest of values that do not agree. */
-      readonly by: 'majority' | 'version'
       /** Slots that hold nothing or something else and should be written again. */
       readonly stale: readonly Slot[]
     }
@@ -156,7 +154,7 @@ export class Read {
   #goOn(table: Table, nowMs: number): readonly Question[] {
     const agreed = majorityOf(this.#values)
     if (agreed !== undefined) {
-      this.#result = this.#found(agreed.value, 'majority')
+      this.#result = this.#found(agreed.value)
       return []
     }
     if (table.best === undefined && table.waiting.size === 0 && !table.hasAskedReplicas) {
@@ -206,10 +204,10 @@ export class Read {
       if (newest === undefined || isBetter(answer, newest)) newest = answer
     }
     if (newest === undefined) return { type: 'no-agreement', candidates }
-    return newest.value === undefined ? { type: 'absent' } : this.#found(newest.value, 'version')
+    return newest.value === undefined ? { type: 'absent' } : this.#found(newest.value)
   }
 
-  #found(value: Uint8Array, by: 'majority' | 'version'): ReadResult {
+  #found(value: Uint8Array): ReadResult {
     let version: Version | undefined
     const stale: Slot[] = []
     for (const { slot, best, empty } of this.#tables.values()) {
@@ -220,7 +218,7 @@ export class Read {
       if (version === undefined || compareVersions(best.version, version) > 0)
         version = best.version
     }
-    return { type: 'found', value, version, by, stale }
+    return { type: 'found', value, version, stale }
   }
 }
 

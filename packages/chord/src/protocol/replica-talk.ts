@@ -125,7 +125,8 @@ export class ReplicaTalk {
         return
       case 'stored': {
         const about = this.#requests.take(message.request, from)
-        if (about !== undefined) this.#line.own().handleStored(about, from, message.tables, now)
+        if (about !== undefined)
+          this.#line.own().handleStored(about, from, message.tables, now, message.newest)
         return
       }
       case 'found': {
@@ -148,12 +149,16 @@ export class ReplicaTalk {
   #onWrite(message: Extract<TableMessage, { type: 'write' }>, from: string, now: Now): void {
     const { request, key, version, value, tables } = message
     const mayTake = this.#line.isStoring() && this.#line.clock.see(version, now.utcSeconds)
+    let newest = 0
     const taken = tables.filter((table) => {
       const name = hashTables[table]
       if (!mayTake || name === undefined) return false
-      return this.#take(slotOf(key, name), message)
+      const slot = slotOf(key, name)
+      if (!this.#take(slot, message)) return false
+      newest = Math.max(newest, this.#line.slots.get(slot)?.version.time ?? 0)
+      return true
     })
-    this.#line.send(from, storedPayload(request, taken), now)
+    this.#line.send(from, storedPayload(request, taken, newest), now)
     if (taken.length > 0 && value !== undefined) this.#news.held(key, now)
   }
 

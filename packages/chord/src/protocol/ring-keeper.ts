@@ -337,8 +337,7 @@ export class RingKeeper {
   #hearOfSelf(member: Member, now: Now): void {
     const own = this.view.get(this.#id)
     const isSo = (member.state === 'storing') === this.isStoring
-    if (isSo && member.incarnation <= (own?.incarnation ?? 0)) return
-    if (!isSo && member.incarnation < (own?.incarnation ?? 0)) return
+    if (member.incarnation < (own?.incarnation ?? 0) + Number(isSo)) return
     if (own === undefined && member.state !== 'storing') return
     this.#announceSelf(this.isStoring ? 'storing' : 'left', now, member)
   }

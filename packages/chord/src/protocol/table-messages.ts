@@ -2,7 +2,8 @@
  * What nodes of ours say to each other about slots: with versions, in numbers, and answered.
  *
  *   write    [0x7061, 0, request, key, time, writer, value, tables]   a value for some of a key's slots
- *   stored   [0x7061, 1, request, tables]                             those that have it now, or a newer one
+ *   stored   [0x7061, 1, request, tables, time]                       those that have it now, or a newer one, and
+ *                                                                     the time of the newest that they have
  *   read     [0x7061, 2, request, key, tables]
  *   found    [0x7061, 3, request, [[time, writer, value]…], which]    which: an index per table asked, -1 for none
  *   put      [0x7061, 4, [entry…]]                                    slots to keep; nothing answers
@@ -64,7 +65,12 @@ export type TableMessage =
       readonly value: Uint8Array | undefined
       readonly tables: readonly number[]
     }
-  | { readonly type: 'stored'; readonly request: number; readonly tables: readonly number[] }
+  | {
+      readonly type: 'stored'
+      readonly request: number
+      readonly tables: readonly number[]
+      readonly newest: number
+    }
   | {
       readonly type: 'read'
       readonly request: number
@@ -86,15 +92,17 @@ export type TableMessage =
 export function readTableMessage(payload: readonly Value[]): TableMessage | undefined {
   const [, verb, a, b, c, d] = payload
   const type = verbs[wholeNumber(verb) ?? -1]
+  const arc = readArc(a, b)
   switch (type) {
     case 'put':
       return { type, entries: listOf(a, readEntry) }
-    case 'compare':
-      return readCompare(a, b, c, d)
-    case 'list': {
-      const arc = readArc(a, b)
-      return arc && { type, arc, heads: listOf(c, readHead) }
+    case 'compare': {
+      const [count, sum] = [wholeNumber(c), wholeNumber(d)]
+      if (arc === undefined || count === undefined || sum === undefined) return undefined
+      return { type, arc, summary: { count, sum } }
     }
+    case 'list':
+      return arc && { type, arc, heads: listOf(c, readHead) }
     default: {
       const number = wholeNumber(a)
       return number === undefined ? undefined : readRequest(type, payload, number)
@@ -117,7 +125,7 @@ function readRequest(
       return { type, request, key: b, version, value: held.value, tables: readTables(f) }
     }
     case 'stored':
-      return { type, request, tables: readTables(b) }
+      return { type, request, tables: readTables(b), newest: wholeNumber(c) ?? 0 }
     case 'read':
       return b instanceof Uint8Array ? { type, request, key: b, tables: readTables(c) } : undefined
     case 'found':
@@ -129,18 +137,6 @@ function readRequest(
     default:
       return undefined
   }
-}
-
-function readCompare(
-  from: Value | undefined,
-  to: Value | undefined,
-  count: Value | undefined,
-  sum: Value | undefined,
-): TableMessage | undefined {
-  const arc = readArc(from, to)
-  const [slots, stamps] = [wholeNumber(count), wholeNumber(sum)]
-  if (arc === undefined || slots === undefined || stamps === undefined) return undefined
-  return { type: 'compare', arc, summary: { count: slots, sum: stamps } }
 }
 
 function readFound(
@@ -249,8 +245,12 @@ export function writePayload(
   return [tableFlag, verbs.indexOf('write'), request, key, time, writer, value ?? null, [...tables]]
 }
 
-export function storedPayload(request: number, tables: readonly number[]): readonly Value[] {
-  return [tableFlag, verbs.indexOf('stored'), request, [...tables]]
+export function storedPayload(
+  request: number,
+  tables: readonly number[],
+  newest: number,
+): readonly Value[] {
+  return [tableFlag, verbs.indexOf('stored'), request, [...tables], newest]
 }
 
 export function readPayload(

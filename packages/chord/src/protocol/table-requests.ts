@@ -12,6 +12,8 @@ export type TableRequest =
       readonly type: 'read' | 'write'
       readonly request: RequestId
       readonly slots: readonly Slot[]
+      /** Of a write: the number of the attempt. */
+      readonly attempt?: number
     }
   | { readonly type: 'offer'; readonly slots: readonly OfferedSlot[] }
 

@@ -53,21 +53,15 @@ export class PendingWrite {
     return tables.filter(canBecomeSafe).length >= majority ? 'pending' : 'failed'
   }
 
-  /** A holder has the value. Holders that were not asked count for nothing. */
-  handleStored(name: string, holder: string): void {
-    this.#move(name, holder, 'stored')
-  }
-
-  /** A holder refused or is gone, and is not asked again. False when it was not asked, or has answered. */
-  handleFailed(name: string, holder: string): boolean {
-    return this.#move(name, holder, 'failed')
-  }
-
-  #move(name: string, holder: string, to: 'stored' | 'failed'): boolean {
+  /**
+   * A holder has the value; or it refused or is gone, and is not asked again. False when it was not asked, or has
+   * answered: that counts for nothing.
+   */
+  settle(name: string, holder: string, as: 'stored' | 'failed'): boolean {
     const table = this.#tables.get(name)
     const at = table?.waiting.indexOf(holder) ?? -1
     if (at < 0) return false
-    table?.[to].push(...table.waiting.splice(at, 1))
+    table?.[as].push(...table.waiting.splice(at, 1))
     return true
   }
 

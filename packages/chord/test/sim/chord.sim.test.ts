@@ -182,6 +182,25 @@ test('a deleted key is gone everywhere, and a second delete does no harm', () =>
     expect([node.keyCount(), node.machine.peers.size]).toEqual([0, 4])
 })
 
+test('a write of a node whose clock is behind is what is read from then on', () => {
+  const network = storingNetwork({ seed: 11 })
+  const [ahead, other] = network.nodes
+  // One that stores would set its clock by what it is given to keep.
+  const behind = network.add()
+  if (ahead === undefined) throw new Error('no nodes')
+  network.connect(behind, ahead)
+  network.sim.runFor(1_000)
+  const early = behind.machine.handle.bind(behind.machine)
+  behind.machine.handle = (input, now) => early(input, { ...now, utcSeconds: now.utcSeconds - 30 })
+  const first = ahead.write('key', 'first')
+  network.sim.runFor(1_000)
+  const second = behind.write('key', 'second')
+  network.sim.runFor(1_000)
+  const read = other?.read('key')
+  network.sim.runFor(1_000)
+  expect([first(), second(), read?.()]).toEqual(['written', 'written', 'second'])
+})
+
 test('an absent key is reported after the grace time, not after the whole time', () => {
   const network = storingNetwork({ seed: 9 })
   const read = first(network).read('nothing')
