@@ -57,6 +57,26 @@ test('a member that is full, or was dialled twice at once, is not gone', () => {
   expect(keeper.view.get(member.id)?.state).toBe('storing')
 })
 
+test('a member that hangs up on every dial is dialled at ever longer intervals, a minute at most, and is not gone', () => {
+  const { keeper, dialled } = watched()
+  hear(keeper, [storing('b')])
+  keeper.setStoring(true, now)
+  const dials: number[] = []
+  for (let at = keeper.nextDeadline(); at < 600_000; at = keeper.nextDeadline()) {
+    const then = later(at - now.monoMs)
+    keeper.handleDeadline(then)
+    for (const one of dialled.splice(0)) {
+      dials.push(at)
+      keeper.dialEnded(one, 'P2P_CLOSED_IN_HANDSHAKE', then)
+    }
+  }
+  const pauses = dials.slice(1).map((at, index) => at - (dials[index] ?? 0))
+  expect(pauses.slice(0, 3).every((pause) => pause < 5_000)).toBe(true)
+  expect(pauses.at(-1)).toBeGreaterThanOrEqual(60_000)
+  expect(Math.max(...pauses)).toBeLessThanOrEqual(60_500)
+  expect(keeper.view.get(id('b'))?.state).toBe('storing')
+})
+
 test('a member that cannot be dialled is given the time to dial', () => {
   const keeper = keeperWithMember()
   keeper.dialEnded(member.id, 'P2P_NO_ADDRESS', now)

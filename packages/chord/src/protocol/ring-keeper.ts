@@ -72,8 +72,9 @@ const firstCompareMs = 1_000
 const doubtSpreadMs = 500
 /** The nearest neighbour looks first; each further one leaves it this much more time to tell. */
 const rankPauseMs = 600
-/** A first failure may be a lost packet. */
-const secondLookMs = 1_000
+/** A first failure may be a lost packet. Each look doubles the time to the next, up to the longest. */
+const firstPauseMs = 500
+const longestPauseMs = 60_000
 const failuresBelieved = 2
 /** Doubts at a time about members that are no neighbours; what else is heard of such ones is believed. */
 const maxDoubts = 64
@@ -91,14 +92,13 @@ const aliveCodes: ReadonlySet<string> = new Set([
  */
 const unclearCodes: ReadonlySet<string> = new Set(['P2P_CLOSED_IN_HANDSHAKE', 'P2P_TOO_MANY_DIALS'])
 /** Who cannot be dialled dials its neighbours itself, if it lives, within the time in which they keep links. */
-const noAddressCode = 'P2P_NO_ADDRESS'
 const awaitDialMs = 10_000
 
 interface Doubt {
   dueMs: number
   readonly failures: number
-  /** Whether the time was given to it to dial us. */
-  readonly isAwaited?: boolean
+  /** Time that was left to it since the last dial; `awaitDialMs` to dial us. */
+  readonly pauseMs?: number
   /** Who said that it is gone, and what: it is told, so that it can deny it. */
   readonly rumour?: Member | undefined
 }
@@ -236,31 +236,24 @@ export class RingKeeper {
 
   /** What came of a dial to a member: nothing when it has no error. */
   dialEnded(id: string, errorCode: string | undefined, now: Now): void {
-    if (errorCode === undefined || aliveCodes.has(errorCode)) {
-      this.#doubts.delete(id)
-      return
-    }
-    const member = this.view.get(id)
-    if (member?.state !== 'storing' || id === this.#id) {
-      this.#doubts.delete(id)
-      return
-    }
-    const isAwaited = errorCode === noAddressCode
-    if (isAwaited && this.#addresses.length === 0) {
-      // Neither can dial the other; this is for those to find out who can be dialled.
-      this.#doubts.delete(id)
-      return
-    }
     const doubt = this.#doubts.get(id)
-    const isUnclear = unclearCodes.has(errorCode) || (isAwaited && doubt?.isAwaited !== true)
+    this.#doubts.delete(id)
+    if (errorCode === undefined || aliveCodes.has(errorCode)) return
+    const member = this.view.get(id)
+    if (member?.state !== 'storing' || id === this.#id) return
+    const isAwaited = errorCode === 'P2P_NO_ADDRESS'
+    // Neither can dial the other; this is for those to find out who can be dialled.
+    if (isAwaited && this.#addresses.length === 0) return
+    const isUnclear = unclearCodes.has(errorCode) || (isAwaited && doubt?.pauseMs !== awaitDialMs)
     const failures = (doubt?.failures ?? 0) + (isUnclear ? 0 : 1)
     if (failures < failuresBelieved) {
-      const pauseMs = isAwaited ? awaitDialMs : secondLookMs
+      const pauseMs = isAwaited
+        ? awaitDialMs
+        : Math.min(2 * (doubt?.pauseMs ?? firstPauseMs), longestPauseMs)
       const dueMs = now.monoMs + pauseMs + randomBelow(this.#random, doubtSpreadMs)
-      this.#doubts.set(id, { dueMs, failures, isAwaited, rumour: doubt?.rumour })
+      this.#doubts.set(id, { dueMs, pauseMs, failures, rumour: doubt?.rumour })
       return
     }
-    this.#doubts.delete(id)
     // What was said to this node alone is known where it was said.
     if (doubt?.rumour !== undefined && !this.#isNear(id)) this.#merge(doubt.rumour, now)
     else this.#tell({ ...member, state: 'gone' }, now)
@@ -383,7 +376,8 @@ export class RingKeeper {
   }
 
   #talking(): readonly Peer[] {
-    return [...this.#line.peers.values()].filter((peer) => this.#line.talksTo(peer))
+    const { peers, talksTo } = this.#line
+    return [...peers.values()].filter(talksTo)
   }
 
   #merge(member: Member, now: Now): boolean {
