@@ -12,10 +12,11 @@ import type { Value } from '@p2p/serializer'
 import { byteTextToText, toByteText } from './protocol/byte-text.ts'
 import type { ByteText } from './protocol/byte-text.ts'
 import { isMapping } from './protocol/delta.ts'
-import { LeaseError } from './protocol/lease.ts'
+import { LeaseError, ownerText } from './protocol/lease.ts'
 import type { Lease } from './protocol/lease.ts'
 import type { SyncMachine } from './protocol/sync.ts'
 import type { Entry, SyncInput } from './protocol/sync-contract.ts'
+import type { WriteKind } from './protocol/write.ts'
 
 /** Text, or bytes for keys that are no text. Text and its UTF-8 bytes are the same key. */
 export type Key = string | Uint8Array
@@ -33,12 +34,13 @@ export interface WrittenValue extends Meta {
   readonly value: Value | undefined
 }
 
+type ComposedWrite = Extract<SyncInput, { type: 'write' }>
+
 export interface DictionaryLink {
   readonly machine: SyncMachine
   now(): Now
   command(input: Extract<SyncInput, { type: 'write' | 'compare' }>): void
   askAgreement(wait: WaitOptions): Promise<{ readonly equal: boolean; readonly nodes: number }>
-  persisted(): Promise<void>
 }
 
 const defaultSettleMs = 30_000
@@ -72,41 +74,39 @@ export class Dictionary {
     const name = readKey(key)
     if (value === undefined) throw new TypeError('a value is needed; delete() removes a key')
     if (value === null) throw new TypeError('null means deleted in protocol 0.7; use delete()')
-    // Tells about values that cannot be sent before anything is changed.
-    const bytes = encodeValue(value)
-    this.#assertFree(name)
-    this.#link.command({ type: 'write', key: name, kind: 'set', value, bytes })
+    this.#link.command(this.#compose(name, 'set', value))
   }
 
   delete(key: Key): boolean {
     const name = readKey(key)
     if (this.#bytes(name) === undefined) return false
-    this.#assertFree(name)
-    this.#write(name, 'delete', null)
+    this.#link.command(this.#compose(name, 'delete'))
     return true
   }
 
   update(entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value }): void {
     const pairs = isIterable(entries) ? [...entries] : Object.entries(entries)
-    const checked = pairs.map(([key, value]) => {
+    const { replica } = this.#link.machine
+    const writes = new Map<ByteText, ComposedWrite>()
+    let newKeys = 0
+    for (const [key, value] of pairs) {
       const name = readKey(key)
       if (value === undefined || value === null) throw new TypeError('update() sets values only')
-      encodeValue(value)
-      this.#assertFree(name)
-      return [name, value] as const
-    })
-    for (const [name, value] of checked) this.#write(name, 'set', value)
+      if (!writes.has(name) && replica.log(name) === undefined) newKeys++
+      writes.set(name, this.#compose(name, 'set', value, newKeys))
+    }
+    for (const write of writes.values()) this.#link.command(write)
   }
 
   applyDelta(key: Key, delta: Value): void {
     const name = readKey(key)
-    if (!isMapping(encodeValue(delta))) throw new TypeError('a delta is a mapping of fields')
-    this.#assertFree(name)
+    const write = this.#compose(name, 'delta', delta)
+    if (!isMapping(write.value)) throw new TypeError('a delta is a mapping of fields')
     const bytes = this.#bytes(name)
     if (bytes !== undefined && !isMapping(bytes)) {
       throw new TypeError('a delta applies to a mapping, and this value is none')
     }
-    this.#write(name, 'delta', delta)
+    this.#link.command(write)
   }
 
   pop(key: Key): Value | undefined
@@ -151,8 +151,7 @@ export class Dictionary {
   meta(key: Key): Meta | undefined {
     const { holder, value } = this.#link.machine.replica.state(readKey(key))
     if (holder === undefined || value === undefined) return undefined
-    const owner = byteTextToText(holder.owner)
-    return { owner: typeof owner === 'string' ? owner : toHex(owner), timestamp: holder.time }
+    return { owner: ownerText(holder.owner), timestamp: holder.time }
   }
 
   lease(key: Key): Lease | undefined {
@@ -188,21 +187,17 @@ export class Dictionary {
     }
   }
 
-  async persisted(): Promise<void> {
-    await this.#link.persisted()
-  }
-
   #bytes(name: ByteText): Uint8Array | undefined {
     return this.#link.machine.replica.value(name)
   }
 
-  #assertFree(name: ByteText): void {
-    const refusal = this.#link.machine.refusal(name, this.#link.now())
+  /** Tells about values that cannot be sent, and about what is refused, before anything is changed. */
+  #compose(key: ByteText, kind: WriteKind, value?: Value, newKeys?: number): ComposedWrite {
+    const bytes = value === undefined ? new Uint8Array(0) : encodeValue(value)
+    const write = { type: 'write', key, kind, value: bytes } as const
+    const refusal = this.#link.machine.refusal(key, this.#link.now(), write, newKeys)
     if (refusal !== undefined) throw refusal
-  }
-
-  #write(key: ByteText, kind: 'set' | 'delete' | 'delta', value: Value): void {
-    this.#link.command({ type: 'write', key, kind, value })
+    return write
   }
 }
 

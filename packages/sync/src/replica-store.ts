@@ -10,6 +10,7 @@ import type { Store, StoreChange } from '@p2p/base'
 import { encodeBase58Integer } from '@p2p/serializer'
 import type { ByteText } from './protocol/byte-text.ts'
 import type { WriteLog } from './protocol/fold.ts'
+import { recordsOf } from './protocol/item-index.ts'
 import { decodeRecords, encodeRecords } from './protocol/records.ts'
 
 /** As long as the SHA-384 of the originals. */
@@ -41,35 +42,32 @@ export class ReplicaStore {
    * cannot say, which is told as an error.
    */
   async identity(): Promise<string> {
-    let kept: Uint8Array | undefined
+    const bytes = crypto.getRandomValues(new Uint8Array(idBytes))
     try {
-      kept = await this.#store.get(this.#identityKey)
+      const kept = await this.#store.get(this.#identityKey)
       if (kept?.length === idBytes) return encodeBase58Integer(kept)
-      const bytes = crypto.getRandomValues(new Uint8Array(idBytes))
       await this.#store.put(this.#identityKey, bytes)
       if (kept !== undefined) {
         const facts = { got: kept.length }
         const text = 'the stored node id cannot be read; the node has a new one'
         this.#onError(new P2pError('P2P_STORE_CORRUPT', text, { facts }))
       }
-      return encodeBase58Integer(bytes)
     } catch (cause) {
-      this.#onError(
-        new P2pError('P2P_STORE_FAILED', 'the store did not keep the node id', { cause }),
-      )
-      return encodeBase58Integer(crypto.getRandomValues(new Uint8Array(idBytes)))
+      const text = 'the store did not keep the node id'
+      this.#onError(new P2pError('P2P_STORE_FAILED', text, { cause }))
     }
+    return encodeBase58Integer(bytes)
   }
 
   /** What was kept. Records that cannot be read are told as errors and left out. */
   async load(): Promise<readonly (readonly [ByteText, WriteLog])[]> {
     const logs: (readonly [ByteText, WriteLog])[] = []
     for await (const [name, value] of this.#store.iterate(this.#prefix)) {
-      const records = decodeRecords(value)
-      const [first] = records ?? []
-      if (records === undefined || first === undefined) {
-        const facts = { key: name.length }
-        this.#onError(new P2pError('P2P_STORE_CORRUPT', 'a stored key cannot be read', { facts }))
+      const records = decodeRecords(value) ?? []
+      const [first] = records
+      // The names of a subnet with a slash in it may begin like ours.
+      if (first === undefined || name !== this.#prefix + first.key) {
+        this.#onError(new P2pError('P2P_STORE_CORRUPT', 'a stored key cannot be read'))
         continue
       }
       logs.push([first.key, { writes: records.map(({ write }) => write), folded: first.isBase }])
@@ -98,7 +96,6 @@ export class ReplicaStore {
     const log = this.#read(key)
     const name = this.#prefix + key
     if (log === undefined) return { type: 'delete', key: name }
-    const records = log.writes.map((write, at) => ({ key, isBase: at === 0 && log.folded, write }))
-    return { type: 'put', key: name, value: encodeRecords(records) }
+    return { type: 'put', key: name, value: encodeRecords(recordsOf(key, log)) }
   }
 }

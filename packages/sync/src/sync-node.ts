@@ -44,12 +44,12 @@ export interface SyncEvents extends MeshEvents {
   readonly delete: { readonly key: Key; readonly meta: Meta }
   /**
    * A write that was acknowledged somewhere lost against one whose author had not known it: both wrote
-   * while they could not hear each other. `won` is undefined when the key is free now.
+   * while they could not hear each other. The value of `won` is undefined when the key is free now.
    */
   readonly conflict: {
     readonly key: Key
     readonly lost: WrittenValue
-    readonly won: WrittenValue | undefined
+    readonly won: WrittenValue
   }
 }
 
@@ -64,17 +64,14 @@ type LayerEffect = Extract<
 >
 type LayerCommand = Extract<SyncInput, { type: 'write' | 'compare' | 'ask-agreement' }>
 
-const layerEffects: ReadonlySet<string> = new Set<LayerEffect['type']>([
-  'update',
-  'delete',
-  'conflict',
-  'persist',
-  'agreement',
-])
-
 /** Events of the dictionary; the rest is the mesh's. */
 type OwnEvents = Pick<SyncEvents, 'update' | 'delete' | 'conflict'>
 const ownEventNames = ['update', 'delete', 'conflict'] as const
+const layerEffects: ReadonlySet<string> = new Set<LayerEffect['type']>([
+  ...ownEventNames,
+  'persist',
+  'agreement',
+])
 
 /**
  * @example
@@ -85,7 +82,6 @@ const ownEventNames = ['update', 'delete', 'conflict'] as const
  * await sync.close()
  */
 export class SyncNode extends LayeredNode<SyncEvents> {
-  readonly #control: LayerControl<LayerCommand>
   readonly #machine: SyncMachine
   readonly #dictionary: Dictionary
   readonly #store: ReplicaStore | undefined
@@ -146,20 +142,17 @@ export class SyncNode extends LayeredNode<SyncEvents> {
   }) {
     const { mesh, control, machine, store, events } = parts
     super(mesh, events, ownEventNames)
-    this.#control = control
     this.#machine = machine
     this.#store = store
     this.#dictionary = new Dictionary({
       machine,
       now: () => control.now(),
       command: (input) => {
+        if (control.isClosed) throw new P2pError('P2P_CLOSED', 'the node was closed')
         control.command(input)
       },
       askAgreement: (wait) =>
         control.request((request) => ({ type: 'ask-agreement', request }), wait),
-      persisted: async () => {
-        await store?.persisted()
-      },
     })
   }
 
@@ -185,11 +178,10 @@ export class SyncNode extends LayeredNode<SyncEvents> {
    * Sets a key, here at once and on all other nodes as soon as they hear of it. When a store is given,
    * `persisted()` tells when it has the write.
    *
-   * @throws LeaseError when another node holds the key, EncodeError for values that the wire cannot
-   *   carry, TypeError for null (which means deleted on the wire) and undefined
+   * @throws LeaseError when another node holds the key, P2pError `P2P_DICTIONARY_LIMIT` when the
+   *   dictionary takes no more, EncodeError for values that the wire cannot carry, TypeError for null (which means deleted on the wire) and undefined
    */
   set(key: Key, value: Value): void {
-    this.#assertOpen()
     this.#dictionary.set(key, value)
   }
 
@@ -199,13 +191,11 @@ export class SyncNode extends LayeredNode<SyncEvents> {
    * @throws LeaseError when another node holds the key
    */
   delete(key: Key): boolean {
-    this.#assertOpen()
     return this.#dictionary.delete(key)
   }
 
-  /** Sets many keys: all of them, or none when one is refused. */
+  /** Sets many keys: all of them, or none when one is refused. Throws what `set` throws. */
   update(entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value }): void {
-    this.#assertOpen()
     this.#dictionary.update(entries)
   }
 
@@ -213,10 +203,10 @@ export class SyncNode extends LayeredNode<SyncEvents> {
    * Writes the fields of a mapping over those of the stored one, one level deep; a key that is free
    * gets the fields as its value.
    *
-   * @throws TypeError when one of the two is no mapping, LeaseError when another node holds the key
+   * @throws TypeError when one of the two is no mapping, LeaseError when another node holds the key,
+   *   P2pError `P2P_DICTIONARY_LIMIT` when the mapping would be too large
    */
   applyDelta(key: Key, delta: Value): void {
-    this.#assertOpen()
     this.#dictionary.applyDelta(key, delta)
   }
 
@@ -224,13 +214,11 @@ export class SyncNode extends LayeredNode<SyncEvents> {
   pop(key: Key): Value | undefined
   pop<Fallback>(key: Key, fallback: Fallback): Value | Fallback
   pop(key: Key, fallback?: unknown): unknown {
-    this.#assertOpen()
     return this.#dictionary.pop(key, fallback)
   }
 
   /** Removes and returns some entry that this node may remove; undefined when there is none. */
   popItem(): [Key, Value] | undefined {
-    this.#assertOpen()
     return this.#dictionary.popItem()
   }
 
@@ -296,8 +284,8 @@ export class SyncNode extends LayeredNode<SyncEvents> {
    * Resolves once everything written or received so far is in the store: it survives the end of the
    * process, however it comes. At once without a store. Rejects with `P2P_STORE_FAILED`.
    */
-  persisted(): Promise<void> {
-    return this.#dictionary.persisted()
+  async persisted(): Promise<void> {
+    await this.#store?.persisted()
   }
 
   override report(): SyncReport {
@@ -309,10 +297,6 @@ export class SyncNode extends LayeredNode<SyncEvents> {
   override async close(): Promise<void> {
     await super.close()
     await this.#store?.persisted().catch(() => undefined)
-  }
-
-  #assertOpen(): void {
-    if (this.#control.isClosed) throw new P2pError('P2P_CLOSED', 'the node was closed')
   }
 }
 
@@ -326,8 +310,7 @@ function emit(
   if (!events.hasListeners(effect.type)) return
   const key = byteTextToText(effect.key)
   if (effect.type === 'conflict') {
-    const won = effect.won === undefined ? undefined : writtenValue(effect.won)
-    events.emit('conflict', { key, lost: writtenValue(effect.lost), won })
+    events.emit('conflict', { key, lost: writtenValue(effect.lost), won: writtenValue(effect.won) })
     return
   }
   const { value, owner, timestamp } = writtenValue(effect.entry)
@@ -342,7 +325,8 @@ function checkOwnOptions(options: {
   readonly dictionary: Partial<ReplicaLimits>
 }): void {
   const { leasing, healsOldPeers, dictionary } = options
-  if (typeof leasing !== 'boolean') throw new TypeError('leasing must be a boolean')
-  if (typeof healsOldPeers !== 'boolean') throw new TypeError('healsOldPeers must be a boolean')
+  for (const [name, value] of Object.entries({ leasing, healsOldPeers })) {
+    if (typeof value !== 'boolean') throw new TypeError(`${name} must be a boolean`)
+  }
   limitsOver(defaultReplicaLimits, dictionary)
 }

@@ -146,6 +146,37 @@ test('values and keys that cannot be sent are refused before anything changes', 
   expect(a.size).toBe(1)
 })
 
+test('a write beyond a limit of the dictionary is refused with an error, and nobody hears of it', async () => {
+  const [a, b] = await openTwo({ dictionary: { maxKeys: 3, maxEntryBytes: 40 } })
+  const limit = (reason: string): object => ({ code: 'P2P_DICTIONARY_LIMIT', facts: { reason } })
+  const errorOf = (write: () => unknown): unknown => {
+    try {
+      return write()
+    } catch (error) {
+      return error
+    }
+  }
+  expect(errorOf(() => a.set('key', 'x'.repeat(40)))).toMatchObject(limit('too-large'))
+  a.set('map', { a: 'x'.repeat(20) })
+  expect(errorOf(() => a.applyDelta('map', { b: 'x'.repeat(20) }))).toMatchObject(
+    limit('too-large'),
+  )
+  a.applyDelta('map', { b: 1 })
+  const three = { one: 1, two: 2, three: 3 }
+  expect(errorOf(() => a.update(three))).toMatchObject(limit('too-many-keys'))
+  expect(a.size).toBe(1)
+  a.update([...Object.entries({ map: {}, one: 1, two: 2 }), ['two', 3]])
+  expect(errorOf(() => a.set('four', 4))).toMatchObject(limit('too-many-keys'))
+  expect(a.pop('two')).toBe(3)
+  await b.settled()
+  expect(b.toMap()).toEqual(
+    new Map<string, unknown>([
+      ['map', {}],
+      ['one', 1],
+    ]),
+  )
+})
+
 test('text keys and their bytes are one key, and keys that are no text stay bytes', async () => {
   const a = await open()
   a.set(new TextEncoder().encode('ä'), 1)
@@ -197,6 +228,16 @@ test('a node whose stored id cannot be read says so and has a new one', async ()
   expect(again.report().lastErrors).toMatchObject([{ code: 'P2P_STORE_CORRUPT' }])
   await again.close()
   expect((await open({ store })).id).toBe(again.id)
+})
+
+test('what the store keeps for another subnet stays there, whatever its name', async () => {
+  const store = new MemoryStore()
+  const other = await open({ store, subnet: 'app1/room' })
+  other.set('key', 'elsewhere')
+  await other.persisted()
+  const node = await open({ store, subnet: 'app' })
+  expect(node.size).toBe(0)
+  expect(node.report().lastErrors).toMatchObject([{ code: 'P2P_STORE_CORRUPT' }])
 })
 
 test('claim resolves with the lease, or says who has it', async () => {

@@ -88,7 +88,8 @@ export class SyncWorld {
       return false
     }
     this.counts.writes++
-    node.command({ type: 'write', key: name, ...change })
+    const value = change.kind === 'delete' ? new Uint8Array(0) : encodeValue(change.value)
+    node.command({ type: 'write', key: name, kind: change.kind, value })
     return true
   }
 

@@ -10,7 +10,14 @@ import { ChordMachine } from '@p2p/chord'
 import type { ChordEffect, ChordInput } from '@p2p/chord'
 import { MeshMachine } from '@p2p/mesh'
 import type { MeshEffect, MeshInput } from '@p2p/mesh'
-import { decodeFrame, decodeValue, encodeBase58Integer, toHex, utf8Encode } from '@p2p/serializer'
+import {
+  decodeFrame,
+  decodeValue,
+  encodeBase58Integer,
+  encodeValue,
+  toHex,
+  utf8Encode,
+} from '@p2p/serializer'
 import { SyncMachine, byteTextToText, textToByteText } from '@p2p/sync'
 import type { SyncEffect, SyncInput } from '@p2p/sync'
 import { messageLabel, show } from '../../src/view/describe-frame.ts'
@@ -304,7 +311,12 @@ export class SimulatedSource implements Source {
         this.#events.push({ type: 'heard', node: speaker.id, sender: speaker.id, text })
         break
       case 'sync':
-        speaker.node.command({ type: 'write', key: textToByteText(key), kind: 'set', value: text })
+        speaker.node.command({
+          type: 'write',
+          key: textToByteText(key),
+          kind: 'set',
+          value: encodeValue(text),
+        })
         break
       case 'chord': {
         const write = { type: 'write', key: utf8Encode(key), value: text } as const
@@ -331,17 +343,17 @@ export class SimulatedSource implements Source {
   }
 
   #dictionary(): NonNullable<Source['dictionary']> {
-    const write = (key: string, kind: 'set' | 'delete', value: string | null): void => {
+    const write = (key: string, kind: 'set' | 'delete', value: Uint8Array): void => {
       const first = this.#first(SyncMachine)
       const name = textToByteText(key)
-      const refusal = first.machine.refusal(name, this.#now())
+      const refusal = first.machine.refusal(name, this.#now(), { kind, value })
       if (refusal !== undefined) throw refusal
       first.node.command({ type: 'write', key: name, kind, value })
     }
     return {
       rows: () => this.#dictionaryRows(),
-      set: (key, value) => write(key, 'set', value),
-      remove: (key) => write(key, 'delete', null),
+      set: (key, value) => write(key, 'set', encodeValue(value)),
+      remove: (key) => write(key, 'delete', new Uint8Array(0)),
     }
   }
 

@@ -136,7 +136,7 @@ export class Session {
       this.emit('conflict', {
         key: keyToTagged(key),
         lost: valueToTagged(lost.value ?? null),
-        won: valueToTagged(won?.value ?? null),
+        won: valueToTagged(won.value ?? null),
       }),
     )
   }

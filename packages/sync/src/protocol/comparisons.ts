@@ -57,11 +57,6 @@ export class Comparisons {
     this.#random = random
   }
 
-  /** True while a comparison is under way or about to begin. */
-  get isBusy(): boolean {
-    return this.#running.size > 0 || this.#due.size > 0
-  }
-
   /**
    * @param opens true on one of the two sides. It begins after a moment; a side that knows little
    *   begins at once, because its list saves both the search.

@@ -10,9 +10,6 @@ import { bytesToByteText } from './byte-text.ts'
 import { writeBytes } from './copy-bytes.ts'
 import { readMapSpan, skipValue } from './msgpack-span.ts'
 
-/** The msgpack mapping without fields. */
-export const emptyMapping: Uint8Array = Uint8Array.of(0x80)
-
 /** True when these bytes are a msgpack mapping (of which only the head is looked at). */
 export function isMapping(bytes: Uint8Array): boolean {
   return readMapSpan(bytes, 0) !== undefined
@@ -21,9 +18,12 @@ export function isMapping(bytes: Uint8Array): boolean {
 /** Fields by name: the canonical bytes of the key as text, so that equal keys are one field. */
 export type Fields = Map<string, { readonly key: Uint8Array; readonly value: Uint8Array }>
 
-/** The fields of a mapping, in order; empty for anything that is no mapping. */
-export function readFields(mapping: Uint8Array): Fields {
-  const fields: Fields = new Map()
+/**
+ * The fields of a mapping, in order; empty for anything that is no mapping.
+ *
+ * @param fields over which they are written
+ */
+export function readFields(mapping: Uint8Array, fields: Fields = new Map()): Fields {
   const span = readMapSpan(mapping, 0)
   let offset = span?.start ?? 0
   for (let i = 0; span !== undefined && i < span.count; i++) {
@@ -37,11 +37,17 @@ export function readFields(mapping: Uint8Array): Fields {
   return fields
 }
 
-/** An integer may be written in several widths; py2p closes the link on a key that is there twice. */
+/**
+ * An integer may be written in several widths, and 1, 1.0 and true are one key in Python; py2p closes the
+ * link on a key that is there twice, and we do not read it either.
+ */
 function fieldName(key: Uint8Array): string {
   const tag = key[0] ?? 0
-  const isShortText = tag >= 0xa0 && tag < 0xc0
-  return bytesToByteText(isShortText ? key : encodeValue(decodeValue(key)))
+  if (tag >= 0xa0 && tag < 0xc0) return bytesToByteText(key)
+  const value = decodeValue(key, { floats: 'number' })
+  return typeof value === 'number' || typeof value === 'boolean'
+    ? `${Number(value)}`
+    : bytesToByteText(encodeValue(value))
 }
 
 /** The mapping with these fields. */
@@ -70,9 +76,9 @@ function mappingHeader(count: number): Uint8Array {
   )
 }
 
-/** `base` with the fields of `delta` written over it. Both are mappings. */
-export function applyDelta(base: Uint8Array, delta: Uint8Array): Uint8Array {
-  const fields = readFields(base)
-  for (const [name, field] of readFields(delta)) fields.set(name, field)
+/** The fields of these mappings, each written over those of the ones before it. */
+export function mergeMappings(mappings: readonly Uint8Array[]): Uint8Array {
+  const fields: Fields = new Map()
+  for (const mapping of mappings) readFields(mapping, fields)
   return writeFields(fields)
 }

@@ -38,11 +38,9 @@ export function foldCut(utcSeconds: number, rule: Rule): number {
 export function fold(log: WriteLog, cut: number, rule: Rule): WriteLog {
   const first = log.writes[0]
   if (first === undefined || first.time >= cut) return log
-  const end = log.writes.findIndex((write) => write.time >= cut)
-  const old = end < 0 ? log.writes : log.writes.slice(0, end)
+  const old = log.writes.filter((write) => write.time < cut)
   if (old.length === 1) return log.folded ? log : { writes: log.writes, folded: true }
-  const recent = end < 0 ? [] : log.writes.slice(end)
-  return { writes: [baseOf(old, rule), ...recent], folded: true }
+  return { writes: [baseOf(old, rule), ...log.writes.slice(old.length)], folded: true }
 }
 
 function baseOf(old: readonly Write[], rule: Rule): Write {
@@ -52,7 +50,7 @@ function baseOf(old: readonly Write[], rule: Rule): Write {
   // What the authors of the parts knew, and no more: a write that was merely refused here may still be
   // the state of another node, which has to notice when this base replaces it.
   const knew = knowledgeOf(parts, holder.owner)
-  if (parts.length === 1) return holder
+  if (parts[0] === holder) return holder
   const holds = parts.filter((part) => part.owner !== holder.owner).map(seenOf)
   return {
     ...holder,

@@ -83,9 +83,9 @@ export class ItemIndex implements Comparable {
       this.#addVisible(before?.visible, -1)
       this.#addVisible(after?.visible, 1)
     }
-    added.sort(compareItems)
     const kept = gone.size === 0 ? this.#sorted : this.#sorted.filter((item) => !gone.has(item))
-    this.#sorted = mergeSorted(kept, added)
+    // What is in order already costs the engine one look at each item.
+    this.#sorted = kept.concat(added).sort(compareItems)
     return this.#sorted
   }
 
@@ -115,7 +115,8 @@ function indexKey(replica: Replica, key: ByteText): IndexedKey | undefined {
   return { items, visible: visibleId(key, replica.state(key), items) }
 }
 
-function recordsOf(key: ByteText, { writes, folded }: WriteLog): readonly WriteRecord[] {
+/** What others are told, and the store, of a key. */
+export function recordsOf(key: ByteText, { writes, folded }: WriteLog): readonly WriteRecord[] {
   return writes.map((write, at) => ({ key, isBase: at === 0 && folded, write }))
 }
 
@@ -165,21 +166,4 @@ export function compareItems(a: Item, b: Item): number {
 
 export function compareIds(a: ItemId, b: ItemId): number {
   return a[0] - b[0] || a[1] - b[1] || a[2] - b[2] || a[3] - b[3]
-}
-
-function mergeSorted(a: Snapshot, b: Snapshot): Snapshot {
-  if (b.length === 0) return a
-  const merged: Item[] = []
-  let i = 0
-  for (const next of b) {
-    for (let item = a[i]; item !== undefined && compareItems(item, next) < 0; item = a[++i]) {
-      merged.push(item)
-    }
-    merged.push(next)
-  }
-  for (; i < a.length; i++) {
-    const item = a[i]
-    if (item !== undefined) merged.push(item)
-  }
-  return merged
 }

@@ -101,9 +101,8 @@ function formOf(id: Value | undefined): OwnerForm {
 
 function readCopy(message: WireMessage, key: ByteText, value: Uint8Array): ReadWrite | 'invalid' {
   const owner = toByteText(message.payload[3])
-  const time = wholeNumber(message.payload[4])
-  if (message.payload[2] === null || owner === undefined) return 'invalid'
-  if (time === undefined || time < 0) return 'invalid'
+  const time = countIn(message.payload[4])
+  if (message.payload[2] === null || owner === undefined || time === undefined) return 'invalid'
   const write: Write = {
     kind: 'set',
     owner,
@@ -251,19 +250,25 @@ function readVersion(tail: Uint8Array): Version | undefined {
   const decoded = decodeOrUndefined(bytes)
   if (!Array.isArray(decoded)) return undefined
   const [first, ...rest] = decoded as readonly Value[]
-  const sequence = wholeNumber(first)
-  if (sequence === undefined || sequence < 0 || rest.length > maxSeenOwners) return undefined
+  const sequence = countIn(first)
+  if (sequence === undefined || rest.length > maxSeenOwners) return undefined
   const knew: Seen[] = []
   for (const one of rest) {
     if (!Array.isArray(one)) return undefined
     const [ownerValue, timeValue, numberValue] = one as readonly Value[]
     const owner = toByteText(ownerValue)
-    const time = wholeNumber(timeValue)
-    const number = wholeNumber(numberValue)
+    const time = countIn(timeValue)
+    const number = countIn(numberValue)
     if (owner === undefined || time === undefined || number === undefined) return undefined
     knew.push({ owner: ownerMark(owner), time, sequence: number })
   }
   return { sequence, knew }
+}
+
+/** A whole number from 0 on: a record carries no other. */
+function countIn(value: Value | undefined): number | undefined {
+  const number = wholeNumber(value)
+  return number !== undefined && number >= 0 ? number : undefined
 }
 
 function decodeOrUndefined(bytes: Uint8Array): Value | undefined {

@@ -67,45 +67,20 @@ function skipMany(bytes: Uint8Array, start: number, count: number, depth: number
   return offset
 }
 
+/** Of the tags from 0xc0 on: bytes without those that are counted; -1 for one that starts no value. */
+// prettier-ignore
+const fixedBytes = [
+  1, -1, 1, 1, 2, 3, 5, 3, 4, 6, 5, 9, 2, 3, 5, 9, 2, 3, 5, 9, 3, 4, 6, 10, 18, 2, 3, 5,
+]
+/** Of the same tags: how wide the count of the others is. */
+const countWidths = [
+  0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4,
+]
+
 /** Bytes of a value that is neither map nor array, with its tag; -1 for tags that start none. */
 function scalarLength(bytes: Uint8Array, offset: number, tag: number): number {
   if (tag < 0x80 || tag >= 0xe0) return 1
-  if (tag >= 0xa0 && tag < 0xc0) return 1 + (tag & 0x1f)
-  switch (tag) {
-    case 0xc0:
-    case 0xc2:
-    case 0xc3:
-      return 1
-    case 0xc4:
-    case 0xd9:
-      return 2 + readUint(bytes, offset + 1, 1)
-    case 0xc5:
-    case 0xda:
-      return 3 + readUint(bytes, offset + 1, 2)
-    case 0xc6:
-    case 0xdb:
-      return 5 + readUint(bytes, offset + 1, 4)
-    case 0xc7:
-      return 3 + readUint(bytes, offset + 1, 1)
-    case 0xc8:
-      return 4 + readUint(bytes, offset + 1, 2)
-    case 0xc9:
-      return 6 + readUint(bytes, offset + 1, 4)
-    case 0xcc:
-    case 0xd0:
-      return 2
-    case 0xcd:
-    case 0xd1:
-      return 3
-    case 0xca:
-    case 0xce:
-    case 0xd2:
-      return 5
-    case 0xcb:
-    case 0xcf:
-    case 0xd3:
-      return 9
-    default:
-      return tag >= 0xd4 && tag <= 0xd8 ? 2 + (1 << (tag - 0xd4)) : -1
-  }
+  if (tag < 0xc0) return 1 + (tag & 0x1f)
+  const at = tag - 0xc0
+  return (fixedBytes[at] ?? -1) + readUint(bytes, offset + 1, countWidths[at] ?? 0)
 }

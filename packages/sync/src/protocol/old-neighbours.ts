@@ -35,8 +35,8 @@ const portionBytes = 64 * 1024
 const portionEveryMs = 20
 /** A neighbour that repeats its handshake more often gets its copies no more often than this. */
 const copiesEveryMs = 10_000
-const maxRememberedDeletes = 1_024
-const maxRememberedOwners = 1_024
+/** Of deletes, and of owners. */
+const maxRemembered = 1_024
 
 export interface Parcel {
   readonly peer: string
@@ -107,10 +107,7 @@ export class OldNeighbours {
     const known = this.#ownerForms.get(owner)
     if (known === form || (isHearsay && known !== undefined)) return
     this.#ownerForms.set(owner, form)
-    for (const oldest of this.#ownerForms.keys()) {
-      if (this.#ownerForms.size <= maxRememberedOwners) return
-      this.#ownerForms.delete(oldest)
-    }
+    forgetOldest(this.#ownerForms)
   }
 
   /** In which form old nodes know the author of a write; undefined when that cannot be told. */
@@ -155,10 +152,7 @@ export class OldNeighbours {
       compareWrites(holder, read.write, rule.leasing) < 0 &&
       mayTake(read.write, holder, rule)
     this.#deletes.set(name, takesAway)
-    for (const oldest of this.#deletes.keys()) {
-      if (this.#deletes.size <= maxRememberedDeletes) break
-      this.#deletes.delete(oldest)
-    }
+    forgetOldest(this.#deletes)
     return takesAway
   }
 
@@ -177,4 +171,9 @@ export class OldNeighbours {
     }
     portions.dueMs = now.monoMs + portionEveryMs
   }
+}
+
+function forgetOldest(remembered: Map<string, unknown>): void {
+  const [oldest] = remembered.keys()
+  if (remembered.size > maxRemembered && oldest !== undefined) remembered.delete(oldest)
 }

@@ -85,7 +85,7 @@ export class Comparison {
     for (const range of turn.compare.slice(0, rangesPerTurn)) this.#onCompare(range, compare, list)
     for (const range of turn.list.slice(0, rangesPerTurn)) this.#onList(range, want)
     for (const id of turn.want) {
-      const item = this.#find(id)
+      const item = this.#byName.get(nameOf(id))
       if (item !== undefined) this.#outgoing.add(item)
     }
     if (records.length > 0 || this.#outgoing.size > 0 || this.#everything?.next !== undefined) {
@@ -139,14 +139,13 @@ export class Comparison {
   }
 
   #compare(prefix: readonly number[]): Compare {
-    const fingerprints = this.#sums.parts(prefix).map((part) => this.#sums.fingerprint(part))
-    return { prefix, fingerprints }
+    return { prefix, ids: this.#sums.parts(prefix).map((part) => this.#sums.fingerprint(part)) }
   }
 
-  #onCompare({ prefix, fingerprints }: Compare, compare: Compare[], list: Listing[]): void {
+  #onCompare({ prefix, ids }: Compare, compare: Compare[], list: Listing[]): void {
     this.#sums.parts(prefix).forEach((part, digit) => {
       const ours = this.#sums.fingerprint(part)
-      const theirs = fingerprints[digit]
+      const theirs = ids[digit]
       if (theirs === undefined || (theirs.a === ours.a && theirs.b === ours.b)) return
       this.differed = true
       const inner = [...prefix, digit]
@@ -182,10 +181,6 @@ export class Comparison {
       this.#byName.set(nameOf(id), item)
       return id
     })
-  }
-
-  #find(id: Fingerprint): Item | undefined {
-    return this.#byName.get(nameOf(id))
   }
 }
 

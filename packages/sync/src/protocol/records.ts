@@ -27,7 +27,7 @@ import { decodeValue } from '@p2p/serializer'
 import { ByteReader, ByteWriter, maxVarintBytes } from './byte-cursor.ts'
 import type { ByteText } from './byte-text.ts'
 import { isMapping } from './delta.ts'
-import { maxSeenOwners, nothingSeen, ownerMark } from './write.ts'
+import { markLength, maxSeenOwners, nothingSeen, ownerMark } from './write.ts'
 import type { Seen, Write, WriteKind } from './write.ts'
 
 export interface WriteRecord {
@@ -81,14 +81,9 @@ export function encodeRecords(records: readonly WriteRecord[], implied?: Implied
 }
 
 function recordBytesAtMost(key: ByteText, { value, knew, holds }: Write): number {
-  return 1 + 5 * maxVarintBytes + key.length + value.length + seenBytes(knew) + seenBytes(holds)
-}
-
-function seenBytes(seen: readonly Seen[] | undefined): number {
-  if (seen === undefined || seen.length === 0) return maxVarintBytes
-  let bytes = maxVarintBytes
-  for (const { owner } of seen) bytes += owner.length + 3 * maxVarintBytes
-  return bytes
+  const seenCount = (knew?.length ?? 0) + (holds?.length ?? 0)
+  const seenBytes = (markLength + 3 * maxVarintBytes) * seenCount
+  return 1 + 7 * maxVarintBytes + key.length + value.length + seenBytes
 }
 
 function writeRecord(

@@ -12,7 +12,8 @@
  *
  * Source: design.md §6; the acceptance rule it replaces: spec/sync.md §4.
  */
-import { applyDelta, emptyMapping, isMapping, readFields } from './delta.ts'
+import { isMapping, mergeMappings, readFields } from './delta.ts'
+import { isValueOf } from './records.ts'
 import { covers } from './write.ts'
 import type { Write } from './write.ts'
 
@@ -21,6 +22,8 @@ export interface Rule {
   readonly leasing: boolean
   /** How long a write keeps the key for its author, in seconds; 3,600 in every 0.7 network. */
   readonly leaseSeconds: number
+  /** A value that deltas make larger is left without them; default none. */
+  readonly maxEntryBytes?: number
 }
 
 export interface KeyState {
@@ -36,27 +39,29 @@ export const absent: KeyState = { holder: undefined, value: undefined, parts: []
 
 /** @param writes in their order, each once */
 export function replay(writes: readonly Write[], rule: Rule): KeyState {
-  const first = writes[0]
-  if (writes.length === 1 && first?.kind === 'set') {
-    return { holder: first, value: first.value, parts: writes }
-  }
   let holder: Write | undefined
-  let value: Uint8Array | undefined
   let parts: Write[] = []
   for (const write of writes) {
     if (holder !== undefined && !mayTake(write, holder, rule)) continue
-    if (write.kind === 'delta') {
-      if (value !== undefined && !isMapping(value)) continue
-      if (value === undefined) parts = []
-      value = applyDelta(value ?? emptyMapping, write.value)
-      parts.push(write)
-    } else {
-      value = write.kind === 'set' ? write.value : undefined
-      parts = [write]
-    }
+    const [first] = parts
+    if (write.kind !== 'delta' || first?.kind === 'delete') parts = []
+    else if (first !== undefined && !isMapping(first.value)) continue
+    parts.push(write)
     holder = write
   }
-  return { holder, value, parts }
+  return stateOf(holder, parts, rule)
+}
+
+function stateOf(holder: Write | undefined, parts: readonly Write[], rule: Rule): KeyState {
+  const [first] = parts
+  if (first === undefined || first.kind === 'delete') return { holder, value: undefined, parts }
+  if (first === holder && first.kind === 'set') return { holder, value: first.value, parts }
+  const value = mergeMappings(parts.map((part) => part.value))
+  // Deltas that are taken one by one may make together what no node takes or reads.
+  const isTaken =
+    parts.length === 1 ||
+    (value.length <= (rule.maxEntryBytes ?? Infinity) && isValueOf('set', value))
+  return isTaken ? { holder, value, parts } : { holder, value: first.value, parts: [first] }
 }
 
 /** True when `write`, coming after `holder` in order, may replace it. */
@@ -73,22 +78,16 @@ export function mayTake(write: Write, holder: Write, rule: Rule): boolean {
  * The writes that lost without anybody having known them: not covered by another write, and not, or
  * not wholly, part of the state.
  */
-export function lostWrites(writes: readonly Write[], state: KeyState): readonly Write[] {
+export function lostWrites(writes: readonly Write[], { parts }: KeyState): readonly Write[] {
+  const surviving = new Set<Write>()
+  const later = new Set<string>()
+  for (const part of parts.toReversed()) {
+    const names = parts.length < 2 ? [] : [...readFields(part.value).keys()]
+    if (!names.some((name) => later.has(name))) surviving.add(part)
+    for (const name of names) later.add(name)
+  }
   return writes.filter(
     (write) =>
-      !writes.some((other) => other !== write && covers(other, write)) &&
-      !survives(write, state.parts),
+      !surviving.has(write) && !writes.some((other) => other !== write && covers(other, write)),
   )
-}
-
-/** True when all that this write said is in the state. */
-function survives(write: Write, parts: readonly Write[]): boolean {
-  const at = parts.indexOf(write)
-  if (at < 0) return false
-  if (at === parts.length - 1 || write.kind === 'delete') return true
-  const fields = readFields(write.value)
-  for (const later of parts.slice(at + 1)) {
-    for (const name of readFields(later.value).keys()) if (fields.has(name)) return false
-  }
-  return true
 }

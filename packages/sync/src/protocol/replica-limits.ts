@@ -25,6 +25,9 @@ export interface ReplicaLimits {
   readonly tombstoneSeconds: number
 }
 
+/** Bytes of an owner's id; that of the originals has about 66. As in the peer lists of the mesh. */
+export const maxOwnerBytes = 128
+
 export const defaultReplicaLimits: ReplicaLimits = {
   maxKeys: 1_048_576,
   maxEntryBytes: 1_048_576,

@@ -9,10 +9,12 @@
  * Values stay the bytes they came in.
  */
 import type { ByteText } from './byte-text.ts'
+import { mergeMappings } from './delta.ts'
 import { fold, foldCut, normalForm } from './fold.ts'
 import type { WriteLog } from './fold.ts'
 import { absent, lostWrites, replay } from './replay.ts'
 import type { KeyState, Rule } from './replay.ts'
+import { maxOwnerBytes } from './replica-limits.ts'
 import type { ReplicaLimits } from './replica-limits.ts'
 import {
   compareWrites,
@@ -20,6 +22,7 @@ import {
   isSameWrite,
   joinCopies,
   knowledgeOf,
+  maxSequence,
   nothingSeen,
 } from './write.ts'
 import type { Write, WriteKind } from './write.ts'
@@ -71,7 +74,7 @@ export class Replica {
   #touched = new Set<ByteText>()
 
   constructor(rule: Rule, limits: ReplicaLimits) {
-    this.rule = rule
+    this.rule = { ...rule, maxEntryBytes: limits.maxEntryBytes }
     this.#limits = limits
   }
 
@@ -138,7 +141,8 @@ export class Replica {
     by: { readonly owner: ByteText; readonly utcSeconds: number },
   ): Write {
     const { owner } = by
-    const { kind, value } = fields
+    const { kind } = fields
+    let { value } = fields
     let time = Math.floor(by.utcSeconds)
     const kept = this.#entries.get(key)
     if (kept === undefined) return { kind, owner, time, sequence: 0, value, knew: nothingSeen }
@@ -151,27 +155,39 @@ export class Replica {
       if (write.time > time) [time, sequence] = [write.time, write.sequence + 1]
       else if (write.time === time) sequence = Math.max(sequence, write.sequence + 1)
     }
+    if (sequence > maxSequence) [time, sequence] = [time + 1, 0]
+    const before = this.value(key)
+    if (
+      kind === 'delta' &&
+      before !== undefined &&
+      writes.length >= this.#limits.maxWritesPerKey / 2
+    ) {
+      // One that says what all before it said takes their place.
+      value = mergeMappings([before, value])
+    }
     return { kind, owner, time, sequence, value, knew: knowledgeOf(writes, owner) }
   }
 
   merge(key: ByteText, incoming: Write, origin: Origin, utcSeconds: number): MergeResult {
-    const kept = this.#entries.get(key)
-    const refusal = this.#refusal(key, incoming, kept !== undefined, utcSeconds)
-    if (refusal !== undefined) return { type: 'refused', reason: refusal }
-    if (kept === undefined) return this.#create(key, incoming, utcSeconds)
-
-    const cut = foldCut(utcSeconds, this.rule)
-    const known = logOf(kept)
-    const before = this.#stateOf(kept)
-    const log = fold(known, cut, this.rule)
-    const joined = this.#join(log, incoming, origin, cut)
-    if (typeof joined === 'string') {
-      if (log !== known) this.#settle(key, before, log)
-      return { type: 'refused', reason: joined }
-    }
-    const lost = this.#newlyLost({ log: known, state: before }, joined, incoming)
+    const joined = this.#join(key, incoming, origin, { utcSeconds })
+    if (typeof joined === 'string') return { type: 'refused', reason: joined }
+    const before = this.state(key)
+    const lost = this.#newlyLost({ log: this.log(key), state: before }, joined, incoming)
     const after = this.#settle(key, before, normalForm(joined, this.rule))
     return { type: 'merged', change: { key, before, after, lost } }
+  }
+
+  /**
+   * Why a write of this node would not be taken in; undefined when it would.
+   *
+   * @param newKeys keys written with it that are not known, itself included
+   */
+  refusal(key: ByteText, write: Write, utcSeconds: number, newKeys: number): Refusal | undefined {
+    const joined = this.#join(key, write, 'live', { utcSeconds, newKeys })
+    if (typeof joined === 'string') return joined
+    if (write.kind !== 'delta') return undefined
+    const { holder, parts } = replay(joined.writes, this.rule)
+    return parts.at(-1) === holder ? undefined : 'too-large'
   }
 
   /** Puts back what was kept of a key; used once, before anything is merged. */
@@ -199,49 +215,51 @@ export class Replica {
     return changed
   }
 
-  #refusal(
-    key: ByteText,
-    write: Write,
-    isKnownKey: boolean,
-    utcSeconds: number,
-  ): Refusal | undefined {
-    if (write.time > utcSeconds + this.#limits.maxAheadSeconds) return 'ahead'
-    if (key.length + write.value.length > this.#limits.maxEntryBytes) return 'too-large'
-    if (isKnownKey) return undefined
-    if (this.#entries.size >= this.#limits.maxKeys) return 'too-many-keys'
-    // A delete that every other node has forgotten by now.
-    if (write.kind === 'delete' && this.#isOldDelete(write, utcSeconds)) return 'outdated'
-    return undefined
-  }
-
-  #create(key: ByteText, write: Write, utcSeconds: number): MergeResult {
-    const folded = write.time < foldCut(utcSeconds, this.rule)
-    const after = this.#settle(key, absent, { writes: [write], folded })
-    return { type: 'merged', change: { key, before: absent, after, lost: nothingLost } }
-  }
-
   /** The log with the write in it, or why it stays out. */
-  #join(log: WriteLog, incoming: Write, origin: Origin, cut: number): WriteLog | Refusal {
-    const { writes, folded } = log
+  #join(
+    key: ByteText,
+    incoming: Write,
+    origin: Origin,
+    { utcSeconds, newKeys = 1 }: { readonly utcSeconds: number; readonly newKeys?: number },
+  ): WriteLog | Refusal {
+    const { owner, time, sequence, value } = incoming
+    const { maxAheadSeconds, maxEntryBytes } = this.#limits
+    if (time > utcSeconds + maxAheadSeconds || sequence > maxSequence) return 'ahead'
+    // Deltas make the value of a base; by itself it may be as large as an entry.
+    const entryBytes = value.length + (origin === 'base' ? 0 : key.length)
+    if (entryBytes > maxEntryBytes || owner.length > maxOwnerBytes) return 'too-large'
+    const cut = foldCut(utcSeconds, this.rule)
+    const isOld = time < cut
+    const kept = this.#entries.get(key)
+    if (kept === undefined) {
+      if (this.#entries.size + newKeys > this.#limits.maxKeys) return 'too-many-keys'
+      // A delete that every other node has forgotten by now.
+      const isForgotten = incoming.kind === 'delete' && this.#isOldDelete(incoming, utcSeconds)
+      return isForgotten ? 'outdated' : { writes: [incoming], folded: isOld }
+    }
+    const { writes, folded } = fold(logOf(kept), cut, this.rule)
     const leasing = this.rule.leasing
-    if (incoming.time < cut && origin !== 'copy' && origin !== 'base') return 'outdated'
+    if (isOld && origin !== 'copy' && origin !== 'base') return 'outdated'
     const base = folded ? writes[0] : undefined
-    const isBase = incoming.time < cut
     if (base !== undefined && compareWrites(incoming, base, leasing) <= 0) return 'outdated'
-    if (isBase) {
+    if (isOld) {
       const later = writes.filter((w) => w !== base && compareWrites(w, incoming, leasing) > 0)
       return { writes: [incoming, ...later], folded: true }
     }
     const known = writes.findIndex((write) => isSameWrite(write, incoming))
-    if (known >= 0) return this.#rejoin(log, known, incoming)
-    if (writes.length >= this.#limits.maxWritesPerKey) return 'too-many-writes'
+    if (known >= 0) return this.#rejoin({ writes, folded }, known, incoming)
     const write = origin === 'live' ? numberArrival(writes, incoming) : incoming
+    const all = [...writes, write]
     const last = writes.at(-1)
-    if (last !== undefined && compareWrites(last, write, leasing) < 0) {
-      return { writes: [...writes, write], folded }
+    if (last !== undefined && compareWrites(last, write, leasing) > 0) {
+      all.sort((a, b) => compareWrites(a, b, leasing))
     }
-    const sorted = [...writes, write].sort((a, b) => compareWrites(a, b, leasing))
-    return { writes: sorted, folded }
+    const joined = { writes: all, folded }
+    const isFull = writes.length >= this.#limits.maxWritesPerKey
+    // One that takes the place of others is welcome.
+    return isFull && normalForm(joined, this.rule).writes.length > writes.length
+      ? 'too-many-writes'
+      : joined
   }
 
   #rejoin(log: WriteLog, at: number, incoming: Write): WriteLog | Refusal {
@@ -257,24 +275,25 @@ export class Replica {
 
   /** Writes that are lost in `joined` and were known and not lost before, or are new. */
   #newlyLost(
-    entry: { readonly log: WriteLog; readonly state: KeyState },
+    entry: { readonly log: WriteLog | undefined; readonly state: KeyState },
     joined: WriteLog,
     incoming: Write,
   ): readonly Write[] {
+    if (entry.log === undefined) return nothingLost
     const only = entry.log.writes.length === 1 ? entry.log.writes[0] : undefined
     const last = joined.writes.at(-1)
     if (only !== undefined && last !== undefined && isSameWrite(last, incoming)) {
       // The usual case: one write, replaced by one that knew it.
-      if (covers(last, only) && last.kind !== 'delta' && last.owner === only.owner) return []
+      if (covers(last, only) && last.kind !== 'delta' && last.owner === only.owner)
+        return nothingLost
     }
     const state = replay(joined.writes, this.rule)
     // A base that gave way to a later one is no longer in the log, but may be lost all the same.
-    const known = [...joined.writes]
-    for (const write of entry.log.writes) {
-      if (!known.some((other) => isSameWrite(other, write))) known.push(write)
-    }
+    const gone = entry.log.writes.filter(
+      (write) => !joined.writes.some((other) => isSameWrite(other, write)),
+    )
     const before = lostWrites(entry.log.writes, entry.state)
-    return lostWrites(known, state).filter(
+    return lostWrites([...joined.writes, ...gone], state).filter(
       (write) => !before.some((other) => isSameWrite(other, write)),
     )
   }
@@ -321,7 +340,7 @@ function numberArrival(writes: readonly Write[], incoming: Write): Write {
   let sequence = incoming.sequence
   for (const { owner, time, sequence: taken } of writes) {
     if (owner === incoming.owner && time === incoming.time && taken >= sequence)
-      sequence = taken + 1
+      sequence = Math.min(taken + 1, maxSequence)
   }
   return sequence === incoming.sequence ? incoming : { ...incoming, sequence }
 }

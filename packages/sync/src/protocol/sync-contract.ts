@@ -3,7 +3,6 @@
  */
 import type { RequestId } from '@p2p/base'
 import type { MeshEffect, MeshInput, MeshMachineOptions } from '@p2p/mesh'
-import type { Value } from '@p2p/serializer'
 import type { ByteText } from './byte-text.ts'
 import type { WriteLog } from './fold.ts'
 import type { ReplicaLimits } from './replica-limits.ts'
@@ -39,10 +38,8 @@ export type SyncInput =
       readonly type: 'write'
       readonly key: ByteText
       readonly kind: WriteKind
-      /** null for a delete, a mapping for a delta. */
-      readonly value: Value
-      /** `value` as msgpack, when the caller has it already. */
-      readonly bytes?: Uint8Array
+      /** msgpack: a mapping for a delta; nothing for a delete. */
+      readonly value: Uint8Array
     }
   /** Compares with every neighbour of ours now. */
   | { readonly type: 'compare' }
@@ -58,8 +55,7 @@ export type SyncEffect =
       readonly type: 'conflict'
       readonly key: ByteText
       readonly lost: Entry
-      /** Undefined when the key is free now. */
-      readonly won: Entry | undefined
+      readonly won: Entry
     }
   /** What is known of a key changed: keep it, or drop it when nothing is known any more. */
   | { readonly type: 'persist'; readonly key: ByteText }

@@ -16,10 +16,11 @@
  *
  * Source: spec/sync.md; design.md §6.
  */
+import { P2pError } from '@p2p/base'
 import type { Machine, Now, Peer } from '@p2p/base'
 import { MeshMachine, defaultMeshPolicy } from '@p2p/mesh'
 import type { MeshEffect, MeshInput } from '@p2p/mesh'
-import { createMessage, decodeValue, encodeValue, flags, wholeNumber } from '@p2p/serializer'
+import { bytesEqual, createMessage, flags, wholeNumber } from '@p2p/serializer'
 import type { Value, WireMessage } from '@p2p/serializer'
 import { Agreement } from './agreement.ts'
 import type { AgreementEffect } from './agreement.ts'
@@ -57,8 +58,6 @@ import type { Write } from './write.ts'
 const sweepEveryMs = 600_000
 const waveBytes = 8
 
-type Refusals = Partial<Record<Refusal | 'invalid', number>>
-
 export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   readonly id: string
   readonly replica: Replica
@@ -71,7 +70,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   readonly #outbox = new Outbox()
   readonly #ours = new Map<string, Peer>()
   readonly #options: SyncMachineOptions
-  readonly #refusals: Refusals = {}
+  readonly #refusals: Record<string, number> = {}
   #forgeries = 0
   #conflicts = 0
   #nextSweepMs = 0
@@ -122,11 +121,25 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     return currentLease(this.replica.holder(key), this.replica.rule, now.utcSeconds)
   }
 
-  /** Why this node may not write a key now; undefined when it may. */
-  refusal(key: ByteText, now: Now): LeaseError | undefined {
+  /**
+   * Why this node may not write a key now; undefined when it may.
+   *
+   * @param newKeys keys written with it that are not known, itself included
+   */
+  refusal(
+    key: ByteText,
+    now: Now,
+    fields: Pick<Write, 'kind' | 'value'> = { kind: 'set', value: noBytes },
+    newKeys = 1,
+  ): P2pError | undefined {
+    const { utcSeconds } = now
     const lease = this.lease(key, now)
-    if (lease === undefined || lease.owner === this.id) return undefined
-    return new LeaseError(lease, now.utcSeconds)
+    if (lease !== undefined && lease.owner !== this.id) return new LeaseError(lease, utcSeconds)
+    const write = this.replica.compose(key, fields, { owner: this.#owner, utcSeconds })
+    const reason = this.replica.refusal(key, write, utcSeconds, newKeys)
+    if (reason === undefined) return undefined
+    const text = `${reason} for the dictionary: write less, or raise its limits on all nodes`
+    return new P2pError('P2P_DICTIONARY_LIMIT', text, { facts: { reason } })
   }
 
   /** Hash of the visible state, 32 bytes; equal on two nodes exactly when their dictionaries are. */
@@ -138,9 +151,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     return {
       ...this.#mesh.counters(),
       ...this.#comparisons.counters,
-      ...Object.fromEntries(
-        Object.entries(this.#refusals).map(([reason, count]) => [`refused:${reason}`, count]),
-      ),
+      ...this.#refusals,
       keys: this.replica.size,
       knownKeys: this.replica.knownCount,
       conflicts: this.#conflicts,
@@ -279,13 +290,13 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
 
   // ---- writes
 
-  #write(key: ByteText, input: Extract<SyncInput, { type: 'write' }>, now: Now): void {
-    const { kind, value } = input
-    const bytes = kind === 'delete' ? noBytes : copyBytes(input.bytes ?? encodeValue(value))
+  #write(key: ByteText, { kind, value }: Pick<Write, 'kind' | 'value'>, now: Now): void {
     const by = { owner: this.#owner, utcSeconds: now.utcSeconds }
-    const write = this.replica.compose(key, { kind, value: bytes }, by)
+    const write = this.replica.compose(key, { kind, value: copyBytes(value) }, by)
     this.#noteDelete(key, write)
-    this.#note(this.replica.merge(key, write, 'live', now.utcSeconds))
+    const result = this.replica.merge(key, write, 'live', now.utcSeconds)
+    this.#note(result)
+    if (result.type === 'refused') return
     this.#comparisons.noteWrite(now)
     if (this.#outbox.add(key, write, now)) this.#sendWrites(now)
   }
@@ -347,7 +358,8 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   }
 
   #countRefusal(reason: Refusal | 'invalid'): void {
-    this.#refusals[reason] = (this.#refusals[reason] ?? 0) + 1
+    const name = `refused:${reason}`
+    this.#refusals[name] = (this.#refusals[name] ?? 0) + 1
   }
 
   /** Tells the application and the store what a merge did. */
@@ -357,15 +369,19 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
       return
     }
     const { key, before, after, lost } = result.change
+    const { holder, value } = after
     this.#effects.push({ type: 'persist', key })
+    if (holder === undefined) return
+    const entry = this.#entryOf(holder, value)
     for (const write of lost) {
       this.#conflicts++
-      const won = after.holder === undefined ? undefined : this.#entryOf(after.holder, after.value)
-      this.#effects.push({ type: 'conflict', key, lost: this.#entryOf(write, valueOf(write)), won })
+      const lostEntry = this.#entryOf(write, write.kind === 'delete' ? undefined : write.value)
+      this.#effects.push({ type: 'conflict', key, lost: lostEntry, won: entry })
     }
-    if (after.holder === undefined || after.holder === before.holder) return
-    const entry = this.#entryOf(after.holder, after.value)
-    if (after.value !== undefined) this.#effects.push({ type: 'update', key, entry })
+    // A late write under others changes the value alone.
+    const isSame = bytesEqual(value ?? noBytes, before.value ?? noBytes)
+    if (holder === before.holder && isSame) return
+    if (value !== undefined) this.#effects.push({ type: 'update', key, entry })
     else if (before.value !== undefined) this.#effects.push({ type: 'delete', key, entry })
   }
 
@@ -391,8 +407,8 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     this.#forgeries++
     const wasOurs = before.holder?.owner === this.#owner
     if (!wasOurs || after.holder === before.holder) return
-    const value = before.value === undefined ? null : decodeValue(before.value)
-    this.#write(key, { type: 'write', key, kind: value === null ? 'delete' : 'set', value }, now)
+    const { value } = before
+    this.#write(key, value === undefined ? erasure : { kind: 'set', value }, now)
   }
 
   // ---- neighbours of ours
@@ -438,15 +454,17 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   #whisper(peer: string, payload: readonly Value[], now: Now): void {
     const time = Math.floor(now.utcSeconds)
     const message = createMessage({ type: flags.whisper, sender: this.wireId, time, payload })
-    this.#tellMesh({ type: 'pass', peer, message, priority: 'own' }, now)
+    this.#pass({ peer, message }, now)
+  }
+
+  #pass(parcel: Parcel, now: Now): void {
+    this.#tellMesh({ type: 'pass', ...parcel, priority: 'own' }, now)
   }
 
   // ---- old neighbours
 
   #sendParcels(parcels: readonly Parcel[], now: Now): void {
-    for (const { peer, message } of parcels) {
-      this.#tellMesh({ type: 'pass', peer, message, priority: 'own' }, now)
-    }
+    for (const parcel of parcels) this.#pass(parcel, now)
   }
 
   /** Passes on what we learned by comparing, as its owner sent it: nobody broadcasts it again. */
@@ -462,7 +480,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
       const message = isAsSent
         ? createResentMessage(key, holder, ownerForm)
         : this.#old.copyMessage(key, { value: value ?? noBytes, holder }, now)
-      this.#sendParcels([{ peer: peer.id, message }], now)
+      this.#pass({ peer: peer.id, message }, now)
     }
   }
 
@@ -474,7 +492,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     if (!isBehind || (value === undefined && peer.kind !== 'py2p')) return
     if (holder.owner === theirs.owner) {
       const message = createResentMessage(key, holder, this.#old.ownerForm(holder))
-      this.#sendParcels([{ peer: peer.id, message }], now)
+      this.#pass({ peer: peer.id, message }, now)
     } else if (this.#options.healsOldPeers === true && peer.kind === 'py2p') {
       this.#heal(key, theirs, peer, now)
     }
@@ -484,19 +502,17 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   #heal(key: ByteText, theirs: Write, peer: Peer, now: Now): void {
     const { holder, value } = this.replica.state(key)
     const time = Math.floor(now.utcSeconds)
-    const erased: Write = { ...theirs, kind: 'delete', value: new Uint8Array(0), time }
+    const erased: Write = { ...theirs, ...erasure, time }
     const ownerForm = this.#old.ownerForm(erased)
-    const parcels = [{ peer: peer.id, message: createResentMessage(key, erased, ownerForm) }]
+    this.#pass({ peer: peer.id, message: createResentMessage(key, erased, ownerForm) }, now)
     if (holder !== undefined && value !== undefined) {
-      const message = this.#old.copyMessage(key, { value, holder }, now)
-      parcels.push({ peer: peer.id, message })
+      this.#pass(
+        { peer: peer.id, message: this.#old.copyMessage(key, { value, holder }, now) },
+        now,
+      )
     }
-    this.#sendParcels(parcels, now)
   }
 }
 
 const noBytes = new Uint8Array(0)
-
-function valueOf(write: Write): Uint8Array | undefined {
-  return write.kind === 'delete' ? undefined : write.value
-}
+const erasure = { kind: 'delete', value: noBytes } as const

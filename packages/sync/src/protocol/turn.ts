@@ -22,8 +22,8 @@ import type { Fingerprint, FingerprintKey } from './ranges.ts'
 
 export interface Compare {
   readonly prefix: readonly number[]
-  /** Sixteen. */
-  readonly fingerprints: readonly Fingerprint[]
+  /** The fingerprints of its sixteen parts. */
+  readonly ids: readonly Fingerprint[]
 }
 
 export interface Listing {
@@ -43,16 +43,14 @@ export interface Turn {
 }
 
 const idBytes = 8
+const keyBytes = 16
 
 /** The packets of a turn, behind the sub-flag. */
 export function encodeTurn(turn: Turn): readonly Value[] {
   return [
     turn.comparison,
     turn.key === undefined ? null : writeWords(turn.key),
-    packRanges(
-      turn.compare.map(({ prefix, fingerprints }) => ({ prefix, ids: fingerprints })),
-      false,
-    ),
+    packRanges(turn.compare, false),
     packRanges(turn.list, true),
     packIds(turn.want),
     turn.records,
@@ -66,16 +64,17 @@ export function decodeTurn(packets: readonly Value[]): Turn | undefined {
   const comparison = wholeNumber(comparisonValue)
   if (comparison === undefined || typeof more !== 'boolean') return undefined
   if (!(records instanceof Uint8Array)) return undefined
-  const key = keyValue === null ? undefined : readKey(keyValue)
-  if (key === 'invalid') return undefined
+  if (keyValue !== null && !(keyValue instanceof Uint8Array && keyValue.length === keyBytes)) {
+    return undefined
+  }
   const compare = unpackRanges(compareBytes, partCount)
   const list = unpackRanges(listBytes, undefined)
   const want = readIds(wantBytes)
   if (compare === undefined || list === undefined || want === undefined) return undefined
   return {
     comparison,
-    key,
-    compare: compare.map(({ prefix, ids }) => ({ prefix, fingerprints: ids })),
+    key: keyValue === null ? undefined : readWords(keyValue),
+    compare,
     list,
     want,
     records,
@@ -88,11 +87,6 @@ function writeWords(words: readonly number[]): Uint8Array {
   const view = new DataView(bytes.buffer)
   words.forEach((word, at) => view.setUint32(4 * at, word >>> 0))
   return bytes
-}
-
-function readKey(value: Value | undefined): FingerprintKey | 'invalid' {
-  if (!(value instanceof Uint8Array) || value.length !== 16) return 'invalid'
-  return readWords(value)
 }
 
 /** Four words, of 16 bytes. */

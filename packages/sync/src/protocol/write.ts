@@ -49,7 +49,10 @@ export interface Write {
   readonly holds?: readonly Seen[] | undefined
 }
 
-const markLength = 12
+/** Beyond this a write is refused: nobody writes a key so often in a second, and numbers have an end. */
+export const maxSequence = 0xffff_ffff
+
+export const markLength = 12
 
 /** How an owner is named where only equality matters: the first 12 bytes of a random base58 id. */
 export function ownerMark(owner: ByteText): ByteText {

@@ -1,7 +1,9 @@
 /** Blocks of writes: every write survives, and no bytes do harm. */
-import { encodeValue } from '@p2p/serializer'
+import { encodeTail } from '@p2p/mesh'
+import { createMessage, encodeValue, flags, utf8Encode } from '@p2p/serializer'
 import { expect, test } from '@jest/globals'
 import { bytesToByteText, textToByteText } from '../../src/protocol/byte-text.ts'
+import { readWrite } from '../../src/protocol/messages.ts'
 import { decodeRecords, encodeRecords, maxBlockRecords } from '../../src/protocol/records.ts'
 import type { WriteRecord } from '../../src/protocol/records.ts'
 import type { Seen, Write } from '../../src/protocol/write.ts'
@@ -96,6 +98,28 @@ test('a value that nobody could read later, or a null, is refused where it stand
   ]
   for (const value of broken) expect(decodeRecords(encodeRecords([record(value)]))).toBeUndefined()
   expect(decodeRecords(encodeRecords([record(Uint8Array.of(0xa1, 0x61))]))).toHaveLength(1)
+})
+
+test('what a message brought can be written, also when it lies about what its author knew', () => {
+  const owner = utf8Encode('another')
+  for (const seen of [
+    [owner, -5, 0],
+    [owner, 5, -1],
+    [owner, 2 ** 53 - 1, 2 ** 53 - 1],
+  ] as const) {
+    const read = readWrite(
+      createMessage({
+        type: flags.broadcast,
+        sender: utf8Encode('sender'),
+        time: implied.time,
+        payload: [flags.store, utf8Encode('key'), 'value'],
+        tail: encodeTail(new Map([[0x10, encodeValue([0, seen])]])),
+      }),
+    )
+    if (typeof read === 'string') throw new Error(read)
+    const records = [{ key: read.key, isBase: false, write: read.write }]
+    expect(decodeRecords(encodeRecords(records))).toEqual(records)
+  }
 })
 
 test('a block of more records than a reader takes is refused', () => {

@@ -3,6 +3,8 @@ import { expect, test } from '@jest/globals'
 import { textToByteText } from '../../src/protocol/byte-text.ts'
 import { readFields } from '../../src/protocol/delta.ts'
 import { leaseSeconds } from '../../src/protocol/lease.ts'
+import { fold } from '../../src/protocol/fold.ts'
+import { lostWrites, replay } from '../../src/protocol/replay.ts'
 import { Replica } from '../../src/protocol/replica.ts'
 import { defaultReplicaLimits } from '../../src/protocol/replica-limits.ts'
 import type { Write, WriteKind } from '../../src/protocol/write.ts'
@@ -145,4 +147,35 @@ test('a lease holds for exactly 3,600 seconds after the last write, and not one 
   expect(stateAfter([write('a', 0, 'a'), write('b', 3_601, 'b')], true)).toBe(
     picture(encodeValue('b')),
   )
+})
+
+test('deltas that make together what nobody can take are left out, and told as lost', () => {
+  const rule = { leasing: false, leaseSeconds, maxEntryBytes: 20 }
+  const writes = [write('A', 0, { a: 1 }), write('B', 1, { b: 'x'.repeat(16) }, 'delta')]
+  expect(picture(replay(writes.slice(0, 1), rule).value)).toBe(picture(writes[0]!.value))
+  const state = replay(writes, rule)
+  expect(state).toMatchObject({ holder: writes[1], value: writes[0]!.value, parts: [writes[0]] })
+  expect(lostWrites(writes, state)).toEqual([writes[1]])
+  const twice = [write('A', 0, new Map([[[1], 1]])), write('B', 1, new Map([[[true], 1]]), 'delta')]
+  expect(replay(twice, { leasing: false, leaseSeconds }).value).toEqual(twice[0]!.value)
+  const base = fold({ writes, folded: false }, now + 10_000, rule).writes
+  expect(base).toMatchObject([{ kind: 'set', owner: 'B', value: writes[0]!.value }])
+})
+
+test('the deltas of many owners to one key are judged in one go over their fields', () => {
+  let reads = 0
+  const bytes = encodeValue({ field: 1 })
+  const counted = new Proxy(bytes, {
+    get: (target, name) => {
+      if (name === 'subarray') reads++
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const owners = Array.from({ length: 100 }, (_, i) => `owner ${i}`)
+  const writes = owners.map((owner) => ({ ...write(owner, 0, {}, 'delta'), value: counted }))
+  const state = replay(writes, { leasing: false, leaseSeconds })
+  expect(lostWrites(writes, state)).toHaveLength(99)
+  // For the value and for what is lost, key and value of the field each.
+  expect(reads).toBeLessThanOrEqual(2 * 2 * 100)
 })

@@ -1,9 +1,13 @@
 import { describe, expect, test } from '@jest/globals'
-import { encodeValue } from '@p2p/serializer'
+import { decodeValue, encodeValue } from '@p2p/serializer'
 import { textToByteText } from '../../src/protocol/byte-text.ts'
 import { Replica, type Origin } from '../../src/protocol/replica.ts'
-import { defaultReplicaLimits, type ReplicaLimits } from '../../src/protocol/replica-limits.ts'
-import type { Write } from '../../src/protocol/write.ts'
+import {
+  defaultReplicaLimits,
+  maxOwnerBytes,
+  type ReplicaLimits,
+} from '../../src/protocol/replica-limits.ts'
+import { maxSequence, type Write } from '../../src/protocol/write.ts'
 
 const now = 1_500_000_000
 const key = textToByteText('key')
@@ -53,6 +57,15 @@ describe('a replica refuses', () => {
     expect(reasons).toEqual([undefined, undefined, undefined, 'too-many-writes'])
   })
 
+  test('a number of writes in one second, and an id, that nobody has', () => {
+    const replica = replicaOf()
+    expect(refusal(replica, 'key', write('x', { sequence: maxSequence }))).toBeUndefined()
+    expect(refusal(replica, 'other', write('x', { sequence: maxSequence + 1 }))).toBe('ahead')
+    const owner = (bytes: number): Partial<Write> => ({ owner: textToByteText('o'.repeat(bytes)) })
+    expect(refusal(replica, 'long', write('x', owner(maxOwnerBytes)))).toBeUndefined()
+    expect(refusal(replica, 'longer', write('x', owner(maxOwnerBytes + 1)))).toBe('too-large')
+  })
+
   test('what it knows, and the delete of a key that everybody has forgotten', () => {
     const replica = replicaOf({ tombstoneSeconds: 100 })
     expect(refusal(replica, 'key', write('x'))).toBeUndefined()
@@ -82,4 +95,48 @@ test('a log is put back once, before anything else is known of its key', () => {
   replica.restore(key, { writes: [write('kept')], folded: false })
   replica.restore(key, { writes: [write('late', { time: now + 1 })], folded: false })
   expect(replica.value(key)).toEqual(encodeValue('kept'))
+})
+
+test('a full log takes a write that takes the place of others', () => {
+  const replica = replicaOf({ maxWritesPerKey: 4 })
+  for (const field of ['one', 'two', 'three', 'four']) {
+    const value = encodeValue({ [field]: 1 })
+    refusal(replica, 'key', write('', { kind: 'delta', value, sequence: field.length }))
+  }
+  const five = write('', { kind: 'delta', value: encodeValue({ five: 1 }), sequence: 7 })
+  expect(refusal(replica, 'key', five)).toBe('too-many-writes')
+  expect(refusal(replica, 'key', write('all', { sequence: 8 }))).toBeUndefined()
+  expect(replica.value(key)).toEqual(encodeValue('all'))
+})
+
+test('the deltas of one owner have no end: some of them say what all before them said', () => {
+  const replica = replicaOf()
+  const by = { owner: textToByteText('a'), utcSeconds: now }
+  const fields = Array.from({ length: 300 }, (_, i) => [`field ${i}`, i] as const)
+  for (const [field, at] of fields) {
+    const delta = { kind: 'delta', value: encodeValue({ [field]: at }) } as const
+    expect(refusal(replica, 'key', replica.compose(key, delta, by))).toBeUndefined()
+  }
+  expect(decodeValue(replica.value(key)!)).toEqual(Object.fromEntries(fields))
+})
+
+test('numbers of writes in one second end where a record can still carry them', () => {
+  const replica = replicaOf()
+  refusal(replica, 'key', write('forged', { sequence: maxSequence }))
+  refusal(replica, 'key', write('of an old node', { knew: undefined }))
+  expect(replica.log(key)?.writes.map(({ sequence }) => sequence)).toEqual([
+    maxSequence,
+    maxSequence,
+  ])
+  const by = { owner: textToByteText('a'), utcSeconds: now }
+  const next = replica.compose(key, { kind: 'set', value: encodeValue('ours') }, by)
+  expect(next).toMatchObject({ time: now + 1, sequence: 0 })
+  expect(refusal(replica, 'key', next)).toBeUndefined()
+})
+
+test('a base may hold more than a write, up to an entry without its key', () => {
+  const replica = replicaOf({ maxEntryBytes: 20 })
+  const old = { time: now - 20_000 }
+  expect(refusal(replica, 'key', write('x'.repeat(19), old), 'base')).toBeUndefined()
+  expect(refusal(replica, 'other', write('x'.repeat(20), old), 'base')).toBe('too-large')
 })

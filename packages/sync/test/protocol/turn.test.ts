@@ -6,7 +6,7 @@ const id = (number: number): { a: number; b: number } => ({ a: number, b: number
 const turn: Turn = {
   comparison: 0xffff_ffff,
   key: [1, 2, 3, 0xffff_ffff],
-  compare: [{ prefix: [1, 2, 3], fingerprints: Array.from({ length: 16 }, (_, at) => id(at)) }],
+  compare: [{ prefix: [1, 2, 3], ids: Array.from({ length: 16 }, (_, at) => id(at)) }],
   list: [
     { prefix: [], ids: [] },
     { prefix: [15, 0], ids: [id(1), id(2)] },

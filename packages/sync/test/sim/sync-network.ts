@@ -2,7 +2,7 @@
 import { resolveLimits } from '@p2p/base'
 import { Simulator } from '@p2p/base/sim'
 import type { SimNode, SimulatorOptions } from '@p2p/base/sim'
-import { decodeValue, encodeBase58Integer, toHex } from '@p2p/serializer'
+import { decodeValue, encodeBase58Integer, encodeValue, toHex } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { textToByteText } from '../../src/protocol/byte-text.ts'
 import { decodeRecords, encodeRecords } from '../../src/protocol/records.ts'
@@ -33,12 +33,14 @@ export class SyncSimNode {
   set(key: string, value: Value): boolean {
     if (this.machine.refusal(textToByteText(key), this.sim.now()) !== undefined) return false
     const kind = value === null ? 'delete' : 'set'
-    this.sim.command({ type: 'write', key: textToByteText(key), kind, value })
+    const bytes = value === null ? new Uint8Array(0) : encodeValue(value)
+    this.sim.command({ type: 'write', key: textToByteText(key), kind, value: bytes })
     return true
   }
 
   delta(key: string, value: Value): void {
-    this.sim.command({ type: 'write', key: textToByteText(key), kind: 'delta', value })
+    const name = textToByteText(key)
+    this.sim.command({ type: 'write', key: name, kind: 'delta', value: encodeValue(value) })
   }
 
   get(key: string): Value | undefined {

@@ -2,7 +2,7 @@
  * The shipped machines, mesh and peer layer included, over a simulated network.
  * `SEED=n` replays the random runs with one seed.
  */
-import { createMessage, encodeValue, flags, utf8Encode } from '@p2p/serializer'
+import { createMessage, decodeValue, encodeValue, flags, utf8Encode } from '@p2p/serializer'
 import { expect, test } from '@jest/globals'
 import { textToByteText } from '../../src/protocol/byte-text.ts'
 import { encodeRecords } from '../../src/protocol/records.ts'
@@ -47,6 +47,23 @@ test('a key is refused to everybody but its holder, until the lease is over', ()
   expect(b!.set('key', 2)).toBe(true)
   network.sim.runFor(1_000)
   expect(a!.get('key')).toBe(2)
+})
+
+test('a change that comes late, under a later one, is told as well', () => {
+  const network = new SyncNetwork({ seed: 21, machine: { leasing: false } })
+  const [a, b] = network.addMany(2)
+  a!.delta('key', { one: 1 })
+  network.sim.runFor(1_000)
+  b!.events.length = 0
+  const time = Math.floor(network.sim.utcSeconds) - 30
+  const payload = [flags.delta, utf8Encode('key'), { two: 2 }]
+  const message = createMessage({ type: flags.broadcast, sender: utf8Encode('c'), time, payload })
+  a!.sim.command({ type: 'spread', message })
+  network.sim.runFor(1_000)
+  expect(b!.get('key')).toEqual({ one: 1, two: 2 })
+  expect(b!.eventsOf('update').map(({ entry }) => decodeValue(entry.value!))).toEqual([
+    { one: 1, two: 2 },
+  ])
 })
 
 test('without leases the later write stays, also within one second and against a faster clock', () => {
