@@ -426,6 +426,7 @@ export class P2pyNode {
     const handler = this.#handlers.get(event.message.type)
     if (handler === undefined) {
       this.#count('P2P_NO_HANDLER')
+      this.#runtime.command({ type: 'drop-request', request })
       return
     }
     const received = new Received(event.message, connectionOf(event.from), {

@@ -193,6 +193,27 @@ test('what is sent is what was given, whatever happens to it afterwards', async 
   expect((await received).data).toEqual(['as given'])
 })
 
+test('requests that nobody handles take no place from one that is being answered', async () => {
+  const first = await openNode({ limits: { maxIncomingRequests: 2 } })
+  const second = await openNode()
+  await second.join([first.address])
+  first.handle('SLOW', async () => {
+    await expectSoon(() => first.report().rejected['P2P_NO_HANDLER'] === 2)
+    return { type: 'DONE' }
+  })
+  const slow = second.request({ uuid: 0 }, { type: 'SLOW' })
+  const abort = new AbortController()
+  const unknown: Promise<unknown>[] = []
+  for (const data of [1, 2]) {
+    const wait = { signal: abort.signal }
+    unknown.push(second.request({ uuid: 0 }, { type: 'UNKNOWN', data }, wait))
+    await expectSoon(() => first.report().rejected['P2P_NO_HANDLER'] === data)
+  }
+  expect((await slow).type).toBe('DONE')
+  abort.abort()
+  for (const asked of unknown) await expect(asked).rejects.toMatchObject({ code: 'P2P_CANCELLED' })
+})
+
 test('a request is bounced to an address, too', async () => {
   const [first, second, third] = [await openNode(), await openNode(), await openNode()]
   await second.join([first.address])

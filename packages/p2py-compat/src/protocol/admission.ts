@@ -101,7 +101,9 @@ export class Admission {
     const join = this.#current
     if (join?.value !== value) return
     this.#current = undefined
-    if (isP2pError(result)) {
+    if (isP2pError(result) && result.code === 'P2P_TOO_BUSY') {
+      this.#reject(addressToUrl(join.joiner), result) // tells nothing about that member
+    } else if (isP2pError(result)) {
       this.#gossip.giveUp(uuid)
       this.#waiting.unshift(join)
     } else {

@@ -1,6 +1,6 @@
 /**
  * What the application can order (commands) and what it is told (events). Each command is answered
- * by exactly one `done` or `failed` with its number.
+ * that has a number is answered by exactly one `done` or `failed` with it.
  */
 import type { LinkId, P2pError } from '@p2p/base'
 import type { PyValue } from '../pickle/values.ts'
@@ -56,6 +56,8 @@ export type P2pyCommand =
       readonly request: RequestToken
       readonly target: Target
     }
+  /** Nobody will answer this request. Has no answer itself. */
+  | { readonly type: 'drop-request'; readonly request: RequestToken }
   /** Give the command of this number up: it fails, unless it is answered already. */
   | { readonly type: 'cancel'; readonly command: CommandId }
 

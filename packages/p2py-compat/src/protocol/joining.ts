@@ -107,9 +107,9 @@ export class Joining {
     }
   }
 
-  onReached(result: ReadyLink | P2pError): void {
+  onReached(command: CommandId, result: ReadyLink | P2pError): void {
     const attempt = this.#attempt
-    if (attempt === undefined) return
+    if (attempt?.command !== command) return // of an attempt that is over
     if (isP2pError(result)) {
       attempt.lastError = result
       const { current } = attempt
@@ -181,7 +181,8 @@ export class Joining {
     attempt.current = attempt.queue.shift()
     if (attempt.current === undefined) return
     this.#deadlines.set('join', this.#outbox.now.monoMs + this.#limits.joinTimeoutMs)
-    this.#reach.begin({ address: attempt.current.address }, { type: 'join' })
+    const { command } = attempt
+    this.#reach.begin({ address: attempt.current.address }, { type: 'join', command })
   }
 
   #end(): void {

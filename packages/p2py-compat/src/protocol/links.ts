@@ -144,9 +144,13 @@ export class Links {
     return this.ready().find((peer) => peer.uuid === uuid)
   }
 
+  /** True until the node there has introduced itself. */
   isDialling(address: NodeAddress): boolean {
     const url = addressToUrl(address)
-    return [...this.#dials.values()].includes(url)
+    if ([...this.#dials.values()].includes(url)) return true
+    return [...this.#states.values()].some(
+      ({ dialled, peer, isClosing }) => dialled === url && peer === undefined && !isClosing,
+    )
   }
 
   dial(address: NodeAddress): void {
@@ -196,16 +200,19 @@ export class Links {
   /** Sends one value; undefined when done, or why it cannot be sent on this link. */
   send(peer: ReadyLink, value: PyValue): P2pError | undefined {
     const frame = frameOf(value)
+    const error = this.tooLarge(peer, frame)
+    if (error === undefined) this.sendFrame(peer, frame)
+    return error
+  }
+
+  tooLarge(peer: ReadyLink, frame: Uint8Array): P2pError | undefined {
     const limit = peer.isOurs ? this.#limits.maxFrameBytes : this.#limits.maxFrameBytesToPython
-    if (frame.length > limit) {
-      return new P2pError(
-        'P2P_MESSAGE_TOO_LARGE',
-        `frame of ${frame.length} bytes, this peer takes ${limit}`,
-        { facts: { limit, got: frame.length } },
-      )
-    }
-    this.sendFrame(peer, frame)
-    return undefined
+    if (frame.length <= limit) return undefined
+    return new P2pError(
+      'P2P_MESSAGE_TOO_LARGE',
+      `frame of ${frame.length} bytes, this peer takes ${limit}`,
+      { facts: { limit, got: frame.length } },
+    )
   }
 
   /** A frame that goes to several peers is built once. */
@@ -224,6 +231,8 @@ export class Links {
   }
 
   closeAll(reason: P2pError): void {
+    for (const dial of this.#dials.keys()) this.#outbox.push({ type: 'cancel-dial', dial })
+    this.#dials.clear()
     for (const state of [...this.#states.values()]) {
       if (state.peer === undefined) this.#close(state, reason)
       else this.endPolitely(state.peer, reason)
@@ -318,6 +327,12 @@ export class Links {
     const info = readInfo(value)
     if (info === undefined) {
       this.#reject(state, new P2pError('P2P_BAD_INFO', 'the first message is no p2py info'))
+      return
+    }
+    const own = addressToUrl(this.#address)
+    if (addressToUrl(info.address) === own) {
+      // The dial went out under another name, or somebody else has the wrong `host`.
+      this.#close(state, new P2pError('P2P_SELF', `who is there calls itself ${own}, as this node`))
       return
     }
     this.#deadlines.delete(`link-info ${state.link}`)

@@ -36,7 +36,7 @@ import {
   type Response,
 } from './messages.ts'
 import { addressToUrl, type NodeAddress } from './node-address.ts'
-import { Outbox, type P2pyEffect } from './outbox.ts'
+import { frameOf, Outbox, type P2pyEffect } from './outbox.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Reach, type Outcome } from './reach.ts'
 import { Requests } from './requests.ts'
@@ -186,16 +186,9 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
           value: command.fields,
         })
         break
-      case 'send-to-book': {
-        for (const [uuid, link] of this.#members.book) {
-          const peer = this.#links.peer(link)
-          if (peer !== undefined && !command.exclude.includes(uuid)) {
-            this.#links.send(peer, command.fields)
-          }
-        }
-        this.#done(command.command, undefined)
+      case 'send-to-book':
+        this.#sendToBook(command)
         break
-      }
       case 'request':
         this.#startRequest(command)
         break
@@ -204,6 +197,9 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
         break
       case 'bounce':
         this.#bounce(command)
+        break
+      case 'drop-request':
+        this.#requests.take(command.request)
         break
       case 'cancel':
         this.#cancel(command.command)
@@ -222,6 +218,22 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     this.#gossip.reset()
     this.#links.closeAll(reason)
     if (wasJoined) this.#outbox.push({ type: 'left' })
+  }
+
+  /** To all or to none: what one of them cannot read must not seem to have arrived. */
+  #sendToBook({ command, fields, exclude }: Extract<P2pyCommand, { type: 'send-to-book' }>): void {
+    const frame = frameOf(fields)
+    const peers = [...this.#members.book]
+      .filter(([uuid]) => !exclude.includes(uuid))
+      .flatMap(([, link]) => this.#links.peer(link) ?? [])
+    for (const peer of peers) {
+      const error = this.#links.tooLarge(peer, frame)
+      if (error === undefined) continue
+      this.#failed(command, error)
+      return
+    }
+    for (const peer of peers) this.#links.sendFrame(peer, frame)
+    this.#done(command, undefined)
   }
 
   #cancel(command: CommandId): void {
@@ -400,7 +412,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
         this.#ask(task.requestId, result)
         break
       case 'join':
-        this.#joining.onReached(result)
+        this.#joining.onReached(task.command, result)
         break
       case 'admit':
         this.#admission.onReached(task.joiner, result)

@@ -29,8 +29,8 @@ export type Task =
   | { readonly type: 'deliver'; readonly command: CommandId | undefined; readonly value: PyValue }
   /** Send our request of this id. */
   | { readonly type: 'ask'; readonly requestId: string }
-  /** Send our join request. */
-  | { readonly type: 'join' }
+  /** Send our join request, for this command. */
+  | { readonly type: 'join'; readonly command: CommandId }
   /** Take the node at this address into the network. */
   | { readonly type: 'admit'; readonly joiner: NodeAddress }
   /** Pass somebody's join request on to this member. */

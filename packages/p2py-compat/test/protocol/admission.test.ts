@@ -107,6 +107,18 @@ describe('handing out', () => {
     expect(givenUuid(driven, link)).toBe(9)
   })
 
+  test('nobody is declared gone because we are too busy to look for him', () => {
+    const limits = { maxWaitingTasks: 1 }
+    const options = { uuid: 5, adder: 4, others: [0, 1, 2, 3], neighbours: [1, 3], limits }
+    const { driven, links } = DrivenMachine.member(options)
+    for (const uuid of [8, 9]) driven.say(links.get(4), newPeer(uuid, addressOf(uuid)))
+    const target = { address: addressOf(70) }
+    driven.command({ type: 'send-message', command: 9, target, fields: new Map() })
+    driven.say(driven.meet(90, null), joinRequest(addressOf(90)))
+    expect([driven.types.includes('peer-left'), driven.rejected]).toEqual([false, ['P2P_TOO_BUSY']])
+    expect(driven.machine.state.members).toContain(9)
+  })
+
   test('a node that leaves meanwhile answers nobody, whether it was to dial him or the highest', () => {
     for (const highest of [5, 8]) {
       const { driven, links } = lastOfSix()

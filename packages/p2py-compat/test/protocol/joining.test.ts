@@ -1,7 +1,11 @@
 // The way of one node into a network, with the test in the place of those whom it asks.
 import { describe, expect, test } from '@jest/globals'
 import { isP2pError } from '@p2p/base'
-import { joinFinalized, joinRequest } from '../../src/protocol/membership-messages.ts'
+import {
+  joinFinalized,
+  joinRequest,
+  killConnection,
+} from '../../src/protocol/membership-messages.ts'
 import { addressOf, DrivenMachine, ownAddress } from './driven-machine.ts'
 import { onWire } from './wire.ts'
 
@@ -65,6 +69,24 @@ describe('who is asked', () => {
     const driven = new DrivenMachine()
     driven.command({ type: 'join', command: 1, addresses: [ownAddress] })
     expect(failure(driven)).toEqual(['P2P_JOIN_FAILED', { lastCode: 'P2P_SELF' }])
+  })
+
+  test('a join that takes the place of another one begins with its first address', () => {
+    const driven = joiningThrough(0)
+    driven.command({ type: 'join', command: 2, addresses: [addressOf(0)] })
+    expect(driven.answers).toEqual(new Map([[1, 'P2P_LEFT']]))
+    const link = driven.takeDial(0)
+    expect(driven.heard(link)).toEqual([onWire(joinRequest(ownAddress))])
+  })
+
+  test('a join that is given up is over for whoever was asked, and for the one who asked', () => {
+    const driven = joiningThrough(0, 1)
+    const link = driven.takeDial(0)
+    driven.command({ type: 'cancel', command: 1 })
+    expect(driven.answers).toEqual(new Map([[1, 'P2P_CANCELLED']]))
+    expect(driven.heard(link)).toEqual([onWire(killConnection)])
+    driven.say(driven.meet(3), joinFinalized({ ...welcome, adderUuid: 3 }))
+    expect(driven.machine.state.uuid).toBeNull()
   })
 
   test('a node that leaves while it joins is told so, and what comes later of it changes nothing', () => {

@@ -1,9 +1,9 @@
 // Single connections of a node: how long one may take, who says good-bye, and how many there may be.
 import { describe, expect, test } from '@jest/globals'
 import { killConnection } from '../../src/protocol/membership-messages.ts'
-import { encodeMessage } from '../../src/protocol/messages.ts'
+import { encodeInfo, encodeMessage } from '../../src/protocol/messages.ts'
 import { frameOf } from '../../src/protocol/outbox.ts'
-import { addressOf, DrivenMachine } from './driven-machine.ts'
+import { addressOf, DrivenMachine, ownAddress } from './driven-machine.ts'
 import { joined, onWire, utf8 } from './wire.ts'
 
 const text = { type: 'TEXT', data: 'x' }
@@ -60,7 +60,32 @@ describe('introduction', () => {
   })
 })
 
+describe('our own address', () => {
+  test('whoever calls himself by it is not talked to, and the next one is asked at once', () => {
+    const driven = new DrivenMachine()
+    const alias = { host: 'localhost', port: ownAddress.port }
+    driven.command({ type: 'join', command: 1, addresses: [alias, addressOf(1)] })
+    const link = driven.open(driven.dial)
+    driven.sayValue(link, encodeInfo({ address: ownAddress, uuid: null, isOurs: true }))
+    expect(driven.closed).toEqual([[link, 'P2P_SELF']])
+    expect(driven.dialled).toEqual(['tcp://127.0.0.1:5001'])
+    driven.refuseDial()
+    expect(driven.answers).toEqual(new Map([[1, 'P2P_JOIN_FAILED']]))
+  })
+})
+
 describe('good-bye', () => {
+  test('a node that leaves calls its dials off', () => {
+    const driven = new DrivenMachine()
+    driven.command({ type: 'join', command: 1, addresses: [addressOf(1)] })
+    const { dial } = driven
+    driven.command({ type: 'join', command: 2, addresses: [addressOf(1)] })
+    expect(driven.effects).toContainEqual({ type: 'cancel-dial', dial })
+    expect(driven.dial).not.toBe(dial)
+    driven.refuseDial(dial)
+    expect(driven.effects).toEqual([])
+  })
+
   test('a flag False ends the link, behind the info by an old node and later by any', () => {
     const driven = new DrivenMachine()
     const link = driven.meet(1, null)
@@ -153,6 +178,24 @@ describe('slow frames', () => {
 })
 
 describe('limits', () => {
+  test('what one neighbour cannot read is sent to none of the peer book, and its sender is told', () => {
+    const limits = { maxFrameBytesToPython: 1_000 }
+    const options = { uuid: 2, adder: 1, others: [0], neighbours: [0], limits }
+    const { driven, links } = DrivenMachine.member(options)
+    const tell = (length: number, exclude: readonly number[] = []): void => {
+      const fields = encodeMessage({ type: 'TEXT', data: 'x'.repeat(length) })
+      driven.command({ type: 'send-to-book', command: 9, fields, exclude })
+    }
+    tell(1_000)
+    expect(driven.effects.map(({ type }) => type)).toEqual(['failed'])
+    expect(driven.answers).toEqual(new Map([[9, 'P2P_MESSAGE_TOO_LARGE']]))
+    tell(1_000, [0, 1])
+    expect(driven.answers).toEqual(new Map([[9, 'done']]))
+    tell(100, [1])
+    expect([driven.heard(links.get(0)).length, driven.heard(links.get(1)).length]).toEqual([1, 0])
+    expect(driven.answers).toEqual(new Map([[9, 'done']]))
+  })
+
   test('maxLinks are open, one more is closed at once', () => {
     const driven = new DrivenMachine({ maxLinks: 2 })
     driven.meet(1)

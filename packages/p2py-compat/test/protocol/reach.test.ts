@@ -5,8 +5,9 @@ import {
   newPeer,
   uuidAddressResponse,
 } from '../../src/protocol/membership-messages.ts'
-import { encodeMessage, encodeResponse } from '../../src/protocol/messages.ts'
+import { encodeInfo, encodeMessage, encodeResponse } from '../../src/protocol/messages.ts'
 import { PyRequest, type PyValue } from '../../src/pickle/values.ts'
+import type { Target } from '../../src/protocol/events.ts'
 import type { P2pyLimits } from '../../src/protocol/limits.ts'
 import { addressOf, DrivenMachine, ownAddress } from './driven-machine.ts'
 import { onWire } from './wire.ts'
@@ -171,4 +172,41 @@ describe('limits', () => {
     driven.command({ type: 'send-message', command: 9, target, fields })
     expect(driven.answers).toEqual(new Map([[9, 'P2P_SELF']]))
   })
+})
+
+test('an address that is dialled already is not dialled again before its node has introduced itself', () => {
+  const driven = new DrivenMachine()
+  const target = { address: addressOf(7) }
+  const fields = encodeMessage(text)
+  driven.command({ type: 'send-message', command: 1, target, fields })
+  const link = driven.open(driven.dial)
+  driven.command({ type: 'send-message', command: 2, target, fields })
+  expect(driven.dialled).toEqual([])
+  driven.sayValue(link, encodeInfo({ address: addressOf(7), uuid: null, isOurs: true }))
+  expect([...driven.answers]).toEqual([
+    [1, 'done'],
+    [2, 'done'],
+  ])
+})
+
+test('an operation that is given up while it waits fails, and those beside it do not', () => {
+  const { driven } = secondOfTen()
+  const fields = encodeMessage(text)
+  const order = (command: number, target: Target): void => {
+    driven.command({ type: 'send-message', command, target, fields })
+  }
+  for (const [command, target] of [
+    [20, { uuid: 8 }],
+    [30, { address: addressOf(70) }],
+  ] as const) {
+    order(command, target)
+    order(command + 1, target)
+    driven.command({ type: 'cancel', command })
+    expect(driven.answers).toEqual(new Map([[command, 'P2P_CANCELLED']]))
+    driven.command({ type: 'cancel', command })
+    expect(driven.effects).toEqual([])
+  }
+  driven.command({ type: 'leave', command: 9 })
+  const left = ['P2P_LEFT', 'P2P_LEFT', 'done']
+  expect([21, 31, 9].map((command) => driven.answers.get(command))).toEqual(left)
 })
