@@ -19,7 +19,7 @@ export interface P2pyLimits {
   readonly maxDepth: number
   /** From an open link to the peer's info. Python nodes send theirs at once. */
   readonly infoTimeoutMs: number
-  /** From a dial to an open link. */
+  /** From a dial to an open link. By way of a rendezvous server it may take 20 seconds more. */
   readonly dialTimeoutMs: number
   /** A frame may take this long; afterwards it has to come at 1 KiB per second or faster. */
   readonly frameGraceMs: number
@@ -51,7 +51,7 @@ export interface P2pyLimits {
   readonly maxWaitingJoins: number
   /** Operations waiting for one node to be reached. Above: the newest fails. */
   readonly maxWaitingTasks: number
-  /** Dials per second that messages of peers can make us do, after a burst of ten times as many. */
+  /** Dials per second for answers to addresses without a link, after a burst of ten times as many. */
   readonly maxPeerDialsPerSecond: number
   /** Membership announcements per second and link, after a burst of ten times as many. */
   readonly maxAnnouncementsPerSecond: number
