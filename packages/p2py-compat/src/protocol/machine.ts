@@ -32,6 +32,7 @@ import {
   encodeMessage,
   encodeRequest,
   encodeResponse,
+  type OutgoingMessage,
   type RequestEnvelope,
   type Response,
 } from './messages.ts'
@@ -252,8 +253,14 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
 
   #respond(command: Extract<P2pyCommand, { type: 'respond' }>): void {
     const envelope = this.#requests.take(command.request)
-    if (envelope === undefined) this.#failed(command.command, requestGone())
-    else this.#answer(envelope, command.fields, command.command)
+    if (envelope === undefined) {
+      this.#failed(command.command, requestGone())
+      return
+    }
+    const error = this.#answer(envelope, command.fields, command.command)
+    if (error === undefined) return
+    this.#requests.putBack(command.request, envelope) // for a smaller answer, or a later one
+    this.#failed(command.command, error)
   }
 
   #bounce(command: Extract<P2pyCommand, { type: 'bounce' }>): void {
@@ -341,7 +348,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
   #onRequest(peer: ReadyLink, envelope: RequestEnvelope): void {
     switch (envelope.contents.type) {
       case messageTypes.test:
-        this.#answer(envelope, encodeMessage(testAnswer), undefined)
+        this.#answerAlone(envelope, testAnswer)
         break
       case messageTypes.uuidAddressRequest:
         this.#onAddressRequest(peer, envelope)
@@ -365,7 +372,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     const known = this.#links.peer(this.#members.book.get(uuid))
     if (uuid === this.#members.uuid || known !== undefined) {
       const address = known?.address ?? this.#links.ownAddress
-      this.#answer(envelope, encodeMessage(uuidAddressResponse(uuid, address)), undefined)
+      this.#answerAlone(envelope, uuidAddressResponse(uuid, address))
       return
     }
     const trail = this.#requests.searchTrail(envelope.requestId)
@@ -379,22 +386,31 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     }
   }
 
-  /** Sends an answer to the callback address; a link to it is used when there is one. */
+  /** An answer that the node gives by itself. */
+  #answerAlone(envelope: RequestEnvelope, message: OutgoingMessage): void {
+    const error = this.#answer(envelope, encodeMessage(message), undefined)
+    if (error !== undefined) this.#reject(addressToUrl(envelope.callbackAddress), error)
+  }
+
+  /** Sends to the callback address, over a link to it when there is one. Why nothing was begun, if so. */
   #answer(
     envelope: RequestEnvelope,
     fields: ReadonlyMap<PyValue, PyValue>,
-    command: number | undefined,
-  ): void {
+    command: CommandId | undefined,
+  ): P2pError | undefined {
     const { callbackAddress: address, requestId } = envelope
-    const isLinked = this.#links.peerAt(address) !== undefined
-    if (!isLinked && !this.#answerDials.take(this.#outbox.now.monoMs)) {
-      const error = new P2pError('P2P_TOO_BUSY', 'too many answers to unknown addresses')
-      if (command === undefined) this.#reject(addressToUrl(address), error)
-      else this.#failed(command, error)
-      return
-    }
     const value = encodeResponse(fields, requestId)
-    this.#reach.begin({ address }, { type: 'deliver', command, value })
+    const peer = this.#links.peerAt(address)
+    if (peer === undefined) {
+      if (!this.#answerDials.take(this.#outbox.now.monoMs)) {
+        return new P2pError('P2P_TOO_BUSY', 'too many answers to unknown addresses')
+      }
+      this.#reach.begin({ address }, { type: 'deliver', command, value })
+      return undefined
+    }
+    const error = this.#links.send(peer, value)
+    if (error === undefined && command !== undefined) this.#done(command, undefined)
+    return error
   }
 
   #mayTalk(peer: ReadyLink, type: string): boolean {

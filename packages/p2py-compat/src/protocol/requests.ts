@@ -122,6 +122,11 @@ export class Requests {
     return envelope
   }
 
+  /** What was taken but could not be answered may be taken again. */
+  putBack(token: RequestToken, envelope: RequestEnvelope): void {
+    this.#incoming.set(token, envelope)
+  }
+
   /** Neighbours that this address search was passed on to already; add to it when passing on. */
   searchTrail(requestId: string): Set<number> {
     const trail = this.#searches.get(requestId) ?? new Set()

@@ -118,6 +118,19 @@ describe('requests of others', () => {
     expect(answers).toEqual(['P2P_REQUEST_GONE', 'done', 'done'])
   })
 
+  test('an answer that the requester cannot take leaves room for another one', () => {
+    const { driven, links } = secondOfSix({ maxFrameBytesToPython: 400 })
+    driven.sayValue(links.get(3), requestOf(3, { type: 'ADD' }))
+    const received = driven.effects.find(({ type }) => type === 'request-received')
+    const request = received?.type === 'request-received' ? received.request : -1
+    const codes = ['x'.repeat(400), 'x', 'x'].map((data) => {
+      const fields = encodeMessage({ type: 'SUM', data })
+      driven.command({ type: 'respond', command: 9, request, fields })
+      return driven.answers.get(9)
+    })
+    expect(codes).toEqual(['P2P_MESSAGE_TOO_LARGE', 'done', 'P2P_REQUEST_GONE'])
+  })
+
   test('whoever is no member is not asked about addresses, nor is an address without UUID', () => {
     const { driven, links } = secondOfSix()
     const question = uuidAddressRequest(3, addressOf(9))
