@@ -16,7 +16,7 @@ import type { ResolvedNodeOptions } from './node-options.ts'
 import { P2pError, isP2pError } from './protocol/errors.ts'
 import type { NodeLimits } from './protocol/limits.ts'
 import type { LinkEffect, LinkInput, TransportName } from './protocol/link.ts'
-import type { Machine, RandomBytes } from './protocol/machine.ts'
+import type { Machine, Now, RandomBytes } from './protocol/machine.ts'
 import type { Peer, PeerKind, RequestId } from './protocol/peers-contract.ts'
 import { Runtime, maxTimerMs } from './runtime.ts'
 import type { LinkReport } from './runtime.ts'
@@ -122,8 +122,10 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
   readonly #peers = new Map<string, PeerInfo>()
   readonly #waiting = new Map<RequestId, Waiting>()
   readonly #lastErrors: { readonly code: string; readonly message: string }[] = []
+  /** What the signal in the options calls: a node around this one may have more to end. */
+  closeBySignal: () => Promise<void> = () => this.close()
   readonly #onAbort = (): void => {
-    void this.close()
+    void this.closeBySignal()
   }
   #addresses: readonly string[] = []
   #nextRequest = 1
@@ -197,6 +199,10 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
     await this.#join(connect)
     if (book !== undefined && this.#peers.size === 0)
       await this.#join(book.latest(maxRememberedDials))
+  }
+
+  now(): Now {
+    return this.#runtime.now()
   }
 
   command(command: ShellCommand | Command): void {

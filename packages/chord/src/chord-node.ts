@@ -189,6 +189,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
   }) {
     const { mesh, control, machine, persistence, events } = parts
     super(mesh, events, ownEventNames)
+    control.closeBySignal = () => this.close()
     this.#control = control
     this.#machine = machine
     this.#persistence = persistence

@@ -116,3 +116,16 @@ test('a node that leaves hands over what it stores', async () => {
   await a.close()
   expect(await b.get('key')).toBe('value')
 })
+
+test('a node that its signal ends leaves the ring first, as with close()', async () => {
+  const abort = new AbortController()
+  const a = await open({ join: true })
+  const b = await open({ connect: a.addresses[0]!, signal: abort.signal })
+  const known = next(a, 'ring')
+  await b.join()
+  await known
+  const left = next(a, 'ring')
+  const gone = next(a, 'peer:leave')
+  abort.abort()
+  expect(await Promise.race([left, gone])).toEqual({ id: b.id, isStoring: false, size: 1 })
+})

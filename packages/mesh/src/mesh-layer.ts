@@ -54,4 +54,6 @@ export interface LayerControl<LayerCommand extends Typed> {
   settle(request: RequestId, result: unknown): void
   fail(request: RequestId, error: Error): void
   reportError(error: P2pError): void
+  /** What the signal in the node's options calls: set by a layer whose `close` does more. */
+  closeBySignal: () => Promise<void>
 }

@@ -137,7 +137,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   }> {
     const node = new MeshNode(options, layer)
     await node.#shell.start()
-    return { node, control: node.#control() }
+    return { node, control: node.#shell }
   }
 
   private constructor(options: MeshNodeOptions, layer: MeshLayer<LayerCommand, LayerEffect>) {
@@ -539,29 +539,6 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
 
   get #wireId(): string | Uint8Array {
     return this.#machine.wireId
-  }
-
-  #control(): LayerControl<LayerCommand> {
-    const shell = this.#shell
-    return {
-      get isClosed() {
-        return shell.isClosed
-      },
-      now: () => ({ monoMs: performance.now(), utcSeconds: nowSeconds() }),
-      command: (command) => {
-        shell.command(command)
-      },
-      request: (build, wait) => shell.request(build, wait),
-      settle: (request, result) => {
-        shell.settle(request, result)
-      },
-      fail: (request, error) => {
-        shell.fail(request, error)
-      },
-      reportError: (error) => {
-        shell.reportError(error)
-      },
-    }
   }
 
   #command(command: Command): void {

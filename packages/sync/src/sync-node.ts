@@ -142,6 +142,7 @@ export class SyncNode extends LayeredNode<SyncEvents> {
   }) {
     const { mesh, control, machine, store, events } = parts
     super(mesh, events, ownEventNames)
+    control.closeBySignal = () => this.close()
     this.#machine = machine
     this.#store = store
     this.#dictionary = new Dictionary({

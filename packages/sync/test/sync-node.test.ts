@@ -230,6 +230,28 @@ test('a node whose stored id cannot be read says so and has a new one', async ()
   expect((await open({ store })).id).toBe(again.id)
 })
 
+test('a node that its signal ends does all that close() does: what the store refused is tried again', async () => {
+  const store = new MemoryStore()
+  const abort = new AbortController()
+  const node = await open({ store, signal: abort.signal })
+  const refused = next(node, 'error')
+  const batch = store.batch.bind(store)
+  const kept = new Promise<void>((resolve) => {
+    store.batch = () => {
+      store.batch = async (changes) => {
+        await batch(changes)
+        resolve()
+      }
+      return Promise.reject(new Error('the disk is full'))
+    }
+  })
+  node.set('key', 'value')
+  expect(await refused).toMatchObject({ code: 'P2P_STORE_FAILED' })
+  abort.abort()
+  await kept
+  expect((await open({ store })).get('key')).toBe('value')
+})
+
 test('what the store keeps for another subnet stays there, whatever its name', async () => {
   const store = new MemoryStore()
   const other = await open({ store, subnet: 'app1/room' })
