@@ -5,7 +5,7 @@
  *
  * Every value handed out is decoded anew: it is the caller's own, and changing it changes nothing here.
  */
-import { P2pError } from '@p2p/base'
+import { P2pError, timerDelay } from '@p2p/base'
 import type { Now, WaitOptions } from '@p2p/base'
 import { decodeValue, encodeValue, toHex } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
@@ -160,8 +160,9 @@ export class Dictionary {
 
   async claim(key: Key, options: { readonly value?: Value } & WaitOptions = {}): Promise<Lease> {
     const { value = this.get(key) ?? true, signal, timeoutMs = defaultClaimMs } = options
+    const waitMs = timerDelay(timeoutMs)
     this.set(key, value)
-    await pause(timeoutMs, signal)
+    await pause(waitMs, signal)
     const lease = this.lease(key)
     if (lease?.owner === this.#link.machine.id) return lease
     if (lease !== undefined) throw new LeaseError(lease, this.#link.now().utcSeconds)
@@ -173,7 +174,7 @@ export class Dictionary {
   }
 
   async settled({ signal, timeoutMs = defaultSettleMs }: WaitOptions): Promise<number> {
-    const untilMs = this.#link.now().monoMs + timeoutMs
+    const untilMs = this.#link.now().monoMs + timerDelay(timeoutMs)
     for (let pauseMs = askEveryMs.first; ; pauseMs = Math.min(2 * pauseMs, askEveryMs.most)) {
       signal?.throwIfAborted()
       const { equal, nodes } = await this.#link.askAgreement(signal === undefined ? {} : { signal })

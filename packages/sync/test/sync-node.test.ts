@@ -273,6 +273,15 @@ test('claim resolves with the lease, or says who has it', async () => {
   })
 })
 
+test('a wait that would never end, or end at once, is no wait', async () => {
+  const a = await open()
+  for (const timeoutMs of [NaN, 0, -1]) {
+    await expect(a.settled({ timeoutMs })).rejects.toThrow(RangeError)
+    await expect(a.claim('key', { timeoutMs })).rejects.toThrow(RangeError)
+  }
+  expect(a.has('key')).toBe(false)
+})
+
 test('it is a mesh node as well', async () => {
   const [a, b] = await openTwo()
   const message = next(b, 'message')
