@@ -102,7 +102,7 @@ export class SharedTable {
     const held = await this.#read(name, wait)
     const base = held === undefined ? new Map<Value, Value>() : fieldsOf(decodeValue(held))
     if (base === undefined) {
-      throw new TypeError('a delta applies to a mapping, and this value is none')
+      throw new TypeError('the value is no mapping of fields')
     }
     const merged = encodeValue(mergeFields(base, fields))
     await this.#link.write(name, decodeValue(merged), wait)

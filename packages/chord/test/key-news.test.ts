@@ -28,6 +28,7 @@ function scene({ neighbours = ['a', 'b'], old = false, ringSize = 3 } = {}) {
       nodes: { size: ringSize },
       hasOld: () => old,
       talksTo: ({ id }) => !id.startsWith('old'),
+      isDeleted: () => false,
       emit: (effect) => emitted.push(effect),
     },
     {

@@ -73,7 +73,7 @@ test('a deleted value does not come back with an older copy', () => {
   expect(store.put(slot(1n), { value, version: at(1_500) })).toBe('stale')
   expect([...store.values()]).toEqual([])
   expect([store.size, store.tombstoneCount, store.valueBytes]).toEqual([0, 1, 0])
-  expect(store.sweep(3 + 86_400)).toBe(1)
+  store.sweep(3 + 86_400)
   expect(store.tombstoneCount).toBe(0)
 })
 

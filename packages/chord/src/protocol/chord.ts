@@ -24,6 +24,7 @@ import { flags, wholeNumber } from '@p2p/serializer'
 import type { WireMessage } from '@p2p/serializer'
 import { Balancing } from './balancing.ts'
 import type { ChordEffect, ChordInput, ChordMachineOptions } from './chord-contract.ts'
+import { slotsOf } from './hash-tables.ts'
 import { Holders } from './holders.ts'
 import type { EarlyRequest } from './joining.ts'
 import { KeyList } from './key-list.ts'
@@ -59,7 +60,6 @@ import type { StoringNodes } from './storing-nodes.ts'
 import { putPayload, readTableMessage, tableFlag } from './table-messages.ts'
 import { VersionClock } from './version.ts'
 
-const defaultMaxKeys = 1_000_000
 const defaultReplicas = 5
 const sweepEveryMs = 600_000
 
@@ -104,7 +104,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     const { id, randomBytes, replicas = defaultReplicas } = options
     this.id = id
     this.slots = new SlotStore(options.slotLimits)
-    this.keys = new KeyList(options.maxKeys ?? defaultMaxKeys)
+    this.keys = new KeyList(options.maxKeys)
     this.#clock = new VersionClock(id)
     this.#isTalking = options.extensions !== false
     this.#replicas = replicas
@@ -435,6 +435,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       talksTo: (peer) => this.#talksTo(peer),
       isOld: (id) => this.#isOld(id),
       hasOld: () => nodes.keeperCount !== nodes.size || !this.#isTalking,
+      isDeleted: (key) => slotsOf(key).some((slot) => this.slots.isDeleted(slot)),
       addressOf: (id) => this.#addressOf(id),
       needsLinkTo: (id) => this.#ring.needsLinkTo(id),
       holdersOf: (slot) => this.#holders.of(slot),

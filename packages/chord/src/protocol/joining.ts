@@ -80,14 +80,12 @@ export class Joining {
   }
 
   nextDeadline(): number {
-    if (this.#waiting.length === 0) return Infinity
     return Math.min(...this.#waiting.map(({ enoughMs, endMs }) => (this.isTold ? enoughMs : endMs)))
   }
 
   /** Whose wait is over, in their order; reads and writes at once where the ring is known. */
   takeEnded(nowMs: number, knowsRing: () => boolean): readonly Ended[] {
     const ended: Ended[] = []
-    if (this.#waiting.length === 0) return ended
     this.#waiting = this.#waiting.filter(({ input, untold, enoughMs, endMs }) => {
       const isKnown =
         input.type === 'join'

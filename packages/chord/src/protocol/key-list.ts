@@ -24,7 +24,7 @@ export class KeyList {
   #sum = 0
   #bytes = 0
 
-  constructor(maxKeys: number) {
+  constructor(maxKeys: number = 1_000_000) {
     this.#maxKeys = maxKeys
   }
 

@@ -12,7 +12,7 @@
  *              then, as views of the ring are
  *   large      in a large ring news are rumours (rumours.ts), and not every neighbour is compared with
  *   late       a rumour may be late, and so may what is told in a comparison: of a key that was removed a
- *              moment ago neither is believed
+ *              moment ago neither is believed, nor is a comparison by those that keep the delete in their slots
  */
 import type { Now, Peer, RandomBytes } from '@p2p/base'
 import { toHex } from '@p2p/serializer'
@@ -37,6 +37,8 @@ export interface KeyNewsLine {
   /** Whether old programs store. */
   hasOld(): boolean
   talksTo(peer: Peer): boolean
+  /** Whether the key is deleted in a slot that is kept here. */
+  isDeleted(key: Uint8Array): boolean
   emit(effect: ChordEffect): void
 }
 
@@ -135,7 +137,7 @@ export class KeyNews {
   ): void {
     let ours: readonly string[] | undefined
     for (const key of keys) {
-      if (isPrivate && this.#wasRemoved(key)) continue
+      if (isPrivate && (this.#wasRemoved(key) || this.#line.isDeleted(key))) continue
       const isNew = !this.#line.keys.has(key)
       this.heardNotice(key, now)
       if (!isNew) continue

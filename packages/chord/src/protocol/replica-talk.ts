@@ -184,7 +184,10 @@ export class ReplicaTalk {
     switch (message.type) {
       case 'put':
         for (const entry of message.entries) {
-          if (this.#line.clock.see(entry.version, now.utcSeconds)) this.#take(entry, entry)
+          const { key, version } = entry
+          if (this.#line.clock.see(version, now.utcSeconds)) this.#take(entry, entry)
+          // The removal may not have been heard here.
+          if (key && this.#line.slots.isDeleted(entry)) this.#news.heardRemoval(key, now)
         }
         return
       case 'offer':

@@ -125,6 +125,11 @@ export class SlotStore {
     return this.#slots.get(slot.name)
   }
 
+  /** False where nothing is known. */
+  isDeleted(slot: Slot): boolean {
+    return this.#tombstones.has(slot.name)
+  }
+
   /** Takes a write when it is newer than what is there. An undefined value deletes. */
   put(slot: Slot, write: SlotWrite): PutResult {
     const { name } = slot
@@ -159,10 +164,8 @@ export class SlotStore {
     const { name } = slot
     const held = this.#slots.get(name)
     if (held === undefined || held.key !== undefined) return
-    const { value, version } = held
-    const named = new StoredSlot(held, { value, version, key: key.slice() })
     this.#valueBytes += key.length
-    this.#set(named)
+    this.#set(new StoredSlot(held, { ...held, key: key.slice() }))
     this.#changed?.set(name, slot)
   }
 
@@ -251,17 +254,13 @@ export class SlotStore {
     for (const slot of this.#slots.values()) if (hasValue(slot)) yield slot
   }
 
-  /** Forgets deletes that are old enough; returns how many. */
-  sweep(utcSeconds: number): number {
+  /** Forgets deletes that are old enough. */
+  sweep(utcSeconds: number): void {
     this.#forgottenBefore = (utcSeconds - this.#limits.tombstoneSeconds) * 1_000
-    let swept = 0
     for (const name of this.#tombstones) {
       const slot = this.#slots.get(name)
-      if (!slot || slot.version.time >= this.#forgottenBefore) continue
-      this.forget(slot)
-      swept += 1
+      if (slot && slot.version.time < this.#forgottenBefore) this.forget(slot)
     }
-    return swept
   }
 
   #makeRoom(): boolean {

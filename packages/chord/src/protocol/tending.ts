@@ -244,11 +244,11 @@ export class Tending {
     const { id, nodes, slots } = this.#line
     const [from, to] = [nodePosition(peer), nodes.get(id)?.position]
     if (from === undefined || to === undefined) return []
-    const mine = [...slots.inArc({ from, to })].filter((slot) => {
-      const [keeper] = nodes.holdersOf(slot.position, 1).filter(({ isOld }) => !isOld)
-      return keeper === undefined || keeper.id === id
-    })
-    return this.#storesFor(mine)
+    return this.#storesFor(
+      [...slots.inArc({ from, to })].filter(
+        ({ position }) => nodes.holdersOf(position, 1).at(-1)?.id === id,
+      ),
+    )
   }
 
   /** Everything, when no node of ours is left to keep it: for the old owners. */

@@ -201,6 +201,22 @@ test('a write of a node whose clock is behind is what is read from then on', () 
   expect([first(), second(), read?.()]).toEqual(['written', 'written', 'second'])
 })
 
+test('a key that was deleted is listed by nobody, though one was away for minutes', () => {
+  const network = storingNetwork({ seed: 12 })
+  const [writer, away, ...others] = network.nodes
+  if (writer === undefined || away === undefined) throw new Error('too few nodes')
+  writer.write('key', 'v')
+  network.sim.runFor(2_000)
+  expect(network.nodes.map((node) => node.keyCount())).toEqual(network.nodes.map(() => 1))
+  const partition = network.sim.partition([[away.sim], [writer, ...others].map(({ sim }) => sim)])
+  network.sim.runFor(1_000)
+  writer.write('key', null)
+  network.sim.runFor(240_000)
+  partition.heal()
+  network.sim.runFor(240_000)
+  expect(network.nodes.map((node) => node.keyCount())).toEqual(network.nodes.map(() => 0))
+})
+
 test('an absent key is reported after the grace time, not after the whole time', () => {
   const network = storingNetwork({ seed: 9 })
   const read = first(network).read('nothing')
