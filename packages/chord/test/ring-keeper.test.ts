@@ -346,6 +346,8 @@ test('a node of a large ring with all its links looks at them when a neighbour o
 })
 
 /** A ring of so many others, some of them neighbours. */
+const neighbours = ['b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
+
 function ringOf(size: number): ReturnType<typeof watched> {
   const scene = watched()
   hear(
@@ -354,8 +356,7 @@ function ringOf(size: number): ReturnType<typeof watched> {
       storing('b', { id: encodeBase58Integer((1n << 380n) + BigInt(index)) }),
     ),
   )
-  for (const letter of ['b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'])
-    scene.peers.set(id(letter), neighbour(id(letter)))
+  for (const letter of neighbours) scene.peers.set(id(letter), neighbour(id(letter)))
   return scene
 }
 
@@ -376,6 +377,7 @@ test('news of a small ring are broadcast, and what is passed on there is not', (
 
 test('a node of a large ring passes on what is new to it, what came within six seconds in one message', () => {
   const { keeper, sent, spread } = ringOf(largeRing)
+  for (const letter of neighbours) keeper.peerJoined(neighbour(id(letter)), now)
   keeper.handle(passed(2), messenger, true, now)
   const other = { ...member, id: id('k') }
   keeper.handle({ ...passed(2), members: [other] }, messenger, true, later(1_000))
@@ -403,7 +405,10 @@ test('who knows nobody is told of those that are gone, too', () => {
   hear(keeper, [storing('d'), storing('b'), gone])
   const sums = new Array<number>(keeper.view.digest().length).fill(0)
   keeper.handle({ type: 'digest', isAnswer: false, sums }, messenger, true, now)
-  expect(sent[0]).toMatchObject([messenger.id, { members: [storing('b'), gone] }])
+  expect(sent[0]).toMatchObject([
+    messenger.id,
+    { members: expect.arrayContaining([storing('b'), gone]) },
+  ])
 })
 
 test('who was only told that somebody is gone does not tell it on: it would never be forgotten', () => {

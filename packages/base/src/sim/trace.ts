@@ -6,7 +6,7 @@
  * It is a chain of SHA-256 over blocks, each with the hash of what came before: that needs only the
  * one-shot digest that Node and browsers both have, so a simulation in a tab has the same hash.
  */
-import { sha256, toHex } from '@p2p/serializer'
+import { sha256, toHex, utf8Encode } from '@p2p/serializer'
 
 const bufferBytes = 65_536
 const headBytes = 20
@@ -17,6 +17,8 @@ const chainBytes = 32
 export class TraceHash {
   readonly #buffer = new Uint8Array(bufferBytes)
   readonly #view = new DataView(this.#buffer.buffer)
+  /** The texts of kinds, of which there are a few dozen, as bytes. */
+  readonly #kinds = new Map<string, Uint8Array>()
   #used = chainBytes
   /** Events recorded so far. */
   count = 0
@@ -31,17 +33,15 @@ export class TraceHash {
    * ```
    */
   record(atMs: number, node: number, number: number, kind: string, bytes?: Uint8Array): void {
-    const size = kind.length + (bytes?.length ?? 0)
-    if (this.#used + headBytes + kind.length > bufferBytes) this.#flush()
+    const text = this.#bytesOf(kind)
+    if (this.#used + headBytes + text.length > bufferBytes) this.#flush()
     const at = this.#used
     this.#view.setFloat64(at, atMs)
     this.#view.setUint32(at + 8, node)
     this.#view.setUint32(at + 12, number)
-    this.#view.setUint32(at + 16, size)
-    for (let index = 0; index < kind.length; index += 1) {
-      this.#buffer[at + headBytes + index] = kind.charCodeAt(index)
-    }
-    this.#used = at + headBytes + kind.length
+    this.#view.setUint32(at + 16, text.length + (bytes?.length ?? 0))
+    this.#buffer.set(text, at + headBytes)
+    this.#used = at + headBytes + text.length
     if (bytes !== undefined) this.#append(bytes)
     this.count += 1
   }
@@ -49,6 +49,14 @@ export class TraceHash {
   /** The hash of everything so far, as 64 hexadecimal digits; recording may go on. */
   digest(): string {
     return toHex(this.#block())
+  }
+
+  #bytesOf(kind: string): Uint8Array {
+    const known = this.#kinds.get(kind)
+    if (known !== undefined) return known
+    const bytes = utf8Encode(kind)
+    this.#kinds.set(kind, bytes)
+    return bytes
   }
 
   #append(bytes: Uint8Array): void {

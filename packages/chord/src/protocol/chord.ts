@@ -89,11 +89,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #news: KeyNews
   readonly #membership: Membership
   readonly #balancing: Balancing
-  readonly #budget = new PeerBudget(() => ({
-    slots: this.slots.size,
-    members: this.#ring.view.size,
-    keys: this.keys.size,
-  }))
+  readonly #budget: PeerBudget
   readonly #isTalking: boolean
   readonly #replicas: number
   #invalidCount = 0
@@ -115,6 +111,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     const { repairMs } = options
     const isTalking = this.#isTalking
     const view = new RingView()
+    this.#budget = new PeerBudget({ slots, members: view, keys: this.keys })
     const { nodes } = view
     const line = this.#line(nodes)
     const shared = { id, nodes, replicas, random: randomBytes, isTalking, line }

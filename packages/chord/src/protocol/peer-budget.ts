@@ -22,19 +22,23 @@ interface Account {
   atMs: number
 }
 
-/** How much there is to look at. */
+interface Sized {
+  readonly size: number
+}
+
+/** What there is to look at. */
 export interface Holdings {
-  readonly slots: number
-  readonly members: number
-  readonly keys: number
+  readonly slots: Sized
+  readonly members: Sized
+  readonly keys: Sized
 }
 
 export class PeerBudget {
   readonly #accounts = new Map<string, Account>()
-  readonly #holdings: () => Holdings
+  readonly #holdings: Holdings
   #refused = 0
 
-  constructor(holdings: () => Holdings) {
+  constructor(holdings: Holdings) {
     this.#holdings = holdings
   }
 
@@ -45,7 +49,7 @@ export class PeerBudget {
 
   /** False when the neighbour has asked for too much. */
   pays(peer: string, message: TableMessage | RingMessage, nowMs: number): boolean {
-    const cost = costOf(message, this.#holdings())
+    const cost = costOf(message, this.#holdings)
     if (cost === 0) return true
     const account = this.#accounts.get(peer) ?? { left: fullAccount, atMs: nowMs }
     const earned = ((nowMs - account.atMs) * perSecond) / 1_000
@@ -70,13 +74,13 @@ export class PeerBudget {
 function costOf(message: TableMessage | RingMessage, holdings: Holdings): number {
   switch (message.type) {
     case 'digest':
-      return digestCost + holdings.members / sentItems
+      return digestCost + holdings.members.size / sentItems
     case 'keys':
-      return 1 + (message.sums.length > 1 ? holdings.keys / sentItems : 0)
+      return 1 + (message.sums.length > 1 ? holdings.keys.size / sentItems : 0)
     case 'compare':
-      return 1 + (holdings.slots * partOf(message.arc)) / summedSlots
+      return 1 + (holdings.slots.size * partOf(message.arc)) / summedSlots
     case 'list':
-      return 1 + (holdings.slots * partOf(message.arc)) / sentItems
+      return 1 + (holdings.slots.size * partOf(message.arc)) / sentItems
     case 'offer':
       return 1 + message.heads.length / sentItems
     case 'want':

@@ -110,9 +110,12 @@ export class RingKeeper {
   readonly #random: RandomBytes
   /** False for a plain node: it knows its neighbours only, and says nothing. */
   readonly #isTalking: boolean
-  readonly #news = new Map<string, Member>()
+  /** Members of whom to tell: what is so then, unless others have told it in the meantime. */
+  readonly #news = new Set<string>()
   readonly #doubts = new Map<string, Doubt>()
   readonly #triedMs = new Map<string, number>()
+  /** Neighbours that speak of the ring. */
+  readonly #talking = new Set<string>()
   #addresses: readonly string[] = []
   #salt = 0
   #newsDueMs = Infinity
@@ -160,6 +163,7 @@ export class RingKeeper {
     const rumour = this.#doubts.get(peer.id)?.rumour
     this.#doubts.delete(peer.id)
     if (!this.#line.talksTo(peer)) return
+    this.#talking.add(peer.id)
     if (rumour !== undefined) this.#line.send(peer.id, membersPayload([rumour]), now)
     if (this.#compareDueMs === Infinity)
       this.#compareDueMs = now.monoMs + firstCompareMs + randomBelow(this.#random, firstCompareMs)
@@ -170,6 +174,7 @@ export class RingKeeper {
   }
 
   peerLeft(peer: Peer, now: Now): void {
+    this.#talking.delete(peer.id)
     const member = this.view.get(peer.id)
     if (member?.state !== 'storing') return
     if (!this.#isTalking) this.#merge({ ...member, state: 'gone' }, now)
@@ -214,7 +219,7 @@ export class RingKeeper {
         if (member.incarnation <= latest) this.#hear(member, isPrivate && !isPassed, now)
         const held = this.view.get(member.id)
         if (isPassed) {
-          if (this.#isLarge() && held !== known) this.#noteNews(member, now)
+          if (this.#isLarge() && held !== known) this.#noteNews(member.id, now)
         } else if (member.state === 'storing' && held && held.state !== 'storing')
           overruled.push(held)
       }
@@ -345,11 +350,11 @@ export class RingKeeper {
   /** Takes in what this node has found out, and passes it on. */
   #tell(member: Member, now: Now): void {
     if (!this.#merge(member, now) || !this.#isTalking) return
-    this.#noteNews(member, now)
+    this.#noteNews(member.id, now)
   }
 
-  #noteNews(member: Member, { monoMs }: Now): void {
-    this.#news.set(member.id, member)
+  #noteNews(id: string, { monoMs }: Now): void {
+    this.#news.add(id)
     const afterMs = this.#isLarge() ? passOnAfterMs(this.#news.size) : gatherMs
     this.#newsDueMs = Math.min(this.#newsDueMs, monoMs + afterMs)
   }
@@ -360,24 +365,14 @@ export class RingKeeper {
 
   #sendNews(now: Now): void {
     this.#newsDueMs = Infinity
-    // What others have told in the meantime need not be told again.
-    const news = [...this.#news.values()].filter(
-      ({ id, incarnation, state }) =>
-        this.view.get(id)?.incarnation === incarnation && this.view.get(id)?.state === state,
-    )
+    const news = [...this.#news].flatMap((id) => this.view.get(id) ?? [])
     this.#news.clear()
-    const talking = this.#talking()
+    const talking = [...this.#talking]
     for (const portion of portionsOf(news, maxRecords)) {
       const payload = membersPayload(portion, true)
       if (!this.#isLarge()) this.#line.spread(payload, now)
-      else
-        for (const { id } of listenersOf(talking, this.#random)) this.#line.send(id, payload, now)
+      else for (const id of listenersOf(talking, this.#random)) this.#line.send(id, payload, now)
     }
-  }
-
-  #talking(): readonly Peer[] {
-    const { peers, talksTo } = this.#line
-    return [...peers.values()].filter(talksTo)
   }
 
   #merge(member: Member, now: Now): boolean {
@@ -385,6 +380,7 @@ export class RingKeeper {
     const before = this.view.nodes.get(id)?.position
     const wasNeeded = this.needsLinkTo(id)
     if (!this.view.merge(member, now.monoMs)) return false
+    this.#news.delete(id)
     if (member.state !== 'storing') this.#triedMs.delete(id)
     if (this.view.nodes.get(id)?.position === before) return true
     // Of a large ring most come and go elsewhere.
@@ -398,11 +394,11 @@ export class RingKeeper {
       now.monoMs + compareEveryMs.least + randomBelow(this.#random, compareEveryMs.spread)
     this.#keepLinks(now)
     this.#sound(now)
-    const partners = this.#talking()
+    const partners = [...this.#talking]
     const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
     if (partner === undefined) return
-    this.#line.send(partner.id, sumsPayload('digest', false, this.view.digest()), now)
-    this.#line.compared(partner.id, now)
+    this.#line.send(partner, sumsPayload('digest', false, this.view.digest()), now)
+    this.#line.compared(partner, now)
   }
 
   /**

@@ -35,7 +35,6 @@ export interface Member {
 
 interface Kept extends Member {
   readonly heardMs: number
-  readonly bucket: number
 }
 
 /** Records in all. A ring of 20,000 with the departures of an hour fits. */
@@ -54,36 +53,34 @@ const sumModulus = 2 ** 48
 export class RingView {
   /** Those that store, in ring order. */
   readonly nodes: StoringNodes = new StoringNodes()
-  readonly #members = new Map<string, Kept>()
+  /** By bucket: of two views that differ in some, nothing else is looked at. */
+  readonly #buckets = Array.from({ length: bucketCount }, () => new Map<string, Kept>())
   readonly #sums = new Array<number>(bucketCount).fill(0)
 
   get size(): number {
-    return this.#members.size
+    return this.#buckets.reduce((sum, { size }) => sum + size, 0)
   }
 
   get(id: string): Member | undefined {
-    return this.#members.get(id)
+    return this.#buckets[bucketOf(id)]?.get(id)
   }
 
   /** Takes a record in; true when it was news. */
   merge(member: Member, nowMs: number): boolean {
-    const known = this.#members.get(member.id)
-    if (known !== undefined && !isNewer(member, known)) return false
-    if (known === undefined && this.#members.size >= maxMembers) return false
-    if (known?.state === 'storing') this.#count(known, -1)
-    const kept = {
-      ...member,
-      // Of whom only this is known, others have told: they do, as long as it is news.
-      heardMs: [member.state, known?.state].includes('storing') ? nowMs : nowMs - tellDepartedMs,
-      bucket: known?.bucket ?? stampOf(member.id) % bucketCount,
+    const { id, state } = member
+    const known = this.get(id)
+    if (known === undefined ? this.size >= maxMembers : !isNewer(member, known)) return false
+    const isStoring = state === 'storing'
+    const wasStoring = known?.state === 'storing'
+    if (wasStoring) this.#count(known, -1)
+    this.nodes.delete(id)
+    // Of whom only this is known, others have told: they do, as long as it is news.
+    const heardMs = nowMs - (isStoring || wasStoring ? 0 : tellDepartedMs)
+    this.#buckets[bucketOf(id)]?.set(id, { ...member, heardMs })
+    if (isStoring) {
+      this.#count(member, 1)
+      this.nodes.add(id, member.isOld, member.salt)
     }
-    // Taken out first, so that the map stays in the order of the news.
-    this.#members.delete(member.id)
-    this.#members.set(member.id, kept)
-    this.nodes.delete(member.id)
-    if (member.state !== 'storing') return true
-    this.#count(kept, 1)
-    this.nodes.add(member.id, member.isOld, member.salt)
     return true
   }
 
@@ -94,28 +91,33 @@ export class RingView {
 
   /** The records of the buckets in which the other view differs. */
   differing(digest: readonly number[], nowMs: number): readonly Member[] {
-    return [...this.#members.values()].filter(
-      ({ state, heardMs, bucket }) =>
-        (state === 'storing' || heardMs > nowMs - tellDepartedMs) &&
-        digest[bucket] !== this.#sums[bucket],
+    return this.#buckets.flatMap((members, bucket) =>
+      digest[bucket] === this.#sums[bucket]
+        ? []
+        : [...members.values()].filter(
+            ({ state, heardMs }) => state === 'storing' || heardMs > nowMs - tellDepartedMs,
+          ),
     )
   }
 
   /** Those that were found gone, and could be dialled once. */
   gone(): readonly Member[] {
-    return [...this.#members.values()].filter(
+    return this.differing([], -Infinity).filter(
       ({ state, isOld, addresses }) => state === 'gone' && !isOld && addresses.length > 0,
     )
   }
 
   /** Forgets those that are no more, and have not been for a while. */
   sweep(nowMs: number): void {
-    for (const [id, { state, heardMs }] of this.#members) {
-      if (state !== 'storing' && heardMs < nowMs - keepDepartedMs) this.#members.delete(id)
+    for (const members of this.#buckets) {
+      for (const [id, { state, heardMs }] of members) {
+        if (state !== 'storing' && heardMs < nowMs - keepDepartedMs) members.delete(id)
+      }
     }
   }
 
-  #count({ id, incarnation, bucket }: Kept, sign: 1 | -1): void {
+  #count({ id, incarnation }: Member, sign: 1 | -1): void {
+    const bucket = bucketOf(id)
     const stamp = stampOf(`${id} ${incarnation}`)
     const sum = (this.#sums[bucket] ?? 0) + sign * stamp
     this.#sums[bucket] = (sum + sumModulus) % sumModulus
@@ -125,4 +127,8 @@ export class RingView {
 function isNewer(member: Member, known: Member): boolean {
   if (member.incarnation !== known.incarnation) return member.incarnation > known.incarnation
   return known.state === 'storing' && member.state !== 'storing'
+}
+
+function bucketOf(id: string): number {
+  return stampOf(id) % bucketCount
 }
