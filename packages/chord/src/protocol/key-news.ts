@@ -27,6 +27,7 @@ import { portionsOf } from './portions.ts'
 import { keyNewsPayload, sumsPayload } from './ring-messages.ts'
 import type { KeysMessage } from './ring-messages.ts'
 import { largeRing, listenersOf, passOnAfterMs } from './rumours.ts'
+import { stampOf } from './stamp.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 
 /** What it needs of the machine around it. */
@@ -69,9 +70,9 @@ export class KeyNews {
   /** Neighbours that were dialled, and not compared with yet. */
   readonly #toCompare = new Set<string>()
   #compareDueMs = Infinity
-  /** Keys that were removed since the last comparison, and between the one before and that, by hexadecimal text. */
-  #removed = new Set<string>()
-  #removedBefore: ReadonlySet<string> = this.#removed
+  /** Stamps of keys that were removed since the last comparison, and between the one before and that; keys may be long. */
+  #removed = new Set<number>()
+  #removedBefore: ReadonlySet<number> = this.#removed
 
   constructor(line: KeyNewsLine, parts: KeyNewsParts) {
     this.#line = line
@@ -212,12 +213,12 @@ export class KeyNews {
   #noteRemoval(key: Uint8Array): void {
     const name = toHex(key)
     this.#untold.delete(name)
-    if (this.#removed.size < maxRemoved) this.#removed.add(name)
+    if (this.#removed.size < maxRemoved) this.#removed.add(stampOf(name))
   }
 
   #wasRemoved(key: Uint8Array): boolean {
-    const name = toHex(key)
-    return this.#removed.has(name) || this.#removedBefore.has(name)
+    const stamp = stampOf(toHex(key))
+    return this.#removed.has(stamp) || this.#removedBefore.has(stamp)
   }
 
   /** The neighbours that understand news. */

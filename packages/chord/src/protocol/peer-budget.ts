@@ -36,15 +36,11 @@ export interface Holdings {
 export class PeerBudget {
   readonly #accounts = new Map<string, Account>()
   readonly #holdings: Holdings
-  #refused = 0
+  /** Messages that were not answered. */
+  refused = 0
 
   constructor(holdings: Holdings) {
     this.#holdings = holdings
-  }
-
-  /** Messages that were not answered. */
-  get refused(): number {
-    return this.#refused
   }
 
   /** False when the neighbour has asked for too much. */
@@ -57,7 +53,7 @@ export class PeerBudget {
     account.atMs = nowMs
     this.#accounts.set(peer, account)
     if (account.left <= 0) {
-      this.#refused += 1
+      this.refused += 1
       return false
     }
     account.left -= cost
