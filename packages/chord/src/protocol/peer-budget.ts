@@ -10,7 +10,7 @@ import type { TableMessage } from './table-messages.ts'
 
 /** What a newcomer asks of a node with 500,000 slots when it compares all of them. */
 const fullAccount = 16_384
-const perSecond = 400
+const perMs = 0.4
 /** Work worth one: slots summed up, slots or records sent. */
 const summedSlots = 512
 const sentItems = 16
@@ -48,7 +48,7 @@ export class PeerBudget {
     const cost = costOf(message, this.#holdings)
     if (cost === 0) return true
     const account = this.#accounts.get(peer) ?? { left: fullAccount, atMs: nowMs }
-    const earned = ((nowMs - account.atMs) * perSecond) / 1_000
+    const earned = (nowMs - account.atMs) * perMs
     account.left = Math.min(fullAccount, account.left + earned)
     account.atMs = nowMs
     this.#accounts.set(peer, account)
