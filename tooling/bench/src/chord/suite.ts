@@ -25,6 +25,8 @@ const latencyShare = 0.2
  */
 const warmUpMs = 3_000
 const warmUpShare = 0.2
+/** The best one counts: whatever else the machine does only makes a round worse. */
+const rounds = 3
 
 export const chordSuite: Suite = {
   name: 'chord',
@@ -59,15 +61,24 @@ async function measureOne(
       await getAll(table, nodeCount, warm.handles)
     }
     const few = Math.ceil(operations * latencyShare)
-    const onePut = await putAll(table, nodeCount, few, 'one', 1)
-    const oneGet = await getAll(table, nodeCount, onePut.handles, 1)
-    const puts = await putAll(table, nodeCount, operations, 'many')
-    const gets = await getAll(table, nodeCount, puts.handles)
+    const results: Round[] = []
+    while (results.length < rounds) {
+      const name = `round ${results.length}`
+      const onePut = await putAll(table, nodeCount, few, `${name} one`, 1)
+      const oneGet = await getAll(table, nodeCount, onePut.handles, 1)
+      const puts = await putAll(table, nodeCount, operations, `${name} many`)
+      const gets = await getAll(table, nodeCount, puts.handles)
+      results.push({ onePut, oneGet, puts, gets })
+    }
     const ms = (times: readonly number[]): number => Math.round(median(times) * 1_000) / 1_000
-    report({ ...about, metric: 'put latency', value: ms(onePut.times), unit: 'ms' })
-    report({ ...about, metric: 'get latency', value: ms(oneGet.times), unit: 'ms' })
-    report({ ...about, metric: 'puts', value: Math.round(puts.perSecond), unit: 'ops/s' })
-    report({ ...about, metric: 'gets', value: Math.round(gets.perSecond), unit: 'ops/s' })
+    const least = (pick: (round: Round) => Measured): number =>
+      Math.min(...results.map((round) => ms(pick(round).times)))
+    const most = (pick: (round: Round) => Measured): number =>
+      Math.max(...results.map((round) => Math.round(pick(round).perSecond)))
+    report({ ...about, metric: 'put latency', value: least(({ onePut }) => onePut), unit: 'ms' })
+    report({ ...about, metric: 'get latency', value: least(({ oneGet }) => oneGet), unit: 'ms' })
+    report({ ...about, metric: 'puts', value: most(({ puts }) => puts), unit: 'ops/s' })
+    report({ ...about, metric: 'gets', value: most(({ gets }) => gets), unit: 'ops/s' })
     if (table.join === undefined) return
     const joins: number[] = []
     while (joins.length < joinCount) {
@@ -81,6 +92,13 @@ async function measureOne(
   } finally {
     await table.close()
   }
+}
+
+interface Round {
+  readonly onePut: Measured
+  readonly oneGet: Measured
+  readonly puts: Measured
+  readonly gets: Measured
 }
 
 interface Measured {
