@@ -4,6 +4,7 @@
  * Not Bitcoin's base58 of byte strings: leading zero bytes of a digest disappear.
  * Source: spec/wire.md §4.1.
  */
+import { toHex } from './bytes.ts'
 import { DecodeError } from './errors.ts'
 
 const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
@@ -101,23 +102,20 @@ function valueOf(digits: string): number {
 
 /** The integer behind big-endian bytes. */
 export function bytesToInteger(bytes: Uint8Array): bigint {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let integer = 0n
-  let at = 0
-  for (; at + 8 <= bytes.length; at += 8) integer = (integer << 64n) | view.getBigUint64(at)
-  for (; at < bytes.length; at++) integer = (integer << 8n) | BigInt(view.getUint8(at))
-  return integer
+  return BigInt(`0x0${toHex(bytes)}`)
 }
 
 /** Big-endian bytes of a non-negative integer, padded in front; RangeError when it does not fit. */
 export function integerToBytes(integer: bigint, byteLength: number): Uint8Array {
+  // No view of the buffer: short arrays have none before somebody asks for it, and then they cost much to keep.
   const bytes = new Uint8Array(byteLength)
-  const view = new DataView(bytes.buffer)
   let rest = integer
-  let at = byteLength
-  // A view keeps the lowest bits of what does not fit.
-  for (; at >= 8; rest >>= 64n) view.setBigUint64((at -= 8), rest)
-  for (; at > 0; rest >>= 8n) view.setUint8(--at, Number(rest & 0xffn))
-  if (rest !== 0n) throw new RangeError(`integer does not fit in ${byteLength} bytes`)
+  let word = 0
+  for (let at = byteLength; at > 0; rest >>= 32n) {
+    word = Number(BigInt.asUintN(32, rest))
+    for (const end = Math.max(0, at - 4); at > end; word >>>= 8) bytes[--at] = word
+  }
+  if (rest + BigInt(word) !== 0n)
+    throw new RangeError(`integer does not fit in ${byteLength} bytes`)
   return bytes
 }
