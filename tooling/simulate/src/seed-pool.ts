@@ -14,7 +14,7 @@ import type { RunResult } from './run-result.ts'
  * Most of what a turn of all nodes makes is dead at its end. With less room than that takes, the garbage collector
  * copies it for nothing: at 10,000 nodes it was at work for three quarters of the time.
  */
-const youngGeneration = { leastMb: 192, mbPerNode: 0.5, mostMb: 2_560 }
+const youngGeneration = { leastMb: 192, mbPerNode: 1.5, mostMb: 2_560 }
 /** The collector looks through everything each time the heap has grown by a share, which is larger in a larger one. */
 const maxOldGenerationSizeMb = 12_288
 
