@@ -38,9 +38,11 @@ export const ours: TableContender = {
 function knows(node: ChordNode, size: number): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
-      if (node.report().ring.size >= size) resolve()
+      if (node.report().ring.size < size) return
+      stop()
+      resolve()
     }
-    node.on('ring', look)
+    const stop = node.on('ring', look)
     look()
   })
 }
