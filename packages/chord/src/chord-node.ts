@@ -75,6 +75,11 @@ type LayerEffect = Extract<
 /** What came of a request. */
 type RequestEnd = Extract<LayerEffect, { readonly request: RequestId }>
 type LayerCommand = Extract<ChordInput, { type: 'join' | 'leave' | 'write' | 'read' }>
+/** A command before it has a number. */
+type Asked = WithoutNumber<LayerCommand>
+type WithoutNumber<Command> = Command extends unknown
+  ? Omit<Command, 'request' | 'timeoutMs'>
+  : never
 
 const layerEffects: ReadonlySet<string> = new Set<LayerEffect['type']>([
   'key-added',
@@ -170,7 +175,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
         control.fail(effect.request, effect.error)
       else control.settle(effect.request, 'result' in effect ? effect.result : undefined)
     }
-    if (machine === undefined) throw new Error('the mesh made no machine')
+    if (machine === undefined) throw new Error('no machine was made')
     errors.tellBy((error) => {
       control.reportError(error)
     })
@@ -195,17 +200,16 @@ export class ChordNode extends LayeredNode<ChordEvents> {
     this.#persistence = persistence
     this.#table = new SharedTable({
       keys: machine.keys,
-      read: (key, wait) =>
-        control.request<ReadResult>(
-          (request, timeoutMs) => ({ type: 'read', request, key, timeoutMs }),
-          wait,
-        ),
-      write: (key, value, wait) =>
-        control.request<void>(
-          (request, timeoutMs) => ({ type: 'write', request, key, value, timeoutMs }),
-          wait,
-        ),
+      read: (key, wait) => this.#ask<ReadResult>({ type: 'read', key }, wait),
+      write: (key, value, wait) => this.#ask<void>({ type: 'write', key, value }, wait),
     })
+  }
+
+  #ask<Result>(command: Asked, wait: WaitOptions): Promise<Result> {
+    return this.#control.request<Result>(
+      (request, timeoutMs) => ({ ...command, request, timeoutMs }),
+      wait,
+    )
   }
 
   // The hash table
@@ -229,10 +233,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
    * node stores from the call on, and goes on to do so then and when the signal ends the wait.
    */
   async join(wait: WaitOptions = {}): Promise<void> {
-    await this.#control.request<void>(
-      (request, timeoutMs) => ({ type: 'join', request, timeoutMs }),
-      wait,
-    )
+    await this.#ask<void>({ type: 'join' }, wait)
   }
 
   /**
@@ -243,10 +244,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
    * node stays.
    */
   async leave(wait: WaitOptions = {}): Promise<void> {
-    await this.#control.request<void>(
-      (request, timeoutMs) => ({ type: 'leave', request, timeoutMs }),
-      wait,
-    )
+    await this.#ask<void>({ type: 'leave' }, wait)
   }
 
   /**
@@ -323,7 +321,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<[Key, Value]> {
-    return this.#table.entries({})
+    return this.entries()
   }
 
   /** A copy of the whole table that belongs to the caller. */

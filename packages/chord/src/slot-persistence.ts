@@ -6,11 +6,11 @@
  */
 import { P2pError, WriteBehind } from '@p2p/base'
 import type { Store, StoreChange } from '@p2p/base'
-import { decodeValue, encodeValue, wholeNumber } from '@p2p/serializer'
-import type { Value } from '@p2p/serializer'
+import { decodeValue, encodeValue } from '@p2p/serializer'
 import { hashTableNamed, slotNamed } from './protocol/hash-tables.ts'
 import type { Slot } from './protocol/hash-tables.ts'
-import { StoredSlot } from './protocol/slot-store.ts'
+import type { StoredSlot } from './protocol/slot-store.ts'
+import { itemsOf, readVersion, storedSlot } from './protocol/table-messages.ts'
 
 export class SlotPersistence {
   readonly #store: Store
@@ -64,20 +64,10 @@ export class SlotPersistence {
 function readRecord(name: string, bytes: Uint8Array): StoredSlot | undefined {
   const [tableName = '', slotText = ''] = name.split(' ')
   const table = hashTableNamed(tableName)
-  const slot = table === undefined ? undefined : slotNamed(table, slotText)
-  if (slot === undefined) return undefined
+  const slot = table && slotNamed(table, slotText)
   try {
-    const record = decodeValue(bytes)
-    if (!Array.isArray(record)) return undefined
-    const [time, writer, value, key] = record as readonly Value[]
-    const milliseconds = wholeNumber(time)
-    if (milliseconds === undefined || typeof writer !== 'string') return undefined
-    if (value instanceof Uint8Array) decodeValue(value)
-    return new StoredSlot(slot, {
-      version: { time: milliseconds, writer },
-      value: value instanceof Uint8Array ? value : undefined,
-      key: key instanceof Uint8Array ? key : undefined,
-    })
+    const [time, writer, value, key] = itemsOf(decodeValue(bytes))
+    return slot && storedSlot(slot, readVersion(time, writer), value, key)
   } catch {
     return undefined
   }

@@ -32,6 +32,21 @@ test('a record that names another salt moves the node, and an older one does not
   expect(view.nodes.size).toBe(1)
 })
 
+test('a view counts its records, and forgets those that are no more after an hour', () => {
+  const view = new RingView()
+  for (const letter of 'bcd') view.merge({ ...member, id: letter.repeat(66) }, 0)
+  view.merge({ ...member, incarnation: 2 }, 0)
+  view.merge({ ...member, incarnation: 2 }, 0)
+  const before = view.size
+  view.merge({ ...member, incarnation: 3, state: 'gone' }, 0)
+  expect(view.size).toBe(before)
+  view.sweep(3_600_000)
+  expect(view.size).toBe(before)
+  view.sweep(3_600_001)
+  expect(view.size).toBe(before - 1)
+  expect(view.size).toBe(view.differing([], 0).length)
+})
+
 test('the salt goes over the wire, and what is no salt, or that of an old node, is none', () => {
   const [, , records] = membersPayload([{ ...member, salt: 7 }])
   const [record] = records as readonly (readonly Value[])[]

@@ -443,3 +443,40 @@ test('in a large ring a link to a member that is known asks nothing, one to any 
   keeper.peerJoined(neighbour(id('e')), now)
   expect(sent.filter(([, one]) => one?.type === 'digest')).toMatchObject([[id('e'), {}]])
 })
+
+test('whoever is new to a small ring is told all of it unasked, and once', () => {
+  const { keeper, sent, told } = watched()
+  hear(keeper, [storing('b')])
+  keeper.peerJoined(messenger, now)
+  const empty = new Array<number>(keeper.view.digest().length).fill(0)
+  keeper.handle({ type: 'digest', isAnswer: true, sums: empty }, messenger, true, now)
+  expect(told).toEqual([messenger.id])
+  expect(sent).toEqual([
+    [messenger.id, { type: 'members', members: [storing('b')], isPassed: false }],
+    [messenger.id, { type: 'digest', isAnswer: true, sums: [] }],
+  ])
+})
+
+test('whoever is new to a larger ring is asked, and told once when he says that he knows nobody', () => {
+  const letters = [...'bdefghijklmnopqrs']
+  const { keeper, sent } = watched()
+  hear(
+    keeper,
+    letters.map((letter) => storing(letter)),
+  )
+  keeper.peerJoined(messenger, now)
+  expect(sent.splice(0)).toMatchObject([[messenger.id, { type: 'digest', isAnswer: false }]])
+  const empty = new Array<number>(keeper.view.digest().length).fill(0)
+  // Unasked, as one tells what he knows who knows little, and then as the answer.
+  for (let times = 0; times < 2; times += 1)
+    keeper.handle({ type: 'digest', isAnswer: true, sums: empty }, messenger, true, now)
+  expect(sent).toMatchObject([
+    [messenger.id, { type: 'members', members: { length: letters.length } }],
+    [messenger.id, { type: 'digest', isAnswer: true }],
+  ])
+  // What differs later is told as ever.
+  const sums = keeper.view.digest().map((sum) => sum + 1)
+  sent.length = 0
+  keeper.handle({ type: 'digest', isAnswer: true, sums }, messenger, true, now)
+  expect(sent).toMatchObject([[messenger.id, { type: 'members' }]])
+})

@@ -4,7 +4,6 @@ import { measureRouting } from '../scripts/routing.mjs'
 import type { Routing } from '../scripts/routing.mjs'
 import { routingTableOf } from '../src/protocol/finger-table.ts'
 import { Lookup, namedInAnswer } from '../src/protocol/lookup.ts'
-import { fractionOf } from '../src/protocol/ring.ts'
 import { StoringNodes } from '../src/protocol/storing-nodes.ts'
 import type { StoringNode } from '../src/protocol/storing-nodes.ts'
 
@@ -39,7 +38,6 @@ test('with fingers no answer is wrong straight after half of the nodes died', ()
 const nodeAt = (position: bigint): StoringNode => ({
   id: encodeBase58Integer(position),
   position,
-  fraction: fractionOf(position),
   isOld: false,
 })
 

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { encodeBase58Integer } from '@p2p/serializer'
 import fc from 'fast-check'
-import { clockwiseDistance, ringSize, toPosition } from '../src/protocol/ring.ts'
+import { clockwiseDistance, fractionOf, ringSize, toPosition } from '../src/protocol/ring.ts'
 import { StoringNodes } from '../src/protocol/storing-nodes.ts'
 import { recordedCases } from './vectors/recorded.ts'
 
@@ -45,6 +45,21 @@ test('holders are the nodes nearest behind the key, nearest first, nobody twice'
       const holders = nodesAt(ring).holdersOf(key, count)
       const expected = succession(ring, key).slice(0, count)
       expect(holders.map((node) => node.position)).toEqual(expected)
+    }),
+  )
+})
+
+test('the numbers that are searched are those of the nodes, in their order, whoever comes and goes', () => {
+  fc.assert(
+    fc.property(anyRing, fc.array(fc.nat(11)), (ring, leaving) => {
+      const nodes = nodesAt(ring)
+      for (const index of leaving) {
+        const position = ring[index]
+        if (position !== undefined) nodes.delete(encodeBase58Integer(position))
+      }
+      const positions = [...nodes.values()].map((node) => node.position)
+      expect(nodes.fractions).toEqual(positions.map(fractionOf))
+      expect(positions).toEqual([...positions].sort((a, b) => (a < b ? -1 : 1)))
     }),
   )
 })

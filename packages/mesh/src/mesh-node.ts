@@ -175,7 +175,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
         this.#queue.wakeReader()
       },
     })
-    if (machine === undefined) throw new Error('the shell made no machine')
+    if (machine === undefined) throw new Error('no machine was made')
     this.#machine = machine
   }
 

@@ -126,7 +126,7 @@ export class SyncNode extends LayeredNode<SyncEvents> {
     settle = (request, result) => {
       opened.control.settle(request, result)
     }
-    if (machine === undefined) throw new Error('the mesh made no machine')
+    if (machine === undefined) throw new Error('no machine was made')
     errors.tellBy((error) => {
       opened.control.reportError(error)
     })

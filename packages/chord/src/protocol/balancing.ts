@@ -65,7 +65,7 @@ export class Balancing {
     this.dueMs = Infinity
     if (this.#hasOld()) return ownSalt === 0 ? undefined : 0
     const { nodes, replicas, random } = this.#parts
-    const chance = chanceToMove(placesOf(nodes), replicas)
+    const chance = chanceToMove(nodes.fractions, replicas)
     if (chance === 0) return undefined
     this.#drawn = randomBelow(random, 1)
     this.dueMs = this.#nextRoundMs(monoMs)

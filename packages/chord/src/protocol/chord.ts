@@ -93,6 +93,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #isTalking: boolean
   readonly #replicas: number
   #invalidCount = 0
+  /** 0 before the first deadline, which need not come for this. */
   #nextSweepMs = 0
   #effects: ChordEffect[] = []
 
@@ -241,7 +242,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       this.#talk.nextDeadline(),
       this.#outbox.nextDeadline(),
       this.#news.nextDeadline(),
-      this.#nextSweepMs,
+      this.#nextSweepMs || Infinity,
       this.#rounds.dueMs,
       this.#membership.nextDeadline(),
     )

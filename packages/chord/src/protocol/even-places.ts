@@ -21,9 +21,8 @@ export type Places = readonly number[]
 
 /** `except`: a node that is left out. */
 export function placesOf(nodes: StoringNodes, except?: string): Places {
-  const places: number[] = []
-  for (const { id, fraction } of nodes.values()) if (id !== except) places.push(fraction)
-  return places
+  const ids = [...nodes.values()].map(({ id }) => id)
+  return nodes.fractions.filter((_, index) => ids[index] !== except)
 }
 
 /** The load of the node with most, over the mean; 1 where everybody holds everything. */

@@ -8,10 +8,9 @@
  * Source: spec/chord.md §5, §12.13.
  */
 import { toHex } from '@p2p/serializer'
-import { stampOf } from './stamp.ts'
+import { stampOf, sumWith } from './stamp.ts'
 
 const bucketCount = 64
-const sumModulus = 2 ** 48
 
 /** Bytes of all keys, whose names take twice as much. */
 const maxKeyBytes = 67_108_864
@@ -89,7 +88,7 @@ export class KeyList {
   #count(name: string, sign: 1 | -1): void {
     const stamp = stampOf(name)
     const bucket = stamp % bucketCount
-    this.#sums[bucket] = ((this.#sums[bucket] ?? 0) + sign * stamp + sumModulus) % sumModulus
-    this.#sum = (this.#sum + sign * stamp + sumModulus) % sumModulus
+    this.#sums[bucket] = sumWith(this.#sums[bucket] ?? 0, sign * stamp)
+    this.#sum = sumWith(this.#sum, sign * stamp)
   }
 }

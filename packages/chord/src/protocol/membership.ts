@@ -86,7 +86,7 @@ export class Membership {
 
   /** Who joins while it leaves stays. */
   join({ request, timeoutMs = Infinity }: Input<'join'>, now: Now): void {
-    this.#endLeaving(new P2pError('P2P_CANCELLED', 'joined again'))
+    this.#endLeaving(true)
     if (!this.#parts.ring.isStoring) {
       this.#choosePlace(now)
       this.#announceState(now)
@@ -154,9 +154,12 @@ export class Membership {
     this.#endLeaving()
   }
 
-  #endLeaving(error?: P2pError): void {
+  #endLeaving(isCancelled = false): void {
     this.#leaveEndMs = Infinity
-    for (const request of this.#leaving.splice(0)) this.#line.emit({ type: 'left', request, error })
+    for (const request of this.#leaving.splice(0)) {
+      const error = isCancelled ? new P2pError('P2P_CANCELLED', 'joined again') : undefined
+      this.#line.emit({ type: 'left', request, error })
+    }
   }
 
   /** An old neighbour says whether it stores. */

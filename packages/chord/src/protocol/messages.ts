@@ -90,7 +90,7 @@ function readSlotMessage(
 ): ChordMessage | 'invalid' {
   const [, tableName = null, slotName = null, value] = payload
   const table = hashTableNamed(idText(tableName) ?? '')
-  const slot = table === undefined ? undefined : slotNamed(table, idText(slotName) ?? '')
+  const slot = table && slotNamed(table, idText(slotName) ?? '')
   if (slot === undefined) return 'invalid'
   if (subFlag === subFlags.retrieve) {
     return { type: 'retrieve', slot, wording: [tableName, slotName] }

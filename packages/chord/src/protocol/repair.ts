@@ -172,7 +172,8 @@ export class Repair {
   handleCompare(from: string, arc: Arc, theirs: ArcSummary): readonly Parcel[] {
     const ours = this.#slots.summaryOf(arc)
     if (ours.count === theirs.count && ours.sum === theirs.sum) return []
-    if (ours.count <= maxListedSlots) return [this.#list(from, arc)]
+    if (ours.count <= maxListedSlots)
+      return [{ peer: from, payload: listPayload(arc, [...this.#slots.inArc(arc)]) }]
     return splitArc(arc).map((part) => this.#compare(from, part))
   }
 
@@ -297,10 +298,6 @@ export class Repair {
 
   #compare(peer: string, arc: Arc): Parcel {
     return { peer, payload: comparePayload(arc, this.#slots.summaryOf(arc)) }
-  }
-
-  #list(peer: string, arc: Arc): Parcel {
-    return { peer, payload: listPayload(arc, [...this.#slots.inArc(arc)]) }
   }
 
   #puts(peer: string, entries: readonly StoredSlot[]): Parcel[] {

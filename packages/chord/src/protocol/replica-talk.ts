@@ -171,7 +171,7 @@ export class ReplicaTalk {
   #onRead(message: Extract<TableMessage, { type: 'read' }>, from: string, now: Now): void {
     const found = message.tables.map((table) => {
       const name = hashTables[table]
-      return name === undefined ? undefined : this.#line.slots.get(slotOf(message.key, name))
+      return name && this.#line.slots.get(slotOf(message.key, name))
     })
     this.#line.send(from, foundPayload(message.request, found), now)
   }

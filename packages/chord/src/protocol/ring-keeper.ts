@@ -22,6 +22,7 @@ import { portionsOf } from './portions.ts'
 import { randomBelow } from './random-below.ts'
 import { sumsPayload, maxRecords, membersPayload } from './ring-messages.ts'
 import type { RingMessage } from './ring-messages.ts'
+import { isNewer } from './ring-view.ts'
 import type { Member, RingView } from './ring-view.ts'
 import type { Position } from './ring.ts'
 import { largeRing, listenersOf, passOnAfterMs } from './rumours.ts'
@@ -52,6 +53,8 @@ const linkedEachSide = 4
 export const meshedUpTo = 64
 /** Further links are dialled a few at a time: a newcomer has something else to do as well. */
 const dialsAtOnce = 16
+/** Records in all up to which whoever is new is told all of them unasked: that spares a newcomer the way there and back. */
+const toldUnasked = 16
 /** Old nodes to which a storing node keeps links: nobody else tells them anything. */
 const maxLinkedOld = 16
 /**
@@ -116,6 +119,8 @@ export class RingKeeper {
   readonly #triedMs = new Map<string, number>()
   /** Neighbours that speak of the ring. */
   readonly #talking = new Set<string>()
+  /** Those among them that were sent everything, and have not answered. */
+  readonly #told = new Set<string>()
   #addresses: readonly string[] = []
   #salt = 0
   #newsDueMs = Infinity
@@ -164,17 +169,37 @@ export class RingKeeper {
     this.#doubts.delete(peer.id)
     if (!this.#line.talksTo(peer)) return
     this.#talking.add(peer.id)
-    if (rumour !== undefined) this.#line.send(peer.id, membersPayload([rumour]), now)
+    if (rumour !== undefined) this.#sendMembers(peer.id, [rumour], now)
     if (this.#compareDueMs === Infinity)
       this.#compareDueMs = now.monoMs + firstCompareMs + randomBelow(this.#random, firstCompareMs)
-    const isKnown = this.isStoring && this.view.get(peer.id)?.state === 'storing'
+    const known = this.view.get(peer.id)
     // Most links of a large ring are there for a question, and views that hear something every second always differ.
-    if (isKnown && this.#isLarge()) return
-    this.#line.send(peer.id, sumsPayload('digest', false, this.view.digest()), now)
+    if (this.isStoring && known?.state === 'storing' && this.#isLarge()) return
+    const isTold = !known && this.view.size <= toldUnasked
+    if (isTold) {
+      this.#told.add(peer.id)
+      this.#sendRecords(peer.id, [], now)
+    }
+    this.#sendDigest(peer.id, isTold, now, isTold ? [] : undefined)
+  }
+
+  /** The records that are not those of the other view. */
+  #sendRecords(peer: string, sums: readonly number[], now: Now): void {
+    for (const portion of portionsOf(this.view.differing(sums, now.monoMs), maxRecords))
+      this.#sendMembers(peer, portion, now)
+  }
+
+  #sendMembers(peer: string, members: readonly Member[], now: Now): void {
+    this.#line.send(peer, membersPayload(members), now)
+  }
+
+  #sendDigest(peer: string, isAnswer: boolean, now: Now, sums = this.view.digest()): void {
+    this.#line.send(peer, sumsPayload('digest', isAnswer, sums), now)
   }
 
   peerLeft(peer: Peer, now: Now): void {
     this.#talking.delete(peer.id)
+    this.#told.delete(peer.id)
     const member = this.view.get(peer.id)
     if (member?.state !== 'storing') return
     if (!this.#isTalking) this.#merge({ ...member, state: 'gone' }, now)
@@ -215,28 +240,30 @@ export class RingKeeper {
       const latest = millisecondsOf(now) + maxAheadMs
       const overruled: Member[] = []
       for (const member of message.members) {
-        const known = this.view.get(member.id)
-        if (member.incarnation <= latest) this.#hear(member, isPrivate && !isPassed, now)
-        const held = this.view.get(member.id)
+        const isNews =
+          member.incarnation <= latest && this.#hear(member, isPrivate && !isPassed, now)
         if (isPassed) {
-          if (this.#isLarge() && held !== known) this.#noteNews(member.id, now)
-        } else if (member.state === 'storing' && held && held.state !== 'storing')
-          overruled.push(held)
+          if (isNews && this.#isLarge()) this.#noteNews(member.id, now)
+        } else if (member.state === 'storing') {
+          const held = this.view.get(member.id)
+          if (held && held.state !== 'storing') overruled.push(held)
+        }
       }
       // Whoever believes in one that is gone is told so, and one that is back with a clock behind can deny it.
-      if (overruled.length > 0) this.#line.send(from.id, membersPayload(overruled), now)
+      if (overruled.length > 0) this.#sendMembers(from.id, overruled, now)
       return
     }
     const differs = this.view.digest().some((sum, bucket) => sum !== message.sums[bucket])
     // An answer follows the records; who knows the same, or nobody, sends none.
     const knowsNobody = message.sums.every((sum) => sum === 0)
     if (message.isAnswer || !differs || knowsNobody) this.#line.told(from.id)
+    if (this.#told.delete(from.id) && message.isAnswer) return
+    // Of somebody new: he told us so unasked, and we did not; he answers our question as well.
+    const isNew = message.isAnswer && knowsNobody
+    if (isNew) this.#told.add(from.id)
     // A newcomer is told of those that are gone, too, or it would believe whoever has not heard of that.
-    const differing = this.view.differing(knowsNobody ? [] : message.sums, now.monoMs)
-    for (const portion of portionsOf(differing, maxRecords))
-      this.#line.send(from.id, membersPayload(portion), now)
-    if (message.isAnswer || !differs) return
-    this.#line.send(from.id, sumsPayload('digest', true, this.view.digest()), now)
+    this.#sendRecords(from.id, knowsNobody ? [] : message.sums, now)
+    if (differs && (isNew || !message.isAnswer)) this.#sendDigest(from.id, true, now)
   }
 
   /** What came of a dial to a member: nothing when it has no error. */
@@ -293,19 +320,23 @@ export class RingKeeper {
 
   // ---- news
 
-  #hear(member: Member, isPrivate: boolean, now: Now): void {
+  /** True when it was news, and is believed. */
+  #hear(member: Member, isPrivate: boolean, now: Now): boolean {
     if (member.id === this.#id) {
       this.#hearOfSelf(member, now)
-      return
+      return false
     }
-    const wasStoring = this.view.get(member.id)?.state === 'storing'
-    if (wasStoring && member.state === 'gone' && this.#mustBeSeen(member, isPrivate, now)) return
-    if (!this.#merge(member, now)) return
+    const known = this.view.get(member.id)
+    // In a large ring most of what is heard was heard before.
+    if (known && !isNewer(member, known)) return false
+    const isEnd = known?.state === 'storing' && member.state === 'gone'
+    if (isEnd && this.#mustBeSeen(member, isPrivate, now)) return false
+    const isNews = this.#merge(member, now)
     const peer = this.#line.peers.get(member.id)
     // Who has a link to an old node that is said to be gone knows better.
-    if (!wasStoring || member.state !== 'gone' || peer === undefined || this.#line.talksTo(peer))
-      return
-    this.#tell({ ...member, state: 'storing', incarnation: member.incarnation + 1 }, now)
+    if (isNews && isEnd && peer && !this.#line.talksTo(peer))
+      this.#tell({ ...member, state: 'storing', incarnation: member.incarnation + 1 }, now)
+    return isNews
   }
 
   /**
@@ -316,10 +347,10 @@ export class RingKeeper {
    * all, so that the first link across brings the two sides together.
    */
   #mustBeSeen(member: Member, isPrivate: boolean, now: Now): boolean {
-    const { id, isOld, incarnation } = member
-    if (isOld || incarnation < (this.view.get(id)?.incarnation ?? 0)) return false
+    const { id, isOld } = member
+    if (isOld) return false
     if (this.#line.peers.has(id)) {
-      this.#line.send(id, membersPayload([member]), now)
+      this.#sendMembers(id, [member], now)
       return true
     }
     if (!this.isStoring) return false
@@ -397,7 +428,7 @@ export class RingKeeper {
     const partners = [...this.#talking]
     const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
     if (partner === undefined) return
-    this.#line.send(partner, sumsPayload('digest', false, this.view.digest()), now)
+    this.#sendDigest(partner, false, now)
     this.#line.compared(partner, now)
   }
 

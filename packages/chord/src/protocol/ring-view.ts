@@ -15,7 +15,7 @@
  * Source: incarnations after SWIM (Das et al., 2002); the rule that nobody is taken out before somebody
  * found him dead is Zave's (arXiv 1610.01140), on a ring whose arcs fall to the node behind.
  */
-import { stampOf } from './stamp.ts'
+import { stampOf, sumWith } from './stamp.ts'
 import { StoringNodes } from './storing-nodes.ts'
 
 export type MemberState = 'storing' | 'left' | 'gone'
@@ -48,7 +48,6 @@ const keepDepartedMs = 3_600_000
 const tellDepartedMs = 600_000
 /** Of 1,000 nodes each then has four: two views that each lack some news of the other exchange little else. */
 const bucketCount = 256
-const sumModulus = 2 ** 48
 
 export class RingView {
   /** Those that store, in ring order. */
@@ -56,9 +55,11 @@ export class RingView {
   /** By bucket: of two views that differ in some, nothing else is looked at. */
   readonly #buckets = Array.from({ length: bucketCount }, () => new Map<string, Kept>())
   readonly #sums = new Array<number>(bucketCount).fill(0)
+  /** Counted, because adding up the buckets for each newcomer is the greater part of hearing of one. */
+  #size = 0
 
   get size(): number {
-    return this.#buckets.reduce((sum, { size }) => sum + size, 0)
+    return this.#size
   }
 
   get(id: string): Member | undefined {
@@ -69,7 +70,8 @@ export class RingView {
   merge(member: Member, nowMs: number): boolean {
     const { id, state } = member
     const known = this.get(id)
-    if (known === undefined ? this.size >= maxMembers : !isNewer(member, known)) return false
+    if (known === undefined ? this.#size >= maxMembers : !isNewer(member, known)) return false
+    if (known === undefined) this.#size += 1
     const isStoring = state === 'storing'
     const wasStoring = known?.state === 'storing'
     if (wasStoring) this.#count(known, -1)
@@ -111,7 +113,9 @@ export class RingView {
   sweep(nowMs: number): void {
     for (const members of this.#buckets) {
       for (const [id, { state, heardMs }] of members) {
-        if (state !== 'storing' && heardMs < nowMs - keepDepartedMs) members.delete(id)
+        if (state === 'storing' || heardMs >= nowMs - keepDepartedMs) continue
+        members.delete(id)
+        this.#size -= 1
       }
     }
   }
@@ -119,12 +123,12 @@ export class RingView {
   #count({ id, incarnation }: Member, sign: 1 | -1): void {
     const bucket = bucketOf(id)
     const stamp = stampOf(`${id} ${incarnation}`)
-    const sum = (this.#sums[bucket] ?? 0) + sign * stamp
-    this.#sums[bucket] = (sum + sumModulus) % sumModulus
+    this.#sums[bucket] = sumWith(this.#sums[bucket] ?? 0, sign * stamp)
   }
 }
 
-function isNewer(member: Member, known: Member): boolean {
+/** Of two records of one node; the end of a life is newer than the life. */
+export function isNewer(member: Member, known: Member): boolean {
   if (member.incarnation !== known.incarnation) return member.incarnation > known.incarnation
   return known.state === 'storing' && member.state !== 'storing'
 }

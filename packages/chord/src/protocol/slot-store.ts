@@ -13,7 +13,7 @@
 import { Slot } from './hash-tables.ts'
 import { covers, ringBits } from './ring.ts'
 import type { Arc } from './ring.ts'
-import { stampOf } from './stamp.ts'
+import { stampOf, sumWith } from './stamp.ts'
 import { compareVersions } from './version.ts'
 import type { Version } from './version.ts'
 
@@ -80,7 +80,6 @@ export interface ArcSummary {
 /** Buckets by the first bits of the position, so that an arc is found without looking at every slot. */
 const bucketBits = 10
 const bucketShift = BigInt(ringBits - bucketBits)
-const sumModulus = 2 ** 48
 
 /** `stale`: what is there is as new or newer. `full`: a limit forbids it. */
 export type PutResult = 'stored' | 'stale' | 'full'
@@ -240,7 +239,7 @@ export class SlotStore {
     let sum = 0
     for (const slot of this.inArc(arc)) {
       count += 1
-      sum = (sum + slot.stamp) % sumModulus
+      sum = sumWith(sum, slot.stamp)
     }
     return { count, sum }
   }

@@ -7,6 +7,7 @@
  */
 const prime = 0x01000193
 const starts = { low: 0x811c9dc5, high: 0x1b873593 } as const
+const sumModulus = 2 ** 48
 
 /** 0 … 2^48−1. */
 export function stampOf(text: string): number {
@@ -18,4 +19,9 @@ export function stampOf(text: string): number {
     high = Math.imul(high ^ code, prime) ^ (high >>> 15)
   }
   return (high & 0xffffff) * 2 ** 24 + ((low ^ (low >>> 24)) & 0xffffff)
+}
+
+/** A sum of stamps, modulo 2^48, with this one added; with its negative one is taken out. */
+export function sumWith(sum: number, stamp: number): number {
+  return (sum + stamp + sumModulus) % sumModulus
 }

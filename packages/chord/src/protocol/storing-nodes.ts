@@ -18,14 +18,13 @@ import type { Arc, Position } from './ring.ts'
 export interface StoringNode {
   readonly id: string
   readonly position: Position
-  /** The position in short: see `fractionOf`. */
-  readonly fraction: number
   /** A program of protocol 0.7 without replicas: it owns what is nearest ahead of it, and keeps nothing else. */
   readonly isOld: boolean
 }
 
 export class StoringNodes {
   readonly #ordered: StoringNode[] = []
+  readonly #fractions: number[] = []
   readonly #byId = new Map<string, StoringNode>()
   #oldCount = 0
 
@@ -51,9 +50,11 @@ export class StoringNodes {
     if (this.#byId.has(id)) return false
     const position = saltedPosition(id, salt)
     if (position === undefined) return false
-    const node = { id, position, fraction: fractionOf(position), isOld }
+    const node = { id, position, isOld }
     if (isOld) this.#oldCount += 1
-    this.#ordered.splice(this.#countUpTo(position), 0, node)
+    const index = this.#countUpTo(position)
+    this.#ordered.splice(index, 0, node)
+    this.#fractions.splice(index, 0, fractionOf(position))
     this.#byId.set(id, node)
     return true
   }
@@ -63,8 +64,15 @@ export class StoringNodes {
     if (node === undefined) return false
     this.#byId.delete(id)
     if (node.isOld) this.#oldCount -= 1
-    this.#ordered.splice(this.#indexOf(node), 1)
+    const index = this.#indexOf(node)
+    this.#ordered.splice(index, 1)
+    this.#fractions.splice(index, 1)
     return true
+  }
+
+  /** Where they stand, in ring order: see `fractionOf`. Apart from the rest, because to read a thousand numbers side by side costs little. */
+  get fractions(): readonly number[] {
+    return this.#fractions
   }
 
   /** In ring order, from position 0 on. */
@@ -159,7 +167,7 @@ export class StoringNodes {
   }
 
   #indexOf(node: StoringNode): number {
-    return this.#ordered.lastIndexOf(node, this.#countUpTo(node.position, node.fraction) - 1)
+    return this.#ordered.lastIndexOf(node, this.#countUpTo(node.position) - 1)
   }
 
   /** Keepers only. */
@@ -174,15 +182,16 @@ export class StoringNodes {
   }
 
   /** How many nodes stand at or behind the position, counted from 0. */
-  #countUpTo(position: Position, fraction = fractionOf(position)): number {
+  #countUpTo(position: Position): number {
+    const fraction = fractionOf(position)
     let low = 0
     let high = this.#ordered.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      const node = this.#ordered[middle]
+      const at = this.#fractions[middle] ?? 1
       // Fractions nearly always tell, and cost little to compare.
       const isUpTo =
-        node?.fraction === fraction ? node.position <= position : (node?.fraction ?? 1) < fraction
+        at === fraction ? (this.#ordered[middle]?.position ?? 0n) <= position : at < fraction
       if (isUpTo) low = middle + 1
       else high = middle
     }

@@ -120,9 +120,9 @@ function readRequest(
     case 'write': {
       const version = readVersion(c, d)
       const held = readHeld(e)
-      if (!(b instanceof Uint8Array) || version === undefined || held === undefined)
-        return undefined
-      return { type, request, key: b, version, value: held.value, tables: readTables(f) }
+      return b instanceof Uint8Array && version && held
+        ? { type, request, key: b, version, ...held, tables: readTables(f) }
+        : undefined
     }
     case 'stored':
       return { type, request, tables: readTables(b), newest: wholeNumber(c) ?? 0 }
@@ -150,13 +150,17 @@ function readFound(
     const [time, writer, value] = write as readonly Value[]
     const version = readVersion(time, writer)
     const held = readHeld(value)
-    return version === undefined || held === undefined ? undefined : { version, ...held }
+    return version && held && { version, ...held }
   })
   const slots = which.slice(0, tableCount).map((index: Value) => distinct[wholeNumber(index) ?? -1])
   return { type: 'found', request, slots }
 }
 
-function readVersion(time: Value | undefined, writer: Value | undefined): Version | undefined {
+/** Undefined for what is no version. */
+export function readVersion(
+  time: Value | undefined,
+  writer: Value | undefined,
+): Version | undefined {
   const milliseconds = wholeNumber(time)
   if (milliseconds === undefined || milliseconds < 0) return undefined
   if (typeof writer !== 'string' || writer.length > maxWriterLength) return undefined
@@ -184,8 +188,7 @@ function readTables(value: Value | undefined): readonly number[] {
 function readSlot(value: Value): Slot | undefined {
   const [number, digits] = itemsOf(value)
   const table = hashTables[wholeNumber(number) ?? -1]
-  const isReadable = table !== undefined && typeof digits === 'string'
-  return isReadable ? slotOfDigits(table, digits) : undefined
+  return table && typeof digits === 'string' ? slotOfDigits(table, digits) : undefined
 }
 
 function readHead(value: Value): SlotHead | undefined {
@@ -197,10 +200,20 @@ function readHead(value: Value): SlotHead | undefined {
 
 function readEntry(value: Value): StoredSlot | undefined {
   const head = readHead(value)
-  const [, , , , bytes, name] = itemsOf(value)
+  const [, , , , bytes, key] = itemsOf(value)
+  return head && storedSlot(head, head.version, bytes, key)
+}
+
+/** Undefined where the version is, and for a value that is none. */
+export function storedSlot(
+  slot: Slot,
+  version: Version | undefined,
+  bytes: Value | undefined,
+  name: Value | undefined,
+): StoredSlot | undefined {
   const held = readHeld(bytes)
   const key = name instanceof Uint8Array ? name : undefined
-  return head && held && new StoredSlot(head, { ...held, version: head.version, key })
+  return version && held && new StoredSlot(slot, { ...held, version, key })
 }
 
 function listOf<Item>(
@@ -212,7 +225,8 @@ function listOf<Item>(
     .flatMap((item) => read(item) ?? [])
 }
 
-function itemsOf(value: Value | undefined): readonly Value[] {
+/** None for what is no array. */
+export function itemsOf(value: Value | undefined): readonly Value[] {
   return Array.isArray(value) ? value : []
 }
 
@@ -226,6 +240,10 @@ function readArc(from: Value | undefined, to: Value | undefined): Arc | undefine
 
 function bytesOfArc({ from, to }: Arc): readonly Uint8Array[] {
   return [integerToBytes(from, placeBytes), integerToBytes(to, placeBytes)]
+}
+
+function message(verb: (typeof verbs)[number], ...content: readonly Value[]): readonly Value[] {
+  return [tableFlag, verbs.indexOf(verb), ...content]
 }
 
 export function writePayload(
@@ -242,7 +260,7 @@ export function writePayload(
     version: { time, writer },
     value,
   } = write
-  return [tableFlag, verbs.indexOf('write'), request, key, time, writer, value ?? null, [...tables]]
+  return message('write', request, key, time, writer, value ?? null, [...tables])
 }
 
 export function storedPayload(
@@ -250,7 +268,7 @@ export function storedPayload(
   tables: readonly number[],
   newest: number,
 ): readonly Value[] {
-  return [tableFlag, verbs.indexOf('stored'), request, [...tables], newest]
+  return message('stored', request, [...tables], newest)
 }
 
 export function readPayload(
@@ -258,7 +276,7 @@ export function readPayload(
   key: Uint8Array,
   tables: readonly number[],
 ): readonly Value[] {
-  return [tableFlag, verbs.indexOf('read'), request, key, [...tables]]
+  return message('read', request, key, [...tables])
 }
 
 /** Equal writes are sent once. */
@@ -277,7 +295,7 @@ export function foundPayload(
     writer,
     value ?? null,
   ])
-  return [tableFlag, verbs.indexOf('found'), request, writes, which]
+  return message('found', request, writes, which)
 }
 
 function slotValue({ table, digits }: Slot): readonly Value[] {
@@ -290,21 +308,21 @@ function headOf(head: SlotHead): readonly Value[] {
 
 export function putPayload(entries: readonly StoredSlot[]): readonly Value[] {
   const list = entries.map((entry) => [...headOf(entry), entry.value ?? null, entry.key ?? null])
-  return [tableFlag, verbs.indexOf('put'), list]
+  return message('put', list)
 }
 
 export function offerPayload(request: number, heads: readonly SlotHead[]): readonly Value[] {
-  return [tableFlag, verbs.indexOf('offer'), request, heads.map(headOf)]
+  return message('offer', request, heads.map(headOf))
 }
 
 export function wantPayload(request: number, slots: readonly Slot[]): readonly Value[] {
-  return [tableFlag, verbs.indexOf('want'), request, slots.map(slotValue)]
+  return message('want', request, slots.map(slotValue))
 }
 
 export function comparePayload(arc: Arc, { count, sum }: ArcSummary): readonly Value[] {
-  return [tableFlag, verbs.indexOf('compare'), ...bytesOfArc(arc), count, sum]
+  return message('compare', ...bytesOfArc(arc), count, sum)
 }
 
 export function listPayload(arc: Arc, heads: readonly SlotHead[]): readonly Value[] {
-  return [tableFlag, verbs.indexOf('list'), ...bytesOfArc(arc), heads.map(headOf)]
+  return message('list', ...bytesOfArc(arc), heads.map(headOf))
 }

@@ -8,10 +8,14 @@ import type { ChordSimNode } from './chord-network.ts'
 const names = Array.from({ length: 20 }, (_, i) => `key ${i}`)
 
 /** Five storing nodes that all know each other. */
-function storingNetwork(options: { seed: number; extensions?: boolean }): ChordNetwork {
-  const { seed, extensions = true } = options
+function storingNetwork(options: {
+  seed: number
+  extensions?: boolean
+  size?: number
+}): ChordNetwork {
+  const { seed, extensions = true, size = 5 } = options
   const network = new ChordNetwork({ seed, machine: { extensions } })
-  for (const node of network.addMany(5)) node.join()
+  for (const node of network.addMany(size)) node.join()
   network.sim.runFor(2_000)
   return network
 }
@@ -241,7 +245,8 @@ test('a node that only knows a leeching node in between still reaches the owner'
 })
 
 test('what is asked before the ring is known waits for it, and no longer than a second', () => {
-  const network = storingNetwork({ seed: 11 })
+  // A smaller ring tells with the last word of the handshake.
+  const network = storingNetwork({ seed: 11, size: 20 })
   first(network).write('key', 'v')
   network.sim.runFor(2_000)
   const newcomer = network.add()

@@ -5,32 +5,42 @@ import { ChordNetwork, type ChordSimNode } from './chord-network.ts'
 
 const names = Array.from({ length: 20 }, (_, i) => `key ${i}`)
 
-test('once a node has joined it knows the ring, and reads and writes what the right nodes hold', () => {
-  const network = new ChordNetwork({ seed: 2 })
-  const others = network.addMany(8)
-  for (const node of others) node.join()
-  network.sim.runFor(3_000)
-  for (const name of names) others[0]?.write(name, name)
-  network.sim.runFor(2_000)
-  const newcomer = network.add()
-  for (const node of others.slice(0, 2)) network.connect(newcomer, node)
-  expect(network.sim.runUntil(() => newcomer.machine.peers.size > 0, 2_000)).toBe(true)
-  const joined = newcomer.join()
-  expect(joined()).toBe('pending')
-  expect(network.sim.runUntil(() => joined() === 'joined', 1_000)).toBe(true)
-  expect(newcomer.machine.storingNodes.size).toBe(9)
-  const reads = names.map((name) => newcomer.read(name))
-  const write = newcomer.write('new', 'v')
-  network.sim.runUntil(() => write() === 'written', 2_000)
-  const atOwners = slotsOf(utf8Encode('new')).filter((slot) => {
-    const owner = newcomer.machine.storingNodes.ownerOf(slot.position)?.id
-    const holder = network.nodes.find(({ machine }) => machine.id === owner)
-    return holder?.machine.slots.get(slot) !== undefined
-  })
-  expect(atOwners.length).toBeGreaterThanOrEqual(3)
-  network.sim.runFor(2_000)
-  expect(reads.map((read) => read())).toEqual(names)
-})
+test.each([
+  {
+    size: 8,
+    atFirst: 'joined',
+    how: 'a small ring tells a newcomer with the last word of the handshake',
+  },
+  { size: 20, atFirst: 'pending', how: 'a larger one is asked' },
+])(
+  'once a node has joined it knows the ring, and reads and writes what the right nodes hold: $how',
+  ({ size, atFirst }) => {
+    const network = new ChordNetwork({ seed: 2 })
+    const others = network.addMany(size)
+    for (const node of others) node.join()
+    network.sim.runFor(3_000)
+    for (const name of names) others[0]?.write(name, name)
+    network.sim.runFor(2_000)
+    const newcomer = network.add()
+    for (const node of others.slice(0, 2)) network.connect(newcomer, node)
+    expect(network.sim.runUntil(() => newcomer.machine.peers.size > 0, 2_000)).toBe(true)
+    const joined = newcomer.join()
+    expect(joined()).toBe(atFirst)
+    expect(network.sim.runUntil(() => joined() === 'joined', 1_000)).toBe(true)
+    expect(newcomer.machine.storingNodes.size).toBe(size + 1)
+    const reads = names.map((name) => newcomer.read(name))
+    const write = newcomer.write('new', 'v')
+    network.sim.runUntil(() => write() === 'written', 2_000)
+    const atOwners = slotsOf(utf8Encode('new')).filter((slot) => {
+      const owner = newcomer.machine.storingNodes.ownerOf(slot.position)?.id
+      const holder = network.nodes.find(({ machine }) => machine.id === owner)
+      return holder?.machine.slots.get(slot) !== undefined
+    })
+    expect(atOwners.length).toBeGreaterThanOrEqual(3)
+    network.sim.runFor(2_000)
+    expect(reads.map((read) => read())).toEqual(names)
+  },
+)
 
 test('a node without neighbours has joined at once, and one among nodes that do not store as soon as they say so', () => {
   const network = new ChordNetwork({ seed: 2 })
@@ -55,11 +65,14 @@ test('a node without neighbours has joined at once, and one among nodes that do 
 
 test('a join of which no neighbour tells fails in time, and the node stores all the same', () => {
   const network = new ChordNetwork({ seed: 5 })
-  const [first, second] = [network.add(), network.add()]
-  first.join()
-  network.connect(second, first)
+  // So many that a newcomer has to ask.
+  const others = network.addMany(20)
+  for (const node of others) node.join()
+  network.sim.runFor(3_000)
+  const second = network.add()
+  network.connect(second, others[0] ?? second)
   expect(network.sim.runUntil(() => second.machine.peers.size > 0, 2_000)).toBe(true)
-  const partition = network.sim.partition([[first.sim], [second.sim]])
+  const partition = network.sim.partition([others.map(({ sim }) => sim), [second.sim]])
   const joined = second.join()
   network.sim.runFor(4_900)
   expect(joined()).toBe('pending')
@@ -67,7 +80,7 @@ test('a join of which no neighbour tells fails in time, and the node stores all 
   expect([joined(), second.machine.isStoring]).toEqual(['failed', true])
   partition.heal()
   network.sim.runFor(10_000)
-  expect(second.machine.storingNodes.size).toBe(2)
+  expect(second.machine.storingNodes.size).toBe(21)
 })
 
 test('a join does not wait for neighbours that die, and cancelling it leaves nothing behind', () => {

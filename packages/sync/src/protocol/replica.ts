@@ -109,7 +109,7 @@ export class Replica {
 
   log(key: ByteText): WriteLog | undefined {
     const kept = this.#entries.get(key)
-    return kept === undefined ? undefined : logOf(kept)
+    return kept && logOf(kept)
   }
 
   /** Keys that have a value, in the order in which this node first heard of them. */
