@@ -1,5 +1,5 @@
 import type { encodeBase58Integer } from '@p2p/serializer'
-import type { bestSalt, chanceToMove } from '../src/protocol/balancing.ts'
+import type { bestShift, chanceToMove } from '../src/protocol/balancing.ts'
 import type { mostToMean, placesOf } from '../src/protocol/even-places.ts'
 import type { StoringNodes } from '../src/protocol/storing-nodes.ts'
 
@@ -22,7 +22,7 @@ export function measureLoad(
   code: {
     readonly StoringNodes: new () => StoringNodes
     readonly placesOf: typeof placesOf
-    readonly bestSalt: typeof bestSalt
+    readonly bestShift: typeof bestShift
     readonly chanceToMove: typeof chanceToMove
     readonly mostToMean: typeof mostToMean
     readonly encodeBase58Integer: typeof encodeBase58Integer

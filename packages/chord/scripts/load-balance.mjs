@@ -41,7 +41,7 @@ class Ring {
   #code
   #options
   #nodes
-  #salts = new Map()
+  #shifts = new Map()
 
   constructor(code, options) {
     this.#code = code
@@ -51,8 +51,8 @@ class Ring {
 
   add(id, chooses) {
     const places = chooses ? this.#code.placesOf(this.#nodes) : []
-    const salt = chooses ? this.#code.bestSalt(id, places, this.#options) : 0
-    this.#nodes.add(id, false, salt)
+    const shift = chooses ? this.#code.bestShift(id, places, this.#options) : 0
+    this.#nodes.add(id, false, shift)
   }
 
   mostToMean() {
@@ -60,7 +60,7 @@ class Ring {
   }
 
   settle() {
-    const { placesOf, chanceToMove, bestSalt } = this.#code
+    const { placesOf, chanceToMove, bestShift } = this.#code
     let moves = 0
     let rounds = 0
     for (; rounds < mostRounds; rounds += 1) {
@@ -72,12 +72,12 @@ class Ring {
         const [byte = 0, lower = 0] = this.#options.random(2)
         if (byte * 256 + lower >= chance * 65_536) continue
         const others = places.filter((_, other) => other !== index)
-        const ownSalt = this.#salts.get(ids[index]) ?? 0
-        const salt = bestSalt(ids[index], others, { ...this.#options, ownSalt })
-        if (salt === ownSalt) continue
-        this.#salts.set(ids[index], salt)
+        const ownShift = this.#shifts.get(ids[index]) ?? 0
+        const shift = bestShift(ids[index], others, { ...this.#options, ownShift })
+        if (shift === ownShift) continue
+        this.#shifts.set(ids[index], shift)
         this.#nodes.delete(ids[index])
-        this.#nodes.add(ids[index], false, salt)
+        this.#nodes.add(ids[index], false, shift)
         moves += 1
       }
     }

@@ -28,7 +28,7 @@ export { clockwiseDistance, covers, nodePosition, ringSize, toPosition } from '.
 export type { Arc, Position } from './protocol/ring.ts'
 export { SlotStore, defaultSlotStoreLimits } from './protocol/slot-store.ts'
 export type { ArcSummary, PutResult, SlotStoreLimits, StoredSlot } from './protocol/slot-store.ts'
-export { bestSalt, chanceToMove } from './protocol/balancing.ts'
+export { bestShift, chanceToMove } from './protocol/balancing.ts'
 export { mostToMean, placesOf } from './protocol/even-places.ts'
 export type { Places } from './protocol/even-places.ts'
 export { maxFullTable, neighboursEachSide, routingTableOf } from './protocol/finger-table.ts'

@@ -2,11 +2,11 @@ import { expect, test } from '@jest/globals'
 import { encodeBase58Integer } from '@p2p/serializer'
 import { measureLoad } from '../scripts/load-balance.mjs'
 import type { Load } from '../scripts/load-balance.mjs'
-import { bestSalt, chanceToMove } from '../src/protocol/balancing.ts'
+import { bestShift, chanceToMove } from '../src/protocol/balancing.ts'
 import { mostToMean, placesOf } from '../src/protocol/even-places.ts'
 import { StoringNodes } from '../src/protocol/storing-nodes.ts'
 
-const code = { StoringNodes, placesOf, bestSalt, chanceToMove, mostToMean, encodeBase58Integer }
+const code = { StoringNodes, placesOf, bestShift, chanceToMove, mostToMean, encodeBase58Integer }
 const common = { replicas: 5, seeds: 2 }
 const bound = 1.7
 

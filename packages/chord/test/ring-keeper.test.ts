@@ -12,7 +12,7 @@ const member = {
   incarnation: 1,
   state: 'storing',
   isOld: false,
-  salt: 0,
+  shift: 0,
   addresses: ['tcp://127.0.0.1:4000'],
 } as const
 const messenger = neighbour('c'.repeat(66))

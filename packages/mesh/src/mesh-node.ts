@@ -434,8 +434,6 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
       case 'send-failed':
         this.#shell.fail(effect.request, effect.error)
         break
-      case 'peer-heard':
-        break
     }
   }
 

@@ -150,6 +150,13 @@ test('a bootstrap address is dialled until somebody answers there, and again whe
   expect(subject.takeBootstraps(at(200_000))).toEqual(['tcp://20.1.1.1:1'])
 })
 
+test('a bootstrap address that the application dials is not dialled beside that', () => {
+  const subject = overlay({}, ['tcp://20.1.1.1:1', 'tcp://20.1.1.2:1'])
+  subject.noteDial('tcp://20.1.1.1:1', at(0))
+  expect(subject.takeBootstraps(at(0))).toEqual(['tcp://20.1.1.2:1'])
+  expect(subject.takeBootstraps(at(1_000))).toEqual(['tcp://20.1.1.1:1', 'tcp://20.1.1.2:1'])
+})
+
 test('a deadline passes once, also when a link that took the place of another filled the target', () => {
   const subject = overlay({ targetOutgoing: 1 })
   const other: { outgoing: boolean } & Peer = peer('n', { outgoing: false })

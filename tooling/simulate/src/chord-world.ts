@@ -96,13 +96,13 @@ export class ChordWorld {
   /** The load of the node with most over the mean, as the nodes themselves know where they stand. */
   mostToMean(): number {
     const ring = new StoringNodes()
-    for (const { machine } of this.storing) ring.add(machine.id, false, machine.salt)
+    for (const { machine } of this.storing) ring.add(machine.id, false, machine.shift)
     return mostToMean(placesOf(ring), replicas)
   }
 
   /** How many nodes that are up do not stand at their ids. */
   get placed(): number {
-    return this.storing.filter(({ machine }) => machine.salt !== 0).length
+    return this.storing.filter(({ machine }) => machine.shift !== 0).length
   }
 
   memberOf(node: HostedNode): Member | undefined {

@@ -15,12 +15,10 @@ import type { Now, RandomBytes } from '@p2p/base'
 import { costOfAdding, placesOf, share } from './even-places.ts'
 import type { Places } from './even-places.ts'
 import { randomBelow } from './random-below.ts'
-import { fractionOf, saltedPosition } from './ring.ts'
+import { fractionOf, nodePosition, shiftsAround } from './ring.ts'
 import type { StoringNodes } from './storing-nodes.ts'
 
 export const defaultTries = 64
-/** Salts to draw from. */
-const salts = 65_535
 /** Nobody moves while nobody holds more than so many times the mean: never among eight, as 8/5 is not more. */
 const toleratedLoad = 1.6
 /** A newcomer to fewer than the replicas and so many stands at its id. */
@@ -59,28 +57,28 @@ export class Balancing {
     this.dueMs = nodes.has(id) ? this.#nextRoundMs(monoMs) : Infinity
   }
 
-  /** The salt of a better place for this node, now that it is time to look; undefined when it stays. */
-  handleDeadline(ownSalt: number, { monoMs }: Now): number | undefined {
+  /** The shift of a better place for this node, now that it is time to look; undefined when it stays. */
+  handleDeadline(ownShift: number, { monoMs }: Now): number | undefined {
     if (this.dueMs > monoMs) return undefined
     this.dueMs = Infinity
-    if (this.#hasOld()) return ownSalt === 0 ? undefined : 0
+    if (this.#hasOld()) return ownShift === 0 ? undefined : 0
     const { nodes, replicas, random } = this.#parts
     const chance = chanceToMove(nodes.fractions, replicas)
     if (chance === 0) return undefined
     this.#drawn = randomBelow(random, 1)
     this.dueMs = this.#nextRoundMs(monoMs)
-    return randomBelow(random, 1) < chance ? this.#bestSalt(ownSalt) : undefined
+    return randomBelow(random, 1) < chance ? this.#bestShift(ownShift) : undefined
   }
 
-  /** The salt for a node that begins to store, by the ring that it knows; 0 where all are as good. */
-  saltForNewcomer(): number {
+  /** The shift for a node that begins to store, by the ring that it knows; 0 where all are as good. */
+  shiftForNewcomer(): number {
     const { nodes, replicas } = this.#parts
-    return this.#hasOld() || nodes.size < replicas + smallRing ? 0 : this.#bestSalt()
+    return this.#hasOld() || nodes.size < replicas + smallRing ? 0 : this.#bestShift()
   }
 
-  #bestSalt(ownSalt?: number): number {
+  #bestShift(ownShift?: number): number {
     const { id, nodes } = this.#parts
-    return bestSalt(id, placesOf(nodes, id), { ...this.#parts, ownSalt })
+    return bestShift(id, placesOf(nodes, id), { ...this.#parts, ownShift })
   }
 
   #nextRoundMs(monoMs: number): number {
@@ -102,8 +100,8 @@ export function chanceToMove(places: Places, replicas: number): number {
   return above === 0 ? 0 : (1 + above / aboveToMove) / places.length
 }
 
-/** The best salt that some draws find for a node among others; the one that it has when none is better. */
-export function bestSalt(
+/** The best shift that some draws find for a node among others; the one that it has when none is better. */
+export function bestShift(
   id: string,
   others: Places,
   options: {
@@ -111,22 +109,21 @@ export function bestSalt(
     readonly random: RandomBytes
     readonly tries?: number
     /** Undefined for a node without a place yet. */
-    readonly ownSalt?: number | undefined
+    readonly ownShift?: number | undefined
   },
 ): number {
-  const { replicas, random, tries = defaultTries, ownSalt } = options
-  const costOf = (salt: number): number =>
-    costOfAdding(others, fractionOf(saltedPosition(id, salt) ?? 0n), replicas)
-  let best = ownSalt ?? 0
-  let least = ownSalt === undefined ? Infinity : costOf(ownSalt)
-  // All of them at once: to ask for two bytes costs more than to hash.
-  const drawn = random(2 * tries)
-  for (let at = 0; at < drawn.length; at += 2) {
-    const salt = 1 + Math.floor(randomBelow(() => drawn.subarray(at, at + 2), salts))
-    const cost = costOf(salt)
+  const { replicas, random, tries = defaultTries, ownShift } = options
+  const start = fractionOf(nodePosition(id) ?? 0n)
+  const costOf = (shift: number): number =>
+    costOfAdding(others, (start + shift / shiftsAround) % 1, replicas)
+  let best = ownShift ?? 0
+  let least = ownShift === undefined ? Infinity : costOf(ownShift)
+  for (let left = tries; left > 0; left -= 1) {
+    const shift = 1 + Math.floor(randomBelow(random, shiftsAround - 1))
+    const cost = costOf(shift)
     if (cost >= least) continue
     least = cost
-    best = salt
+    best = shift
   }
   return best
 }

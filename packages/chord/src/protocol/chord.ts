@@ -52,7 +52,7 @@ import { RingKeeper } from './ring-keeper.ts'
 import type { RingLine } from './ring-keeper.ts'
 import { RingView } from './ring-view.ts'
 import type { Member } from './ring-view.ts'
-import { positionDigits, saltedPosition } from './ring.ts'
+import { positionDigits, shiftedPosition } from './ring.ts'
 import type { Position } from './ring.ts'
 import { SlotStore } from './slot-store.ts'
 import type { StoredSlot } from './slot-store.ts'
@@ -161,12 +161,12 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   /** Where this node stands, in hexadecimal digits. */
   get ringPosition(): string {
-    return positionDigits(saltedPosition(this.id, this.salt) ?? 0n)
+    return positionDigits(shiftedPosition(this.id, this.shift) ?? 0n)
   }
 
-  /** What it has chosen its place with: see `saltedPosition`. */
-  get salt(): number {
-    return this.#ring.salt
+  /** What it has chosen its place with: see `shiftedPosition`. */
+  get shift(): number {
+    return this.#ring.shift
   }
 
   /** The five places of a key and who holds each, as far as is known here. */
@@ -306,13 +306,10 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   #onPeerJoin(peer: Peer, now: Now): void {
     this.#holders.forgive(peer.id)
     this.#ring.peerJoined(peer, now)
-    this.#membership.peerJoined(now)
+    this.#membership.peerJoined(peer, now)
     this.#outbox.peerJoined(peer.id, now)
     // py2p greets only those that dial it, so two storing nodes may never learn of each other.
     if (!this.#talksTo(peer)) this.#outbox.whisper(peer.id, metaPayload(this.isStoring), now)
-    // Who is on the ring knows everybody by now.
-    else if (!this.storingNodes.has(peer.id))
-      this.#tellMesh({ type: 'list-peers', peer: peer.id }, now)
     this.#news.peerJoined(peer, now)
   }
 

@@ -1,7 +1,7 @@
 /**
- * How evenly places on the ring share the load, and which place would share it better. A node's place is a
- * hash over a salt that the node may choose (`saltedPosition`), so it can try some and take the best. That
- * does the work of virtual nodes without theirs.
+ * How evenly places on the ring share the load, and which place would share it better. A node may choose how far
+ * ahead of its id it stands (`shiftedPosition`), so it can try some places and take the best. That does the work of
+ * virtual nodes without theirs.
  *
  * A node holds what lies between its own place and the place of the node number r ahead of it. One number
  * tells how even a ring is: the sum of the eighth powers of these shares, in which those that hold most

@@ -18,6 +18,7 @@ import type { OldQuestions } from './old-questions.ts'
 import type { Outbox } from './outbox.ts'
 import type { RepairRounds } from './repair-rounds.ts'
 import type { ReplicaTalk } from './replica-talk.ts'
+import { meshedUpTo } from './ring-keeper.ts'
 import type { RingKeeper } from './ring-keeper.ts'
 
 type Input<Type extends ChordInput['type']> = Extract<ChordInput, { type: Type }>
@@ -41,6 +42,9 @@ export interface MembershipParts {
   readonly talk: ReplicaTalk
 }
 
+/** Who begins to store in a meshed ring so soon after the handshake dials everybody on it, and needs no list of peers. */
+const listAfterMs = 250
+
 export class Membership {
   readonly #line: MembershipLine
   readonly #parts: MembershipParts
@@ -49,6 +53,9 @@ export class Membership {
   /** Who waits for this node to leave, which it does at the end in any case. */
   #leaving: RequestId[] = []
   #leaveEndMs = Infinity
+  /** Neighbours of ours that are to be told of others, and when. */
+  #unlisted: string[] = []
+  #listDueMs = Infinity
 
   constructor(line: MembershipLine, parts: MembershipParts) {
     this.#line = line
@@ -57,13 +64,25 @@ export class Membership {
   }
 
   nextDeadline(): number {
-    return Math.min(this.#leaveEndMs, this.#joining.nextDeadline(), this.#parts.balancing.dueMs)
+    return Math.min(
+      this.#leaveEndMs,
+      this.#listDueMs,
+      this.#joining.nextDeadline(),
+      this.#parts.balancing.dueMs,
+    )
   }
 
   handleDeadline(now: Now): void {
     const { ring, balancing } = this.#parts
-    const salt = balancing.handleDeadline(ring.salt, now)
-    if (salt !== undefined) this.#takePlace(salt, now)
+    const shift = balancing.handleDeadline(ring.shift, now)
+    if (shift !== undefined) this.#takePlace(shift, now)
+    if (this.#listDueMs > now.monoMs) return
+    this.#listDueMs = Infinity
+    const { nodes } = ring.view
+    for (const peer of this.#unlisted.splice(0)) {
+      if (nodes.size > meshedUpTo || !nodes.has(peer))
+        this.#line.tellMesh({ type: 'list-peers', peer }, now)
+    }
   }
 
   /** A neighbour has told all that it knows of the ring. */
@@ -71,8 +90,12 @@ export class Membership {
     this.#joining.told(peer, false)
   }
 
-  peerJoined(now: Now): void {
-    this.#joining.peerJoined(now.monoMs)
+  peerJoined(peer: Peer, { monoMs }: Now): void {
+    this.#joining.peerJoined(monoMs)
+    // Who is on the ring knows everybody by now.
+    if (!this.#line.talksTo(peer) || this.#parts.ring.view.nodes.has(peer.id)) return
+    this.#unlisted.push(peer.id)
+    this.#listDueMs = Math.min(this.#listDueMs, monoMs + listAfterMs)
   }
 
   peerLeft(peer: string): void {
@@ -120,21 +143,21 @@ export class Membership {
         requests.push(input)
         continue
       }
-      const { isStoring, salt } = this.#parts.ring
+      const { isStoring, shift } = this.#parts.ring
       // A place that was taken before it was known who else stores is still new to all.
-      if (isKnown && isStoring && salt === 0) this.#choosePlace(now)
+      if (isKnown && isStoring && shift === 0) this.#choosePlace(now)
       this.#line.emit({ type: 'joined', request, error: isKnown ? undefined : ringUnknown() })
     }
     return requests
   }
 
   #choosePlace(now: Now): void {
-    this.#takePlace(this.#parts.balancing.saltForNewcomer(), now)
+    this.#takePlace(this.#parts.balancing.shiftForNewcomer(), now)
   }
 
-  #takePlace(salt: number, now: Now): void {
+  #takePlace(shift: number, now: Now): void {
     const { ring, rounds } = this.#parts
-    if (ring.setStoring(true, now, salt)) rounds.start(now)
+    if (ring.setStoring(true, now, shift)) rounds.start(now)
   }
 
   /** The same of leaving. */

@@ -122,7 +122,7 @@ export class RingKeeper {
   /** Those among them that were sent everything, and have not answered. */
   readonly #told = new Set<string>()
   #addresses: readonly string[] = []
-  #salt = 0
+  #shift = 0
   #newsDueMs = Infinity
   #linksDueMs = Infinity
   #compareDueMs = Infinity
@@ -151,14 +151,14 @@ export class RingKeeper {
   }
 
   /** What this node has chosen its place with. */
-  get salt(): number {
-    return this.#salt
+  get shift(): number {
+    return this.#shift
   }
 
-  /** False when nothing changes. With another salt the node leaves its place and joins at another. */
-  setStoring(isStoring: boolean, now: Now, salt: number = this.#salt): boolean {
-    if (this.isStoring === isStoring && this.#salt === salt) return false
-    this.#salt = salt
+  /** False when nothing changes. With another shift the node leaves its place and joins at another. */
+  setStoring(isStoring: boolean, now: Now, shift: number = this.#shift): boolean {
+    if (this.isStoring === isStoring && this.#shift === shift) return false
+    this.#shift = shift
     this.#announceSelf(isStoring ? 'storing' : 'left', now)
     this.#sendNews(now)
     return true
@@ -374,7 +374,7 @@ export class RingKeeper {
   /** `known`: what is said of this node, which the new record overrides. */
   #announceSelf(state: 'storing' | 'left', now: Now, known = this.view.get(this.#id)): void {
     const incarnation = incarnationAfter(known, now)
-    const own = { id: this.#id, addresses: this.#addresses, salt: this.#salt }
+    const own = { id: this.#id, addresses: this.#addresses, shift: this.#shift }
     this.#tell({ ...own, incarnation, state, isOld: false }, now)
   }
 

@@ -8,7 +8,7 @@
  *                                                                 over all of it, or one for each bucket
  *   news     broadcast or whisper  [0x7060, 3, [key…], isNews]    keys that are there; to be passed on as above
  *
- *   record   [id, incarnation, state, isOld, [address…], salt]    state 0 storing, 1 left, 2 gone; the salt,
+ *   record   [id, incarnation, state, isOld, [address…], shift]   state 0 storing, 1 left, 2 gone; the shift,
  *                                                                 which says where it stands, only if not 0
  *
  * Old programs pass the broadcast on and do nothing else with it (spec/capabilities.md, 2.2).
@@ -74,7 +74,7 @@ export function readRingMessage(payload: readonly Value[]): RingMessage | undefi
 
 function readRecord(record: Value): readonly Member[] {
   if (!Array.isArray(record)) return []
-  const [id, incarnation, state, isOld, addresses, salt] = record as readonly Value[]
+  const [id, incarnation, state, isOld, addresses, shift] = record as readonly Value[]
   const text = idText(id ?? null)
   const made = wholeNumber(incarnation)
   const named = states[wholeNumber(state) ?? -1]
@@ -91,19 +91,19 @@ function readRecord(record: Value): readonly Member[] {
       isOld: isOld === true,
       addresses: texts,
       // Old ones stand at their ids.
-      salt: (isOld !== true && wholeNumber(salt)) || 0,
+      shift: (isOld !== true && wholeNumber(shift)) || 0,
     },
   ]
 }
 
 export function membersPayload(members: readonly Member[], isPassed = false): readonly Value[] {
-  const records = members.map(({ id, incarnation, state, isOld, addresses, salt = 0 }) => [
+  const records = members.map(({ id, incarnation, state, isOld, addresses, shift = 0 }) => [
     id,
     incarnation,
     states.indexOf(state),
     isOld,
     [...addresses],
-    ...(salt === 0 ? [] : [salt]),
+    ...(shift === 0 ? [] : [shift]),
   ])
   return [ringFlag, verbs.indexOf('members'), records, isPassed]
 }

@@ -29,8 +29,8 @@ export interface Member {
   readonly isOld: boolean
   /** Where it can be dialled. */
   readonly addresses: readonly string[]
-  /** Decides where it stands on the ring; absent for 0, which is at its id. */
-  readonly salt?: number
+  /** How far ahead of its id it stands on the ring: see `shiftedPosition`. Absent for 0. */
+  readonly shift?: number
 }
 
 interface Kept extends Member {
@@ -52,8 +52,8 @@ const bucketCount = 256
 export class RingView {
   /** Those that store, in ring order. */
   readonly nodes: StoringNodes = new StoringNodes()
-  /** By bucket: of two views that differ in some, nothing else is looked at. */
-  readonly #buckets = Array.from({ length: bucketCount }, () => new Map<string, Kept>())
+  /** Those that were needed yet. Of two views that differ in some, nothing else is looked at. */
+  readonly #buckets: Map<string, Kept>[] = []
   readonly #sums = new Array<number>(bucketCount).fill(0)
   /** Counted, because adding up the buckets for each newcomer is the greater part of hearing of one. */
   #size = 0
@@ -78,10 +78,11 @@ export class RingView {
     this.nodes.delete(id)
     // Of whom only this is known, others have told: they do, as long as it is news.
     const heardMs = nowMs - (isStoring || wasStoring ? 0 : tellDepartedMs)
-    this.#buckets[bucketOf(id)]?.set(id, { ...member, heardMs })
+    const bucket = (this.#buckets[bucketOf(id)] ??= new Map<string, Kept>())
+    bucket.set(id, { ...member, heardMs })
     if (isStoring) {
       this.#count(member, 1)
-      this.nodes.add(id, member.isOld, member.salt)
+      this.nodes.add(id, member.isOld, member.shift)
     }
     return true
   }
@@ -111,13 +112,13 @@ export class RingView {
 
   /** Forgets those that are no more, and have not been for a while. */
   sweep(nowMs: number): void {
-    for (const members of this.#buckets) {
+    this.#buckets.forEach((members) => {
       for (const [id, { state, heardMs }] of members) {
         if (state === 'storing' || heardMs >= nowMs - keepDepartedMs) continue
         members.delete(id)
         this.#size -= 1
       }
-    }
+    })
   }
 
   #count({ id, incarnation }: Member, sign: 1 | -1): void {
@@ -133,6 +134,7 @@ export function isNewer(member: Member, known: Member): boolean {
   return known.state === 'storing' && member.state !== 'storing'
 }
 
+/** By the last characters of an id, in which ids differ as much as in all. */
 function bucketOf(id: string): number {
-  return stampOf(id) % bucketCount
+  return stampOf(id.slice(-4)) % bucketCount
 }

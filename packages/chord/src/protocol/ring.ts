@@ -8,7 +8,7 @@
  *
  * Source: spec/chord.md §1 and §3; py2p and js2p agree.
  */
-import { bytesToInteger, decodeBase58Integer, sha384, utf8Encode } from '@p2p/serializer'
+import { decodeBase58Integer } from '@p2p/serializer'
 
 export const ringBits = 384
 export const ringSize: bigint = 1n << BigInt(ringBits)
@@ -58,13 +58,17 @@ export function nodePosition(id: string): Position | undefined {
   return base58Text.test(id) ? toPosition(decodeBase58Integer(id)) : undefined
 }
 
+/** A node may stand ahead of its id by so many shifts at most, which are once around the ring. */
+export const shiftsAround = 65_536
+const shiftLength = ringSize / BigInt(shiftsAround)
+
 /**
- * Where a node that has chosen a salt, a whole number, stands: where the SHA-384 of its id and the salt says. With the salt 0
- * it stands at its id, as programs of protocol 0.7 take it to do.
+ * Where a node that has chosen a shift, a whole number, stands: so many 65,536ths of the ring ahead of its id. With the
+ * shift 0 it stands at its id, as programs of protocol 0.7 take it to do.
  */
-export function saltedPosition(id: string, salt: number): Position | undefined {
-  if (salt === 0) return nodePosition(id)
-  return base58Text.test(id) ? bytesToInteger(sha384(utf8Encode(`${id} ${salt}`))) : undefined
+export function shiftedPosition(id: string, shift: number): Position | undefined {
+  const position = nodePosition(id)
+  return position === undefined ? undefined : toPosition(position + BigInt(shift) * shiftLength)
 }
 
 /** How far around the ring a position lies, at least 0 and below 1: by 52 of its bits, which tell thousands of nodes apart. */

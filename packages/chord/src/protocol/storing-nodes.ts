@@ -12,7 +12,7 @@
  * Source: spec/chord.md §3; research on placement: replicas on the *next* nodes leave half of the
  * keys unreadable for an old reader after half of the nodes died.
  */
-import { fractionOf, saltedPosition } from './ring.ts'
+import { fractionOf, shiftedPosition } from './ring.ts'
 import type { Arc, Position } from './ring.ts'
 
 export interface StoringNode {
@@ -45,10 +45,10 @@ export class StoringNodes {
     return this.#byId.get(id)
   }
 
-  /** False when the id has no place on the ring or is known already. `salt`: see `saltedPosition`. */
-  add(id: string, isOld = false, salt = 0): boolean {
+  /** False when the id has no place on the ring or is known already. `shift`: see `shiftedPosition`. */
+  add(id: string, isOld = false, shift = 0): boolean {
     if (this.#byId.has(id)) return false
-    const position = saltedPosition(id, salt)
+    const position = shiftedPosition(id, shift)
     if (position === undefined) return false
     const node = { id, position, isOld }
     if (isOld) this.#oldCount += 1

@@ -11,10 +11,10 @@ const plain = { extensions: false, idEncoding: 'bytes' } as const
 
 function loadOf(
   nodes: readonly ChordSimNode[],
-  saltOf = (node: ChordSimNode) => node.machine.salt,
+  shiftOf = (node: ChordSimNode) => node.machine.shift,
 ) {
   const ring = new StoringNodes()
-  for (const node of nodes) ring.add(node.machine.id, false, saltOf(node))
+  for (const node of nodes) ring.add(node.machine.id, false, shiftOf(node))
   return mostToMean(placesOf(ring), replicas)
 }
 
@@ -53,12 +53,12 @@ test('a program of protocol 0.7 reads from nodes with places of their own, and t
   const old = network.add(plain)
   for (const other of nodes) network.connect(old, other)
   network.sim.runFor(2_000)
-  expect(nodes.some(({ machine }) => machine.salt !== 0)).toBe(true)
+  expect(nodes.some(({ machine }) => machine.shift !== 0)).toBe(true)
   expect(readBy(network, old)).toEqual(names)
 
   old.join()
   network.sim.runFor(30_000)
-  expect(nodes.map(({ machine }) => machine.salt)).toEqual(nodes.map(() => 0))
+  expect(nodes.map(({ machine }) => machine.shift)).toEqual(nodes.map(() => 0))
   const [one] = nodes
   for (const node of nodes) expect(node.machine.ringPosition).not.toBe(old.machine.ringPosition)
   expect(one?.machine.storingNodes.size).toBe(nodes.length + 1)
@@ -76,6 +76,6 @@ test('where a few nodes store nobody moves', () => {
   const nodes = network.addMany(8)
   for (const node of nodes) node.join()
   network.sim.runFor(20_000)
-  expect(nodes.map(({ machine }) => machine.salt)).toEqual(nodes.map(() => 0))
+  expect(nodes.map(({ machine }) => machine.shift)).toEqual(nodes.map(() => 0))
   expect(loadOf(nodes)).toBeLessThan(1.7)
 })

@@ -15,7 +15,8 @@ test.each([
 ])(
   'once a node has joined it knows the ring, and reads and writes what the right nodes hold: $how',
   ({ size, atFirst }) => {
-    const network = new ChordNetwork({ seed: 2 })
+    // Words that are written together arrive together.
+    const network = new ChordNetwork({ seed: 2, conditions: { splitChance: 0 } })
     const others = network.addMany(size)
     for (const node of others) node.join()
     network.sim.runFor(3_000)
@@ -41,6 +42,24 @@ test.each([
     expect(reads.map((read) => read())).toEqual(names)
   },
 )
+
+test('who uses the table only is told of all peers; who stores meets the ring, and is told only where that is large', () => {
+  const met = (size: number, stores: boolean): boolean => {
+    const network = new ChordNetwork({ seed: 2 })
+    const [hidden, first, ...others] = network.addMany(size + 1)
+    if (hidden === undefined || first === undefined) throw new Error('no nodes')
+    for (const node of [first, ...others]) node.join()
+    network.sim.runFor(3_000)
+    const newcomer = network.add()
+    network.connect(newcomer, first)
+    network.sim.runUntil(() => newcomer.machine.peers.size > 0, 2_000)
+    if (stores) newcomer.join()
+    network.sim.runFor(10_000)
+    return newcomer.machine.peers.has(hidden.machine.id)
+  }
+  expect(met(6, false)).toBe(true)
+  expect(met(6, true)).toBe(false)
+})
 
 test('a node without neighbours has joined at once, and one among nodes that do not store as soon as they say so', () => {
   const network = new ChordNetwork({ seed: 2 })

@@ -119,8 +119,6 @@ export type MeshEffect =
   | { readonly type: 'connect-failed'; readonly request: RequestId; readonly error: P2pError }
   | { readonly type: 'sent'; readonly request: RequestId; readonly message: WireMessage }
   | { readonly type: 'send-failed'; readonly request: RequestId; readonly error: P2pError }
-  /** Somebody told us of a peer; for layers that dial themselves. */
-  | { readonly type: 'peer-heard'; readonly id: string; readonly address: string }
 
 /** What a mesh is made of. */
 export interface MeshMachineOptions extends PeersOptions {

@@ -171,6 +171,7 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
         this.#tellPeers(input, now)
         break
       case 'connect':
+        this.#overlay.noteDial(input.address, now)
         this.#dial({ type: 'command', request: input.request, address: input.address }, input, now)
         break
       case 'cancel':
@@ -560,6 +561,5 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
   #onPeersList(payload: readonly Value[], from: Peer, now: Now): void {
     const heard = readPeersList(payload, from.transport).filter(({ id }) => id !== this.id)
     this.#overlay.hear(heard, from.id, now)
-    for (const { id, address } of heard) this.#effects.push({ type: 'peer-heard', id, address })
   }
 }

@@ -271,14 +271,22 @@ export class Overlay {
   /** The bootstrap addresses to dial now: those that no neighbour has, while links are wanted. */
   takeBootstraps(now: Now): readonly string[] {
     const due = this.#wantedBootstraps().filter(({ notBeforeMs }) => notBeforeMs <= now.monoMs)
-    if (due.length > 0) this.#cachedDeadlineMs = undefined
-    for (const bootstrap of due) {
-      const { shortest, longest } = bootstrapPauseMs
-      const pauseMs = Math.min(shortest * 2 ** bootstrap.failures, longest)
-      bootstrap.failures += 1
-      bootstrap.notBeforeMs = now.monoMs + pauseMs / 2 + this.#spread(pauseMs)
-    }
+    for (const bootstrap of due) this.#postpone(bootstrap, now)
     return due.map(({ address }) => address)
+  }
+
+  /** The application dials this address now. */
+  noteDial(dialled: string, now: Now): void {
+    for (const bootstrap of this.#bootstraps)
+      if (bootstrap.address === dialled) this.#postpone(bootstrap, now)
+  }
+
+  #postpone(bootstrap: Bootstrap, now: Now): void {
+    const { shortest, longest } = bootstrapPauseMs
+    const pauseMs = Math.min(shortest * 2 ** bootstrap.failures, longest)
+    bootstrap.failures += 1
+    bootstrap.notBeforeMs = now.monoMs + pauseMs / 2 + this.#spread(pauseMs)
+    this.#cachedDeadlineMs = undefined
   }
 
   #wantedBootstraps(): Bootstrap[] {

@@ -175,7 +175,7 @@ export class MeshNetwork {
     }
     if (effect.type === 'peer-join') node.peers.set(effect.peer.id, effect.peer)
     if (effect.type === 'peer-leave') node.peers.delete(effect.peer.id)
-    if (effect.type !== 'peer-heard') node.events.push(effect)
+    node.events.push(effect)
   }
 }
 
