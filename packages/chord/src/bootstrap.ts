@@ -48,6 +48,7 @@ const maxListed = 256
 const parallelDials = 4
 /** A write may be lost to that of another node. */
 const announceTries = 3
+const looks = 2
 const defaultTimeoutMs = 10_000
 
 /**
@@ -75,13 +76,17 @@ export async function bootstrap(node: Mesh, options: BootstrapOptions): Promise<
   try {
     await reachSeeds(client, seeds, wait)
     const lists = [...transports].map((transport) => new NodeList(client, node, transport, wait))
-    for (const list of lists) {
-      for (const [id, address] of await list.read(announce)) found.set(id, address)
+    const dialled = new Set<string>()
+    // Two that list themselves at one moment write over each other; at the second look it shows, and who the other is.
+    for (let look = 0; look < looks; look += 1) {
+      for (const list of lists) {
+        for (const [id, address] of await list.read(announce)) found.set(id, address)
+      }
+      found.delete(node.id)
+      const fresh = [...found.values()].filter((address) => !dialled.has(address))
+      for (const address of fresh) dialled.add(address)
+      await dialSome(node, fresh, enoughPeers, wait)
     }
-    found.delete(node.id)
-    await dialSome(node, [...found.values()], enoughPeers, wait)
-    // Two that list themselves at one moment write over each other; by now it shows.
-    for (const list of lists) await list.read(announce)
   } finally {
     await client.close()
   }

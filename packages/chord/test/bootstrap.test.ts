@@ -2,8 +2,9 @@ import { MeshNode } from '@p2p/mesh'
 import type { Mesh } from '@p2p/mesh'
 import { networkId } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import { ChordNode, bootstrap, seedSubnet } from '../src/index.ts'
+import type { Key } from '../src/index.ts'
 
 const nodes: Mesh[] = []
 
@@ -41,6 +42,32 @@ test('nodes that know nothing but a seed find each other, those of each network 
   // As the originals write it.
   const entries = [a, b].map(({ id, addresses: [own = ''] }) => [id, ['127.0.0.1', portOf(own)]])
   expect(await list(first)).toEqual(new Map(entries as never))
+})
+
+test('two that come at one moment write over each other in the list, and find each other all the same', async () => {
+  const seed = await openSeed()
+  const [a, b] = [kept(await MeshNode.open({ listen })), kept(await MeshNode.open({ listen }))]
+  // The second has read the list before the first wrote, and writes when the first has found itself listed.
+  const inTurn = turns(['1 get', '2 get', '1 set', '1 get', '2 set', '2 get', '1 get'])
+  const open = ChordNode.open.bind(ChordNode)
+  let clients = 0
+  const spy = jest.spyOn(ChordNode, 'open').mockImplementation(async (options) => {
+    const client = await open(options)
+    clients += 1
+    const name = clients
+    const [get, set] = [client.get.bind(client), client.set.bind(client)]
+    return Object.assign(client, {
+      get: (key: Key) => inTurn(`${name} get`, () => get(key)),
+      set: (key: Key, value: Value) => inTurn(`${name} set`, () => set(key, value)),
+    })
+  })
+  try {
+    await Promise.all([a, b].map((node) => bootstrap(node, { seeds: seed.addresses })))
+  } finally {
+    spy.mockRestore()
+  }
+  expect([[...a.peers.keys()], [...b.peers.keys()]]).toEqual([[b.id], [a.id]])
+  expect((await list(seed)).size).toBe(2)
 })
 
 test('who does not want to be listed, or cannot be dialled, is not', async () => {
@@ -100,6 +127,25 @@ test('without a seed it says so; without an address it is a mistake of the calle
 })
 
 /** What seeds hold for meshes over TCP. */
+/** Runs what is named in this order, each when the one before has ended; what is not named any more at once. */
+function turns(
+  names: string[],
+): <Result>(name: string, run: () => Promise<Result>) => Promise<Result> {
+  let end: () => void = () => undefined
+  let ended = new Promise<void>((resolve) => (end = resolve))
+  return async (name, run) => {
+    while (names.includes(name) && names[0] !== name) await ended
+    const isNamed = names[0] === name
+    const result = await run()
+    if (isNamed) {
+      names.shift()
+      end()
+      ended = new Promise((resolve) => (end = resolve))
+    }
+    return result
+  }
+}
+
 async function list(seed: ChordNode): Promise<ReadonlyMap<string, Value>> {
   return new Map(Object.entries((await seed.get(meshKey)) ?? {}))
 }
