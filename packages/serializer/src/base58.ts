@@ -8,20 +8,10 @@ import { toHex } from './bytes.ts'
 import { DecodeError } from './errors.ts'
 
 const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
-const zeroDigit = alphabet.charCodeAt(0)
-const digitValues: ReadonlyMap<string, number> = new Map(
-  Array.from(alphabet, (digit, value) => [digit, value]),
-)
 
-/** Digits that fit into one exact number: long texts are read in such portions. */
+/** So many digits fit into one exact number: long texts are read and written in such portions. */
 const portionDigits = 9
 const portion = BigInt(58 ** portionDigits)
-
-/** Integers are written in limbs of 24 bits, four digits at a time, so that every step is exact in a number. */
-const limbBytes = 3
-const limb = 2 ** 24
-const divisorDigits = 4
-const divisor = 58 ** divisorDigits
 
 /**
  * Text of a non-negative integer, given as bigint or as big-endian bytes.
@@ -29,43 +19,18 @@ const divisor = 58 ** divisorDigits
  * @example encodeBase58Integer(1_500_000_000n) // '3HYtjy'
  */
 export function encodeBase58Integer(integer: bigint | Uint8Array): string {
-  if (typeof integer === 'bigint' && integer < 0n) {
-    throw new RangeError('base58 has no negative integers')
-  }
-  const limbs = limbsOf(typeof integer === 'bigint' ? bytesOf(integer) : integer)
-  /** Character codes, the least significant digit first. */
-  const codes: number[] = []
-  // Long division; limbs that have become zero are not gone through again.
-  for (let start = 0; start < limbs.length;) {
-    let rest = 0
-    for (let at = start; at < limbs.length; at++) {
-      const dividend = rest * limb + (limbs[at] as number)
-      const quotient = Math.floor(dividend / divisor)
-      limbs[at] = quotient
-      rest = dividend - quotient * divisor
+  let rest = typeof integer === 'bigint' ? integer : bytesToInteger(integer)
+  if (rest < 0n) throw new RangeError('base58 has no negative integers')
+  let text = ''
+  do {
+    let low = Number(rest % portion)
+    rest /= portion
+    for (let digit = 0; digit < portionDigits; digit += 1) {
+      text = alphabet.charAt(low % 58) + text
+      low = Math.floor(low / 58)
     }
-    for (let digit = 0; digit < divisorDigits; digit++) {
-      codes.push(alphabet.charCodeAt(rest % 58))
-      rest = Math.floor(rest / 58)
-    }
-    while (limbs[start] === 0) start++
-  }
-  while (codes.at(-1) === zeroDigit) codes.pop()
-  return codes.length === 0 ? '1' : String.fromCharCode(...codes.reverse())
-}
-
-/** Of big-endian bytes, the most significant limb first. */
-function limbsOf(bytes: Uint8Array): Int32Array {
-  const limbs = new Int32Array(Math.ceil(bytes.length / limbBytes))
-  for (let end = bytes.length, at = limbs.length; end > 0; end -= limbBytes) {
-    limbs[--at] =
-      (bytes[end - 1] as number) | ((bytes[end - 2] ?? 0) << 8) | ((bytes[end - 3] ?? 0) << 16)
-  }
-  return limbs
-}
-
-function bytesOf(integer: bigint): Uint8Array {
-  return integerToBytes(integer, Math.ceil(integer.toString(16).length / 2))
+  } while (rest > 0n)
+  return text.replace(/^1+(?=.)/, '')
 }
 
 /**
@@ -82,8 +47,7 @@ export function decodeBase58Integer(text: string): bigint {
   let integer = 0n
   for (let start = 0; start < text.length; start += portionDigits) {
     const digits = text.slice(start, start + portionDigits)
-    const scale = digits.length === portionDigits ? portion : BigInt(58 ** digits.length)
-    integer = integer * scale + BigInt(valueOf(digits))
+    integer = integer * BigInt(58 ** digits.length) + BigInt(valueOf(digits))
   }
   return integer
 }
@@ -91,8 +55,8 @@ export function decodeBase58Integer(text: string): bigint {
 function valueOf(digits: string): number {
   let integer = 0
   for (const digit of digits) {
-    const value = digitValues.get(digit)
-    if (value === undefined) {
+    const value = alphabet.indexOf(digit)
+    if (value < 0) {
       throw new DecodeError('P2P_BASE58_INVALID', 'character outside the base58 alphabet')
     }
     integer = integer * 58 + value

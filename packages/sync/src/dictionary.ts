@@ -50,6 +50,8 @@ const askEveryMs = { first: 50, most: 1_000 }
 
 export class Dictionary {
   readonly #link: DictionaryLink
+  /** Ends what waits. */
+  readonly #closing = new AbortController()
 
   constructor(link: DictionaryLink) {
     this.#link = link
@@ -162,7 +164,7 @@ export class Dictionary {
     const { value = this.get(key) ?? true, signal, timeoutMs = defaultClaimMs } = options
     const waitMs = timerDelay(timeoutMs)
     this.set(key, value)
-    await pause(waitMs, signal)
+    await this.#pause(waitMs, signal)
     const lease = this.lease(key)
     if (lease?.owner === this.#link.machine.id) return lease
     if (lease !== undefined) throw new LeaseError(lease, this.#link.now().utcSeconds)
@@ -184,8 +186,28 @@ export class Dictionary {
         throw new P2pError('P2P_NOT_SETTLED', text, { facts: { nodes } })
       }
       this.#link.command({ type: 'compare' })
-      await pause(pauseMs, signal)
+      await this.#pause(pauseMs, signal)
     }
+  }
+
+  /** Who waits for a lease, or for agreement, is told so. */
+  close(): void {
+    this.#closing.abort(new P2pError('P2P_CLOSED', 'the node was closed'))
+  }
+
+  async #pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+    const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
+    for (const one of signals) one.throwIfAborted()
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer)
+        for (const one of signals) one.removeEventListener('abort', end)
+        resolve()
+      }
+      const timer = setTimeout(end, milliseconds)
+      for (const one of signals) one.addEventListener('abort', end)
+    })
+    for (const one of signals) one.throwIfAborted()
   }
 
   #bytes(name: ByteText): Uint8Array | undefined {
@@ -217,18 +239,4 @@ function isIterable(
   entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value },
 ): entries is Iterable<readonly [Key, Value]> {
   return Symbol.iterator in entries
-}
-
-async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted()
-  await new Promise<void>((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, milliseconds)
-    signal?.addEventListener('abort', end)
-  })
-  signal?.throwIfAborted()
 }

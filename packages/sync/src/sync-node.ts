@@ -296,6 +296,7 @@ export class SyncNode extends LayeredNode<SyncEvents> {
 
   /** Ends everything, once the store has what was written. The store stays open: it is the caller's. */
   override async close(): Promise<void> {
+    this.#dictionary.close()
     await super.close()
     await this.#store?.persisted().catch(() => undefined)
   }

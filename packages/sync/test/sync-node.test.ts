@@ -273,6 +273,15 @@ test('claim resolves with the lease, or says who has it', async () => {
   })
 })
 
+test('closing the node ends the wait for a lease', async () => {
+  const a = await open()
+  const claimed = expect(a.claim('leader', { timeoutMs: 600_000 })).rejects.toMatchObject({
+    code: 'P2P_CLOSED',
+  })
+  await a.close()
+  await claimed
+})
+
 test('a wait that would never end, or end at once, is no wait', async () => {
   const a = await open()
   for (const timeoutMs of [NaN, 0, -1]) {

@@ -75,7 +75,7 @@ interface Table {
 export class Read {
   readonly #options: ReadOptions
   readonly #endMs: number
-  readonly #tables: ReadonlyMap<string, Table>
+  readonly #tables: readonly Table[]
   /** Set once everybody has answered: when it is over without a majority. */
   #graceEndMs = Infinity
   #retryAtMs = Infinity
@@ -84,19 +84,13 @@ export class Read {
   constructor(options: ReadOptions) {
     this.#options = options
     this.#endMs = options.startMs + options.timeoutMs
-    this.#tables = new Map(
-      options.tables.map(({ slot, holders }) => [
-        slot.name,
-        {
-          slot,
-          holders,
-          waiting: new Set<string>(),
-          empty: new Set<string>(),
-          best: undefined,
-          hasAskedReplicas: false,
-        },
-      ]),
-    )
+    this.#tables = options.tables.map((table) => ({
+      ...table,
+      waiting: new Set<string>(),
+      empty: new Set<string>(),
+      best: undefined,
+      hasAskedReplicas: false,
+    }))
   }
 
   get result(): ReadResult | undefined {
@@ -111,17 +105,12 @@ export class Read {
 
   /** The first questions. */
   start(): readonly Question[] {
-    const questions: Question[] = []
-    for (const table of this.#tables.values()) {
-      const [owner] = table.holders
-      if (owner !== undefined) questions.push(...ask(table, [owner]))
-    }
-    return questions
+    return this.#tables.flatMap((table) => ask(table, table.holders.slice(0, 1)))
   }
 
   /** Takes an answer; ends the read when three tables agree. Returns what is to be asked because of it. */
   handleAnswer(name: string, holder: string, answer: Answer, nowMs: number): readonly Question[] {
-    const table = this.#tables.get(name)
+    const table = this.#tables.find(({ slot }) => slot.name === name)
     if (table === undefined || this.#result !== undefined) return []
     if (!table.holders.includes(holder)) return []
     table.waiting.delete(holder)
@@ -132,7 +121,7 @@ export class Read {
 
   /** A holder cannot be reached. */
   handleFailed(name: string, holder: string, nowMs: number): readonly Question[] {
-    const table = this.#tables.get(name)
+    const table = this.#tables.find(({ slot }) => slot.name === name)
     if (table?.waiting.delete(holder) !== true || this.#result !== undefined) return []
     return this.#goOn(table, nowMs)
   }
@@ -146,7 +135,7 @@ export class Read {
     }
     if (nowMs < this.#retryAtMs) return []
     this.#retryAtMs = nowMs + this.#options.retryMs
-    return [...this.#tables.values()]
+    return this.#tables
       .filter(({ best }) => best === undefined)
       .flatMap((table) => ask(table, [...table.empty]))
   }
@@ -172,19 +161,19 @@ export class Read {
   }
 
   #isWaiting(): boolean {
-    return [...this.#tables.values()].some(({ waiting }) => waiting.size > 0)
+    return this.#tables.some(({ waiting }) => waiting.size > 0)
   }
 
   #isProvisional(): boolean {
     const { isProvisional } = this.#options
-    return [...this.#tables.values()].some(
+    return this.#tables.some(
       ({ best, empty }) => best === undefined && [...empty].some(isProvisional),
     )
   }
 
   /** The best answer of each table that gave one. */
   get #heard(): readonly Answer[] {
-    return [...this.#tables.values()].flatMap(({ best }) => best ?? [])
+    return this.#tables.flatMap(({ best }) => best ?? [])
   }
 
   get #values(): readonly (Uint8Array | undefined)[] {
@@ -194,7 +183,7 @@ export class Read {
   #conclude(): ReadResult {
     const candidates = countVotes(this.#values)
     if (candidates.length === 0) {
-      const tables = [...this.#tables.values()]
+      const tables = this.#tables
       const heard = tables.filter(({ best, empty }) => best !== undefined || empty.size > 0)
       return { type: heard.length < majority ? 'unknown' : 'absent' }
     }
@@ -210,7 +199,7 @@ export class Read {
   #found(value: Uint8Array): ReadResult {
     let version: Version | undefined
     const stale: Slot[] = []
-    for (const { slot, best, empty } of this.#tables.values()) {
+    for (const { slot, best, empty } of this.#tables) {
       const isEqual = best?.value !== undefined && isSameValue(best.value, value)
       // A table that has not answered yet is not stale; nothing is known of it.
       if (!isEqual && (best !== undefined || empty.size > 0)) stale.push(slot)

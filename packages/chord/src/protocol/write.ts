@@ -22,6 +22,7 @@ export type WriteState = 'pending' | 'acknowledged' | 'failed'
 
 /** A handful of holders each: lists, because sets cost more to make than to search. */
 interface TableProgress {
+  readonly name: string
   owner: string | undefined
   required: number
   readonly stored: string[]
@@ -30,27 +31,25 @@ interface TableProgress {
 }
 
 export class PendingWrite {
-  readonly #tables = new Map<string, TableProgress>()
+  readonly #tables: readonly TableProgress[]
 
   constructor(tables: readonly TableHolders[]) {
-    for (const { name, holders } of tables) {
-      this.#tables.set(name, {
-        owner: undefined,
-        required: 0,
-        stored: [],
-        waiting: [],
-        failed: [],
-      })
-      this.replan(name, holders)
-    }
+    this.#tables = tables.map(({ name }) => ({
+      name,
+      owner: undefined,
+      required: 0,
+      stored: [],
+      waiting: [],
+      failed: [],
+    }))
+    for (const { name, holders } of tables) this.replan(name, holders)
   }
 
   /** `acknowledged` at three safe tables; `failed` as soon as three cannot be reached any more. */
   get state(): WriteState {
-    const tables = [...this.#tables.values()]
-    if (tables.filter(isSafe).length >= majority) return 'acknowledged'
+    if (this.#tables.filter(isSafe).length >= majority) return 'acknowledged'
     // What is safe could have become so.
-    return tables.filter(canBecomeSafe).length >= majority ? 'pending' : 'failed'
+    return this.#tables.filter(canBecomeSafe).length >= majority ? 'pending' : 'failed'
   }
 
   /**
@@ -58,7 +57,7 @@ export class PendingWrite {
    * answered: that counts for nothing.
    */
   settle(name: string, holder: string, as: 'stored' | 'failed'): boolean {
-    const table = this.#tables.get(name)
+    const table = this.#find(name)
     const at = table?.waiting.indexOf(holder) ?? -1
     if (at < 0) return false
     table?.[as].push(...table.waiting.splice(at, 1))
@@ -67,7 +66,7 @@ export class PendingWrite {
 
   /** Others hold the slot than was thought. Returns those that must still be asked. */
   replan(name: string, all: readonly string[]): readonly string[] {
-    const table = this.#tables.get(name)
+    const table = this.#find(name)
     if (table === undefined) return []
     const { stored, waiting, failed } = table
     const holders = all.filter((id) => !failed.includes(id))
@@ -76,6 +75,10 @@ export class PendingWrite {
     table.owner = holders[0]
     table.required = Math.min(holders.length, 1 + replicasPerAcknowledgement)
     return fresh
+  }
+
+  #find(name: string): TableProgress | undefined {
+    return this.#tables.find((table) => table.name === name)
   }
 }
 
