@@ -164,6 +164,15 @@ describe('news of a key', () => {
     expect(found.until(60_000)).toEqual([])
   })
 
+  test('are not kept of keys so long that thousands would fill the memory', () => {
+    const scene = new Scene()
+    scene.tending.noteKey(new Uint8Array(4_097), at(0))
+    scene.tending.noteRemoval(new Uint8Array(16_000_000), at(0))
+    expect(scene.tending.nextDeadline()).toBe(Infinity)
+    scene.tending.noteKey(new Uint8Array(4_096), at(0))
+    expect(scene.tending.nextDeadline()).toBeLessThan(Infinity)
+  })
+
   test('that was set anew is believed against a delete that is here', () => {
     const scene = new Scene()
     scene.hold(undefined)

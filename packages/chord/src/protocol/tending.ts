@@ -51,8 +51,9 @@ const tendPauseMs = 250
 const settledMs = 10_000
 /** When to look for a key after it was announced, or taken from the list. */
 const looksMs = [300, 1_500, 6_000, 15_000]
-/** Keys that are looked for; further ones are found by the walk over all keys. */
+/** Keys that are looked for, and how long each may be; others are found by the walk over all keys. */
 const maxNews = 4_096
+const maxNewsKeyBytes = 4_096
 /** Behind an owner's id: it was sent a delete; it said once that it has nothing. */
 const deletedMark = ' deleted'
 const emptyMark = ' empty'
@@ -111,7 +112,8 @@ export class Tending {
 
   #note(key: Uint8Array, isRemoved: boolean, now: Now): void {
     const arc = this.#arc()
-    if (arc === undefined || this.#newsOfKeys.size >= maxNews) return
+    if (arc === undefined || this.#newsOfKeys.size >= maxNews || key.length > maxNewsKeyBytes)
+      return
     const tended = slotsOf(key).filter(({ position }) => covers(arc, position))
     if (tended.length === 0) return
     const news = { key: key.slice(), isRemoved, heardMs: now.monoMs, looks: 0 }
