@@ -5,14 +5,16 @@
  *
  * --baseline runs the foreign programs among themselves only, which checks the drivers; --only picks
  * the rows of one program or one network; --times runs each row more than once, for what fails now and
- * then only. Several pairs of programs run at a time, because most of a
- * scenario is waiting; --parallel 1 runs one after the other, which is easier to read.
+ * then only. Up to three pairs of programs run at a time, one for each core: most of a scenario is waiting,
+ * but programs that share a core miss the times at which the originals give up. --parallel 1 runs one after
+ * the other, which is easier to read.
  *
  * Each program runs in a process of its own and is driven by JSON lines. A table goes to stderr,
  * rows as JSON lines to stdout with --json, and everything to reports/interop.json. The status is 1
  * when a row with one of our nodes fails.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -151,7 +153,7 @@ async function main(): Promise<void> {
       baseline: { type: 'boolean', default: false },
       only: { type: 'string' },
       times: { type: 'string', default: '1' },
-      parallel: { type: 'string', default: '3' },
+      parallel: { type: 'string', default: String(Math.min(3, availableParallelism())) },
     },
   })
   const parallel = wholeFromOne('parallel', values.parallel)
