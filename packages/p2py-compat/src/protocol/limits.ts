@@ -25,7 +25,10 @@ export interface P2pyLimits {
   readonly frameGraceMs: number
   /** Links in all. Above: an incoming link is closed. */
   readonly maxLinks: number
-  /** Links that have not sent their info. Above: an incoming link is closed. */
+  /**
+   * Links that have not sent their info. Above: the incoming one that has been silent for longest is closed; within
+   * half a second, the newest.
+   */
   readonly maxPendingLinks: number
   /** Silence after which a temporary link that we dialled is closed; p2py waits as long. */
   readonly temporaryLinkMs: number

@@ -65,6 +65,7 @@ interface LinkState {
   readonly announcedUuid: number | null
   readonly splitter: FrameSplitter
   readonly dialled: string | undefined
+  readonly openedMs: number
   peer: ReadyLink | undefined
   unitCount: number
   receivedBytes: number
@@ -74,6 +75,8 @@ interface LinkState {
   saidGoodbye: boolean
 }
 
+/** Time in which an info comes over any usable line: Python nodes send theirs at once. */
+const infoGraceMs = 500
 const slowFrameLookMs = 5_000
 const minFrameBytesPerSecond = 1_024
 
@@ -250,6 +253,7 @@ export class Links {
       announcedUuid: uuid,
       splitter: new FrameSplitter({ maxFrameBytes: this.#limits.maxFrameBytes }),
       dialled,
+      openedMs: this.#outbox.now.monoMs,
       peer: undefined,
       unitCount: 0,
       receivedBytes: 0,
@@ -258,7 +262,7 @@ export class Links {
       saidGoodbye: false,
     }
     this.#states.set(input.link, state)
-    if (!state.isOutgoing && this.#isFull()) {
+    if (!state.isOutgoing && !this.#hasRoom()) {
       this.#close(state, new P2pError('P2P_TOO_MANY_LINKS', 'no room for another link'))
       return
     }
@@ -270,11 +274,19 @@ export class Links {
     this.#deadlines.set(`link-info ${input.link}`, this.#inMs(this.#limits.infoTimeoutMs))
   }
 
-  #isFull(): boolean {
-    if (this.#states.size > this.#limits.maxLinks) return true
-    let pending = 0
-    for (const { peer } of this.#states.values()) if (peer === undefined) pending += 1
-    return pending > this.#limits.maxPendingLinks
+  /** The link that has been silent for longest gives way, so that a few of them do not keep everybody out. */
+  #hasRoom(): boolean {
+    const { maxLinks, maxPendingLinks } = this.#limits
+    if (this.#states.size > maxLinks) return false
+    const pending = [...this.#states.values()].filter(
+      ({ peer, isClosing }) => peer === undefined && !isClosing,
+    )
+    if (pending.length <= maxPendingLinks) return true
+    const silent = pending.find(({ isOutgoing }) => !isOutgoing)
+    if (silent === undefined || silent.openedMs > this.#outbox.now.monoMs - infoGraceMs)
+      return false
+    this.#close(silent, new P2pError('P2P_INFO_TIMEOUT', 'others needed the room of a silent link'))
+    return true
   }
 
   #receive(link: LinkId, bytes: Uint8Array): void {

@@ -217,6 +217,18 @@ describe('limits', () => {
     expect(driven.closed).toEqual([[third, 'P2P_TOO_MANY_LINKS']])
   })
 
+  test('of links that go on saying nothing, the one that has for longest gives way to whoever comes', () => {
+    const driven = new DrivenMachine({ maxPendingLinks: 2 })
+    const [first, second] = [driven.open(), driven.open()]
+    driven.pass(500)
+    for (const silent of [first, second]) {
+      driven.open()
+      expect(driven.closed).toEqual([[silent, 'P2P_INFO_TIMEOUT']])
+    }
+    const last = driven.open()
+    expect(driven.closed).toEqual([[last, 'P2P_TOO_MANY_LINKS']])
+  })
+
   test('a Python node gets frames up to maxFrameBytesToPython, one of ours larger ones', () => {
     const driven = new DrivenMachine({ maxFrameBytesToPython: 1_000 })
     const python = driven.meet(1)
