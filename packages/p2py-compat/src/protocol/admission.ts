@@ -4,7 +4,8 @@
  * A join request climbs to the member with the highest UUID: each node passes it on to the highest
  * entry of its peer book, unless it is the highest itself. That one dials the newcomer if need be,
  * gives it the UUID of somebody who left, or the next one, and announces it. Requests are taken one
- * at a time. A freed UUID is used again only when its last owner was seen to be gone, or after a
+ * at a time, those of one link no sooner again than those of the others: somebody may ask for many, each at an
+ * address where nobody answers. A freed UUID is used again only when its last owner was seen to be gone, or after a
  * while: p2py nodes announce departures that never were.
  *
  * Source: spec p2py, 4 and 13; p2py 0.23 p2p.py, handle_join_request.
@@ -42,6 +43,8 @@ export class Admission {
   readonly #reach: Reach
   readonly #gossip: Gossip
   readonly #waiting: WaitingJoin[] = []
+  /** Links whose turn it has been, the latest last, while requests wait. */
+  readonly #served = new Set<LinkId>()
   /** Address URL to what we gave it, oldest first. */
   readonly #admitted = new Map<string, { readonly uuid: number; readonly atMs: number }>()
   /** The request that is being worked on. */
@@ -67,17 +70,43 @@ export class Admission {
     const joiner = readJoinRequest(message)
     if (joiner === undefined) {
       this.#reject(peer.remote, new P2pError('P2P_BAD_MESSAGE', 'a join request without address'))
-    } else if (this.#waiting.length >= this.#limits.maxWaitingJoins) {
-      this.#reject(peer.remote, new P2pError('P2P_TOO_BUSY', 'too many nodes want to join'))
     } else {
       this.#waiting.push({ joiner, value: message.fields, link: peer.link })
+      if (this.#waiting.length > this.#limits.maxWaitingJoins) this.#dropOne()
     }
+  }
+
+  /** The newest request of the link with most of them. */
+  #dropOne(): void {
+    const counts = new Map<LinkId, number>()
+    for (const { link } of this.#waiting) counts.set(link, (counts.get(link) ?? 0) + 1)
+    const most = Math.max(...counts.values())
+    const at = this.#waiting.findLastIndex(({ link }) => counts.get(link) === most)
+    const [dropped] = this.#waiting.splice(at, 1)
+    if (dropped === undefined) return
+    const error = new P2pError('P2P_TOO_BUSY', 'too many nodes want to join')
+    this.#reject(this.#links.peer(dropped.link)?.remote ?? addressToUrl(dropped.joiner), error)
+  }
+
+  /** The oldest request of the link whose turn it has not been for longest. */
+  #takeNext(): WaitingJoin | undefined {
+    const turns = [...this.#served]
+    const turnOf = ({ link }: WaitingJoin): number => turns.indexOf(link)
+    const [first] = [...this.#waiting].sort((a, b) => turnOf(a) - turnOf(b))
+    if (first === undefined) {
+      this.#served.clear()
+      return undefined
+    }
+    this.#waiting.splice(this.#waiting.indexOf(first), 1)
+    this.#served.delete(first.link)
+    this.#served.add(first.link)
+    return first
   }
 
   /** Works on what waits, unless we ourselves are on the way into a network. */
   advance(isJoining: boolean): void {
     while (this.#current === undefined && !isJoining) {
-      this.#current = this.#waiting.shift()
+      this.#current = this.#takeNext()
       if (this.#current === undefined) return
       this.#work(this.#current)
     }
@@ -85,6 +114,7 @@ export class Admission {
 
   reset(): void {
     this.#waiting.length = 0
+    this.#served.clear()
     this.#current = undefined
     this.#admitted.clear()
   }
@@ -105,6 +135,7 @@ export class Admission {
       this.#reject(addressToUrl(join.joiner), result) // tells nothing about that member
     } else if (isP2pError(result)) {
       this.#gossip.giveUp(uuid)
+      this.#served.delete(join.link)
       this.#waiting.unshift(join)
     } else {
       this.#links.send(result, value)

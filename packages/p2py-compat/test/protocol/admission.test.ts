@@ -225,4 +225,21 @@ describe('bad requests', () => {
     })
     expect(refused).toEqual([[], [], [], ['P2P_TOO_BUSY']])
   })
+
+  test('who asks for many newcomers that cannot be dialled does not keep others waiting, or out', () => {
+    const driven = new DrivenMachine({ maxWaitingJoins: 2 })
+    const [crowd, other] = [driven.meet(90, null), driven.meet(80, null)]
+    driven.say(crowd, joinRequest(addressOf(91)))
+    const first = driven.dial
+    for (const name of [92, 93]) driven.say(crowd, joinRequest(addressOf(name)))
+    expect(driven.rejected).toEqual([])
+    driven.say(other, joinRequest(addressOf(81)))
+    expect(driven.rejected).toEqual(['P2P_TOO_BUSY'])
+    driven.refuseDial(first)
+    expect(driven.dialled).toEqual(['tcp://127.0.0.1:5081'])
+    driven.refuseDial()
+    expect(driven.dialled).toEqual(['tcp://127.0.0.1:5092'])
+    driven.refuseDial()
+    expect(driven.dialled).toEqual([])
+  })
 })
