@@ -21,8 +21,8 @@ import type { StoringNodes } from './storing-nodes.ts'
 export const defaultTries = 64
 /** Nobody moves while nobody holds more than so many times the mean: never among eight, as 8/5 is not more. */
 const toleratedLoad = 1.6
-/** A newcomer to fewer than the replicas and so many stands at its id. */
-const smallRing = 3
+/** One of fewer than the replicas and so many stands at its id: of eight, nobody holds more than is tolerated. */
+const smallRing = 4
 /** For each so many above it one more node looks for another place in a round. */
 const aboveToMove = 8
 /** From the last change of the ring to a round, and from one round to the next: as long as news takes, and as much again at most. */
