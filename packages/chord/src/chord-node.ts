@@ -161,7 +161,8 @@ export class ChordNode extends LayeredNode<ChordEvents> {
       onEffect: (effect) => {
         if (effect.type === 'slots-changed') persistence?.changed(effect.slots)
         else if (effect.type === 'key-added') {
-          if (effect.isNew) events.emit('add', { key: keyOf(effect.key) })
+          if (effect.isNew && events.hasListeners('add'))
+            events.emit('add', { key: keyOf(effect.key) })
         } else if (effect.type === 'key-removed') events.emit('delete', { key: keyOf(effect.key) })
         else if (effect.type === 'ring') {
           const size = machine?.storingNodes.size ?? 0

@@ -27,7 +27,7 @@ function scene({ neighbours = ['a', 'b'], old = false, ringSize = 3 } = {}) {
       peers: new Map(neighbours.map((id) => [id, peerOf(id)])),
       nodes: { size: ringSize },
       hasOld: () => old,
-      talksTo: ({ id }) => !id.startsWith('old'),
+      talking: () => new Set(neighbours.filter((id) => !id.startsWith('old'))),
       isDeleted: () => false,
       emit: (effect) => emitted.push(effect),
     },
@@ -39,7 +39,7 @@ function scene({ neighbours = ['a', 'b'], old = false, ringSize = 3 } = {}) {
           asked.push(to)
           whispered.push([to, payload])
         },
-        spread: (payload, _now, knownTo = []) => spread.push({ payload, knownTo }),
+        spread: (payload, _now, knownTo = []) => spread.push({ payload, knownTo: [...knownTo] }),
         handOver: () => undefined,
       },
       old: { noteKey: () => undefined, tending: { noteRemoval: () => undefined } },

@@ -33,7 +33,15 @@ function twoNodes() {
   const holders = new Holders({ nodes, replicas: 5, isTalking: true })
   const nothing = (): undefined => undefined
   const news = new KeyNews(
-    { keys, peers, nodes, hasOld: () => false, talksTo: () => true, isDeleted: () => false, emit },
+    {
+      keys,
+      peers,
+      nodes,
+      hasOld: () => false,
+      talking: () => new Set<string>(),
+      isDeleted: () => false,
+      emit,
+    },
     {
       random: (count) => new Uint8Array(count),
       outbox: { whisper: nothing, spread: nothing, handOver: nothing },

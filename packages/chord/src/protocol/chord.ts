@@ -428,6 +428,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       isStoring: () => this.isStoring,
       tends: () => this.isStoring && this.#isTalking,
       talksTo: (peer) => this.#talksTo(peer),
+      talking: () => this.#ring.talking,
       isOld: (id) => this.#isOld(id),
       hasOld: () => nodes.keeperCount !== nodes.size || !this.#isTalking,
       isDeleted: (key) => slotsOf(key).some((slot) => this.slots.isDeleted(slot)),

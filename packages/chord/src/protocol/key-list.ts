@@ -35,16 +35,16 @@ export class KeyList {
     return this.#keys.has(toHex(key))
   }
 
-  /** False when the list is full. */
-  add(key: Uint8Array): boolean {
+  /** `full`: it is not listed. */
+  add(key: Uint8Array): 'new' | 'known' | 'full' {
     const name = toHex(key)
-    if (this.#keys.has(name)) return true
-    if (this.#keys.size >= this.#maxKeys || this.#bytes + key.length > maxKeyBytes) return false
+    if (this.#keys.has(name)) return 'known'
+    if (this.#keys.size >= this.#maxKeys || this.#bytes + key.length > maxKeyBytes) return 'full'
     this.#bytes += key.length
     // A copy: the key is part of a message whose bytes are not ours to keep.
     this.#keys.set(name, key.slice())
     this.#count(name, 1)
-    return true
+    return 'new'
   }
 
   /** False when the key was not listed. */

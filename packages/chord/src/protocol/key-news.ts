@@ -37,7 +37,8 @@ export interface KeyNewsLine {
   readonly nodes: Pick<StoringNodes, 'size'>
   /** Whether old programs store. */
   hasOld(): boolean
-  talksTo(peer: Peer): boolean
+  /** Ids of the neighbours that understand news. */
+  talking(): ReadonlySet<string>
   /** Whether the key is deleted in a slot that is kept here. */
   isDeleted(key: Uint8Array): boolean
   emit(effect: ChordEffect): void
@@ -95,7 +96,7 @@ export class KeyNews {
     for (const keys of newsPortions(this.#untold.values())) {
       if (!this.#isLarge()) outbox.spread(keyNewsPayload(keys), now)
       else
-        for (const id of listenersOf(this.#ours(), random))
+        for (const id of listenersOf([...this.#line.talking()], random))
           outbox.whisper(id, keyNewsPayload(keys, true), now)
     }
     this.#untold.clear()
@@ -103,9 +104,8 @@ export class KeyNews {
 
   /** This node writes the key. */
   wrote(key: Uint8Array, now: Now): void {
-    if (this.#line.keys.has(key)) return
-    this.#line.keys.add(key)
-    if (this.#line.hasOld() || this.#ours().length < this.#line.peers.size) {
+    if (this.#line.keys.add(key) === 'known') return
+    if (this.#line.hasOld() || this.#hasOldNeighbours()) {
       this.#parts.outbox.spread(noticePayload(key), now)
       return
     }
@@ -136,25 +136,22 @@ export class KeyNews {
     now: Now,
     isPrivate: boolean = isPassed,
   ): void {
-    let ours: readonly string[] | undefined
     for (const key of keys) {
       if (isPrivate && (this.#wasRemoved(key) || this.#line.isDeleted(key))) continue
-      const isNew = !this.#line.keys.has(key)
-      this.heardNotice(key, now)
-      if (!isNew) continue
-      if (isPassed && this.#isLarge() && this.#line.keys.has(key))
-        this.#tellSoon(key, passOnAfterMs(this.#untold.size), now)
-      ours ??= this.#ours()
-      if (ours.length < this.#line.peers.size)
-        this.#parts.outbox.spread(noticePayload(key), now, ours)
+      if (this.heardNotice(key, now) !== 'new') continue
+      if (isPassed && this.#isLarge()) this.#tellSoon(key, passOnAfterMs(this.#untold.size), now)
+      if (this.#hasOldNeighbours())
+        this.#parts.outbox.spread(noticePayload(key), now, this.#line.talking())
     }
   }
 
   /** Somebody says that the key is there. */
-  heardNotice(key: Uint8Array, now: Now): void {
-    const isNew = !this.#line.keys.has(key)
-    this.#parts.old.noteKey(key, isNew, now)
-    if (this.#line.keys.add(key)) this.#line.emit({ type: 'key-added', key, isNew })
+  heardNotice(key: Uint8Array, now: Now): ReturnType<KeyList['add']> {
+    const heard = this.#line.keys.add(key)
+    const isNew = heard === 'new'
+    this.#parts.old.noteKey(key, heard !== 'known', now)
+    if (heard !== 'full') this.#line.emit({ type: 'key-added', key, isNew })
+    return heard
   }
 
   heardRemoval(key: Uint8Array, now: Now): void {
@@ -182,7 +179,7 @@ export class KeyNews {
 
   peerJoined(peer: Peer, now: Now): void {
     const { keys } = this.#line
-    if (!this.#line.talksTo(peer)) {
+    if (!this.#line.talking().has(peer.id)) {
       if (keys.size > 0) this.#parts.outbox.handOver(noticesTo(peer.id, keys.values()), now)
     } else if (peer.outgoing && (keys.size === 0 || !this.#isLarge())) {
       // One side asks.
@@ -221,10 +218,8 @@ export class KeyNews {
     return this.#removed.has(stamp) || this.#removedBefore.has(stamp)
   }
 
-  /** The neighbours that understand news. */
-  #ours(): readonly string[] {
-    const { peers, talksTo } = this.#line
-    return [...peers.values()].filter(talksTo).map(({ id }) => id)
+  #hasOldNeighbours(): boolean {
+    return this.#line.talking().size < this.#line.peers.size
   }
 }
 

@@ -87,7 +87,7 @@ export class Outbox {
   }
 
   /** `knownTo`: neighbours that need not be told. */
-  spread(payload: readonly Value[], now: Now, knownTo: readonly string[] = []): void {
+  spread(payload: readonly Value[], now: Now, knownTo: Iterable<string> = []): void {
     const message = this.#compose(flags.broadcast, payload, now)
     this.#line.tellMesh({ type: 'spread', message, heldBy: knownTo }, now)
   }

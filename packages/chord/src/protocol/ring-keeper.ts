@@ -150,6 +150,11 @@ export class RingKeeper {
     if (this.isStoring) this.#announceSelf('storing', now)
   }
 
+  /** Ids of the neighbours that speak of the ring. */
+  get talking(): ReadonlySet<string> {
+    return this.#talking
+  }
+
   /** What this node has chosen its place with. */
   get shift(): number {
     return this.#shift
