@@ -159,7 +159,9 @@ export class RendezvousClient {
         return await this.#connect(this.#options.server, connectTimeoutMs)
       } catch (error) {
         lastError = error
-        const code = error instanceof Error && 'code' in error ? error.code : undefined
+        // By its code alone: errors of the system are not always of this realm's class.
+        const hasCode = typeof error === 'object' && error !== null && 'code' in error
+        const code = hasCode ? error.code : undefined
         if (code !== 'EADDRINUSE' && code !== 'EADDRNOTAVAIL') break
       }
     }

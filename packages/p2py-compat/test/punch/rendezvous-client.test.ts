@@ -86,6 +86,7 @@ afterEach(async () => {
   await client.close()
   await server.close()
   jest.useRealTimers()
+  jest.restoreAllMocks()
 })
 
 async function until(holds: () => boolean): Promise<void> {
@@ -103,6 +104,17 @@ test('a client that lost its server registers again', async () => {
   jest.advanceTimersToNextTimer()
   await until(() => client.state === 'registered')
   expect([server.connections, server.open.size, jest.getTimerCount()]).toEqual([2, 1, 0])
+})
+
+test('a client whose port is taken takes another one', async () => {
+  const [taken = 0] = [...server.open.keys()].map((socket) => socket.remotePort)
+  const drawn = jest.spyOn(crypto, 'getRandomValues').mockImplementationOnce((bytes) => {
+    if (bytes instanceof Uint8Array) new DataView(bytes.buffer).setUint16(0, taken - 20_000)
+    return bytes
+  })
+  const other = await openClient()
+  expect([other.state, drawn.mock.calls.length]).toEqual(['registered', 2])
+  await other.close()
 })
 
 test('a server that hangs up on everybody is tried once after each pause', async () => {
