@@ -1,7 +1,7 @@
 /** Two nodes that compare what they hold, until both have the newest of everything. */
 import { describe, expect, test } from '@jest/globals'
 import { encodeBase58Integer, encodeValue, utf8Encode } from '@p2p/serializer'
-import { slotOf, type Slot } from '../src/protocol/hash-tables.ts'
+import { slotsOf, type Slot } from '../src/protocol/hash-tables.ts'
 import type { Parcel } from '../src/protocol/hand-overs.ts'
 import { Repair } from '../src/protocol/repair.ts'
 import { SlotStore, type StoredSlot } from '../src/protocol/slot-store.ts'
@@ -10,6 +10,13 @@ import { readTableMessage } from '../src/protocol/table-messages.ts'
 
 const wholeRing = { from: 0n, to: 0n }
 const ids = [1n, 2n ** 382n, 2n ** 383n].map(encodeBase58Integer)
+
+/** The place of a key in the first table. */
+function placeOf(key: Uint8Array): Slot {
+  const [slot] = slotsOf(key)
+  if (slot === undefined) throw new Error('no table')
+  return slot
+}
 
 /** A node of a ring in which everybody holds everything. */
 class Side {
@@ -25,7 +32,7 @@ class Side {
   put(name: string, value: string | undefined, time: number): void {
     const key = utf8Encode(name)
     const bytes = value === undefined ? undefined : encodeValue(value)
-    this.slots.put(slotOf(key, 'sha1'), { value: bytes, version: { time, writer: 'w' }, key })
+    this.slots.put(placeOf(key), { value: bytes, version: { time, writer: 'w' }, key })
   }
 
   /** What the node sends when this comes. */
@@ -132,7 +139,7 @@ test('a node that does not store compares nothing', () => {
 
 test('who is asked for what it does not have any more sends nothing', () => {
   const [a, b] = twoSides()
-  const wanted: readonly Slot[] = [slotOf(utf8Encode('gone'), 'sha1')]
+  const wanted: readonly Slot[] = [placeOf(utf8Encode('gone'))]
   expect(a.repair.handleWant(b.id, wanted, [])).toEqual([])
   const held: StoredSlot[] = []
   expect(a.repair.handleOffer(b.id, 1, held)).toHaveLength(1)

@@ -28,6 +28,14 @@ export const defaultLimits: Limits = {
   maxValues: 262_144,
 }
 
+const limitNames = [
+  'maxFrameBytes',
+  'maxInflatedBytes',
+  'maxInflationRatio',
+  'maxDepth',
+  'maxValues',
+] as const satisfies readonly (keyof Limits)[]
+
 /** Nesting a caller may ask for at most: keeps recursion far from the end of any JavaScript stack. */
 export const largestMaxDepth = 512
 
@@ -39,9 +47,11 @@ export function resolveLimits(limits: Partial<Limits> | undefined): Limits {
   if (limits === undefined) return defaultLimits
   const known = resolvedByGiven.get(limits)
   if (known !== undefined) return known
-  const resolved = { ...defaultLimits, ...limits }
-  for (const [name, limit] of Object.entries(resolved)) {
+  const resolved = { ...defaultLimits }
+  for (const name of limitNames) {
+    const limit = limits[name] ?? defaultLimits[name]
     if (!(limit >= 0)) throw new RangeError(`${name} ${limit} is no limit`)
+    resolved[name] = limit
   }
   if (!(resolved.maxDepth >= 0 && resolved.maxDepth <= largestMaxDepth)) {
     throw new RangeError(`maxDepth ${resolved.maxDepth} is outside 0…${largestMaxDepth}`)

@@ -1,7 +1,7 @@
 /**
  * Where this node stands on the ring, so that all hold about the same.
  *
- *   newcomer   once it has been told who stores, it takes the best place of 64 that it draws
+ *   newcomer   once it has been told who stores, it takes the best place of up to 64 that it draws
  *   moving     nodes that join at one moment do not know of each other, and those that leave make gaps. When
  *              nobody has come or gone for a while and somebody holds much more than the mean, a few nodes that
  *              chance picks look for another place, at times that they draw, and go there if that makes the
@@ -118,7 +118,8 @@ export function bestShift(
     costOfAdding(others, (start + shift / shiftsAround) % 1, replicas)
   let best = ownShift ?? 0
   let least = ownShift === undefined ? Infinity : costOf(ownShift)
-  for (let left = tries; left > 0; left -= 1) {
+  // Among few, a good place is found soon.
+  for (let left = Math.min(tries, 2 * others.length); left > 0; left -= 1) {
     const shift = 1 + Math.floor(randomBelow(random, shiftsAround - 1))
     const cost = costOf(shift)
     if (cost >= least) continue

@@ -24,6 +24,7 @@ import {
   sha512,
   toHex,
 } from '@p2p/serializer'
+import { Recent } from './recent.ts'
 import { base58Text, ringBits, toPosition } from './ring.ts'
 import type { Position } from './ring.ts'
 
@@ -90,14 +91,15 @@ function named(table: HashTable, digits: string, slotText?: string): Slot {
   return new Slot({ table, name: `${table} ${digits.replace(/0+$/, '')}` }, slotText)
 }
 
+/** Of short keys: the hashes are a good part of what a small message costs. */
+const recentSlots = new Recent<readonly Slot[]>(512)
+const longestRecentKey = 64
+
 /** The five places of a key, in the order of `hashTables`. */
 export function slotsOf(key: Uint8Array): readonly Slot[] {
-  return hashTables.map((table) => slotOf(key, table))
-}
-
-/** The place of a key in one table: the hashes are a good part of what a small message costs. */
-export function slotOf(key: Uint8Array, table: HashTable): Slot {
-  return named(table, toHex(digests[table](key)))
+  const hashed = (): readonly Slot[] =>
+    hashTables.map((table) => named(table, toHex(digests[table](key))))
+  return key.length > longestRecentKey ? hashed() : recentSlots.get(toHex(key), hashed)
 }
 
 /** The slot that a node of ours names; undefined when the table has no such integer. */

@@ -74,6 +74,8 @@ export class OwnRequests {
   readonly #line: RequestLine
   readonly #reads = new Map<RequestId, OpenRead>()
   readonly #writes = new Map<RequestId, OpenWrite>()
+  /** Nothing is due before; what has ended since may have set it. */
+  #dueMs = Infinity
 
   constructor(line: RequestLine) {
     this.#line = line
@@ -87,14 +89,14 @@ export class OwnRequests {
     return this.#writes.size
   }
 
+  /** Asked for after every message: looking at all that is open would take longer than the message. */
   nextDeadline(): number {
-    let next = Infinity
-    for (const { read } of this.#reads.values()) next = Math.min(next, read.nextDeadline())
-    for (const { endMs } of this.#writes.values()) next = Math.min(next, endMs)
-    return next
+    return this.#dueMs
   }
 
   handleDeadline(now: Now): void {
+    if (this.#dueMs > now.monoMs) return
+    this.#dueMs = Infinity
     for (const [request, open] of this.#reads) {
       if (open.read.nextDeadline() > now.monoMs) continue
       this.#askAll(request, open, open.read.handleDeadline(now.monoMs), now)
@@ -102,6 +104,12 @@ export class OwnRequests {
     for (const [request, write] of this.#writes) {
       if (write.endMs <= now.monoMs) this.failWrite(request)
     }
+    for (const { read } of this.#reads.values()) this.#noteDue(read.nextDeadline())
+    for (const { endMs } of this.#writes.values()) this.#noteDue(endMs)
+  }
+
+  #noteDue(ms: number): void {
+    this.#dueMs = Math.min(this.#dueMs, ms)
   }
 
   cancel(request: RequestId): void {
@@ -184,6 +192,7 @@ export class OwnRequests {
 
   #settleRead(request: RequestId, { key, read }: OpenRead, now: Now): void {
     const { result } = read
+    if (result === undefined) this.#noteDue(read.nextDeadline())
     if (result === undefined || !this.#reads.delete(request)) return
     this.#line.emit({ type: 'read-ended', request, result })
     if (result.type !== 'found') return
@@ -218,6 +227,7 @@ export class OwnRequests {
       attempt,
     }
     this.#writes.set(request, open)
+    this.#noteDue(open.endMs)
     if (plan.every(({ holders }) => holders.length === 0)) {
       // Nobody stores. The slots stay here, as in py2p, but nobody else will find them.
       for (const { slot } of plan) this.#keep(open, slot, now)

@@ -8,7 +8,7 @@
 import type { Now } from '@p2p/base'
 import type { Value } from '@p2p/serializer'
 import type { Parcel } from './hand-overs.ts'
-import { hashTables, slotOf } from './hash-tables.ts'
+import { slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import type { KeyNews } from './key-news.ts'
 import type { OwnRequests } from './own-requests.ts'
@@ -150,11 +150,10 @@ export class ReplicaTalk {
     const { request, key, version, value, tables } = message
     const mayTake = this.#line.isStoring() && this.#line.clock.see(version, now.utcSeconds)
     let newest = 0
+    const slots = mayTake ? slotsOf(key) : []
     const taken = tables.filter((table) => {
-      const name = hashTables[table]
-      if (!mayTake || name === undefined) return false
-      const slot = slotOf(key, name)
-      if (!this.#take(slot, message)) return false
+      const slot = slots[table]
+      if (slot === undefined || !this.#take(slot, message)) return false
       newest = Math.max(newest, this.#line.slots.get(slot)?.version.time ?? 0)
       return true
     })
@@ -169,9 +168,10 @@ export class ReplicaTalk {
   }
 
   #onRead(message: Extract<TableMessage, { type: 'read' }>, from: string, now: Now): void {
+    const slots = slotsOf(message.key)
     const found = message.tables.map((table) => {
-      const name = hashTables[table]
-      return name && this.#line.slots.get(slotOf(message.key, name))
+      const slot = slots[table]
+      return slot && this.#line.slots.get(slot)
     })
     this.#line.send(from, foundPayload(message.request, found), now)
   }

@@ -9,6 +9,7 @@
  * Source: spec/chord.md §1 and §3; py2p and js2p agree.
  */
 import { decodeBase58Integer } from '@p2p/serializer'
+import { Recent } from './recent.ts'
 
 export const ringBits = 384
 export const ringSize: bigint = 1n << BigInt(ringBits)
@@ -50,12 +51,15 @@ export function covers({ from, to }: Arc, position: Position): boolean {
 /** Ids and slots that are read: 88 digits have 2^512 and more, nothing longer is decoded. */
 export const base58Text: RegExp = /^[1-9A-HJ-NP-Za-km-z]{1,88}$/
 
+const recentPositions = new Recent<Position>(16_384)
+
 /**
  * Where a node with this id stands. Undefined when the id is no base58 integer: such a node can be
  * talked to, but it has no place in the table.
  */
 export function nodePosition(id: string): Position | undefined {
-  return base58Text.test(id) ? toPosition(decodeBase58Integer(id)) : undefined
+  if (!base58Text.test(id)) return undefined
+  return recentPositions.get(id, () => toPosition(decodeBase58Integer(id)))
 }
 
 /** A node may stand ahead of its id by so many shifts at most, which are once around the ring. */

@@ -128,7 +128,7 @@ export class StoringNodes {
   /** The old nodes between this node and the next keeper: ahead of it for 1, behind it for -1; nearest first. */
   oldBeside(id: string, step: 1 | -1): readonly StoringNode[] {
     const node = this.#byId.get(id)
-    if (node === undefined) return []
+    if (node === undefined || this.#oldCount === 0) return []
     const index = this.#indexOf(node)
     const found: StoringNode[] = []
     for (let walked = 1; walked < this.size; walked += 1) {

@@ -438,7 +438,8 @@ export class TreeDissemination {
   #announce(neighbour: TreeNeighbour, number: number, now: Now, copies: Copy[]): void {
     if (number < neighbour.announceFrom) {
       neighbour.announceFrom = number
-      this.#announceAtMs = undefined
+      if (this.#announceAtMs !== undefined)
+        this.#announceAtMs = Math.min(this.#announceAtMs, this.#announceDueMs(neighbour))
     }
     if (this.#recent.end - neighbour.announceFrom < maxAnnouncementBatch) return
     this.#dropKnown(neighbour)

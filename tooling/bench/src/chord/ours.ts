@@ -10,12 +10,14 @@ export const ours: TableContender = {
     const nodes: ChordNode[] = []
     const add = async (): Promise<void> => {
       const connect = nodes[0]?.addresses.slice(0, 1) ?? []
-      const node = await ChordNode.open({ listen: 'tcp://127.0.0.1:0', connect, join: true })
-      nodes.push(node)
-      await knows(node, nodes.length)
+      nodes.push(await ChordNode.open({ listen: 'tcp://127.0.0.1:0', connect, join: true }))
+    }
+    // A newcomer knows all once it has joined; the others hear of it a little later.
+    const allKnowAll = async (): Promise<void> => {
+      await Promise.all(nodes.map((node) => knows(node, nodes.length)))
     }
     while (nodes.length < nodeCount) await add()
-    await Promise.all(nodes.map((node) => knows(node, nodeCount)))
+    await allKnowAll()
     return {
       async put(node, key, value) {
         await nodes[node]?.set(key, value)
@@ -27,6 +29,7 @@ export const ours: TableContender = {
       },
       join: add,
       async close() {
+        await allKnowAll()
         // Half of them at a time would hand everything over again and again.
         await Promise.all(nodes.map((node) => node.close()))
       },
