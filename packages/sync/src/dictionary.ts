@@ -14,6 +14,7 @@ import type { ByteText } from './protocol/byte-text.ts'
 import { isMapping } from './protocol/delta.ts'
 import { LeaseError, ownerText } from './protocol/lease.ts'
 import type { Lease } from './protocol/lease.ts'
+import type { Batch } from './protocol/replica.ts'
 import type { SyncMachine } from './protocol/sync.ts'
 import type { Entry, SyncInput } from './protocol/sync-contract.ts'
 import type { WriteKind } from './protocol/write.ts'
@@ -89,15 +90,19 @@ export class Dictionary {
   update(entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value }): void {
     const pairs = isIterable(entries) ? [...entries] : Object.entries(entries)
     const { replica } = this.#link.machine
-    const writes = new Map<ByteText, ComposedWrite>()
-    let newKeys = 0
+    // Of several values of one key, the last.
+    const values = new Map<ByteText, Value>()
     for (const [key, value] of pairs) {
-      const name = readKey(key)
       if (value === undefined || value === null) throw new TypeError('update() sets values only')
-      if (!writes.has(name) && replica.log(name) === undefined) newKeys++
-      writes.set(name, this.#compose(name, 'set', value, newKeys))
+      values.set(readKey(key), value)
     }
-    for (const write of writes.values()) this.#link.command(write)
+    const batch: Batch = { newKeys: 0, bytes: 0 }
+    const writes: ComposedWrite[] = []
+    for (const [name, value] of values) {
+      if (replica.log(name) === undefined) batch.newKeys++
+      writes.push(this.#compose(name, 'set', value, batch))
+    }
+    for (const write of writes) this.#link.command(write)
   }
 
   applyDelta(key: Key, delta: Value): void {
@@ -215,10 +220,10 @@ export class Dictionary {
   }
 
   /** Tells about values that cannot be sent, and about what is refused, before anything is changed. */
-  #compose(key: ByteText, kind: WriteKind, value?: Value, newKeys?: number): ComposedWrite {
+  #compose(key: ByteText, kind: WriteKind, value?: Value, batch?: Batch): ComposedWrite {
     const bytes = value === undefined ? new Uint8Array(0) : encodeValue(value)
     const write = { type: 'write', key, kind, value: bytes } as const
-    const refusal = this.#link.machine.refusal(key, this.#link.now(), write, newKeys)
+    const refusal = this.#link.machine.refusal(key, this.#link.now(), write, batch)
     if (refusal !== undefined) throw refusal
     return write
   }

@@ -146,6 +146,24 @@ test('values and keys that cannot be sent are refused before anything changes', 
   expect(a.size).toBe(1)
 })
 
+test('an update that is too large as a whole changes nothing, and one that replaces as much is taken', async () => {
+  const [a, b] = await openTwo({ dictionary: { maxBytes: 300 }, leasing: false })
+  const all = (letter: string): Record<string, string> =>
+    Object.fromEntries(['one', 'two', 'six'].map((key) => [key, letter.repeat(80)]))
+  const tooLarge = { code: 'P2P_DICTIONARY_LIMIT', facts: { reason: 'too-many-bytes' } }
+  expect(() => {
+    a.update({ ...all('x'), ten: 'x'.repeat(60) })
+  }).toThrow(expect.objectContaining(tooLarge))
+  expect(a.size).toBe(0)
+  a.update(all('x'))
+  a.update(all('y'))
+  expect(() => {
+    a.set('ten', 'x'.repeat(60))
+  }).toThrow(expect.objectContaining(tooLarge))
+  await b.settled()
+  expect(b.toMap()).toEqual(new Map(Object.entries(all('y'))))
+})
+
 test('a write beyond a limit of the dictionary is refused with an error, and nobody hears of it', async () => {
   const [a, b] = await openTwo({ dictionary: { maxKeys: 3, maxEntryBytes: 40 } })
   const limit = (reason: string): object => ({ code: 'P2P_DICTIONARY_LIMIT', facts: { reason } })

@@ -6,6 +6,8 @@
 export interface ReplicaLimits {
   /** Keys, deleted ones with them. */
   readonly maxKeys: number
+  /** Bytes of all keys and of the values of all known writes. */
+  readonly maxBytes: number
   /** Bytes of a key and its value together; an old Python node relays no more than about 3 MiB. */
   readonly maxEntryBytes: number
   /**
@@ -30,6 +32,7 @@ export const maxOwnerBytes = 128
 
 export const defaultReplicaLimits: ReplicaLimits = {
   maxKeys: 1_048_576,
+  maxBytes: 268_435_456,
   maxEntryBytes: 1_048_576,
   maxWritesPerKey: 256,
   maxAheadSeconds: 600,

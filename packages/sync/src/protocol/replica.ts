@@ -43,7 +43,21 @@ export interface Change {
 
 /** Why a write was not taken in. */
 export type Refusal =
-  'known' | 'outdated' | 'ahead' | 'too-many-keys' | 'too-many-writes' | 'too-large'
+  | 'known'
+  | 'outdated'
+  | 'ahead'
+  | 'too-many-keys'
+  | 'too-many-writes'
+  | 'too-many-bytes'
+  | 'too-large'
+
+/** Writes that are to be taken in together, or none of them. */
+export interface Batch {
+  /** Keys that are not known, that of the next write included. */
+  newKeys: number
+  /** What those so far add to the dictionary; counted on by `refusal`. */
+  bytes: number
+}
 
 export type MergeResult =
   | { readonly type: 'merged'; readonly change: Change }
@@ -71,6 +85,7 @@ export class Replica {
   readonly #limits: ReplicaLimits
   readonly #entries = new Map<ByteText, Kept>()
   #size = 0
+  #bytes = 0
   #touched = new Set<ByteText>()
 
   constructor(rule: Rule, limits: ReplicaLimits) {
@@ -86,6 +101,11 @@ export class Replica {
   /** Number of keys of which anything is known, deleted ones with them. */
   get knownCount(): number {
     return this.#entries.size
+  }
+
+  /** Bytes of all keys and of the values of all known writes. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   state(key: ByteText): KeyState {
@@ -171,20 +191,20 @@ export class Replica {
   merge(key: ByteText, incoming: Write, origin: Origin, utcSeconds: number): MergeResult {
     const joined = this.#join(key, incoming, origin, { utcSeconds })
     if (typeof joined === 'string') return { type: 'refused', reason: joined }
+    const log = normalForm(joined, this.rule)
+    if (this.#isTooMuch(this.#added(key, log))) return { type: 'refused', reason: 'too-many-bytes' }
     const before = this.state(key)
     const lost = this.#newlyLost({ log: this.log(key), state: before }, joined, incoming)
-    const after = this.#settle(key, before, normalForm(joined, this.rule))
+    const after = this.#settle(key, before, log)
     return { type: 'merged', change: { key, before, after, lost } }
   }
 
-  /**
-   * Why a write of this node would not be taken in; undefined when it would.
-   *
-   * @param newKeys keys written with it that are not known, itself included
-   */
-  refusal(key: ByteText, write: Write, utcSeconds: number, newKeys: number): Refusal | undefined {
-    const joined = this.#join(key, write, 'live', { utcSeconds, newKeys })
+  /** Why a write of this node would not be taken in; undefined when it would. */
+  refusal(key: ByteText, write: Write, utcSeconds: number, batch: Batch): Refusal | undefined {
+    const joined = this.#join(key, write, 'live', { utcSeconds, newKeys: batch.newKeys })
     if (typeof joined === 'string') return joined
+    batch.bytes += this.#added(key, normalForm(joined, this.rule))
+    if (this.#isTooMuch(batch.bytes)) return 'too-many-bytes'
     if (write.kind !== 'delta') return undefined
     const { holder, parts } = replay(joined.writes, this.rule)
     return parts.at(-1) === holder ? undefined : 'too-large'
@@ -204,6 +224,7 @@ export class Replica {
       const known = logOf(kept)
       const log = fold(known, cut, this.rule)
       if (this.#isForgettable(log, utcSeconds)) {
+        this.#bytes += this.#added(key, undefined)
         this.#entries.delete(key)
         this.#touched.add(key)
         changed.push(key)
@@ -302,6 +323,7 @@ export class Replica {
   #settle(key: ByteText, before: KeyState, log: WriteLog): KeyState {
     const only = log.writes.length === 1 && !log.folded ? log.writes[0] : undefined
     const kept = only ?? new Entry(log, this.rule)
+    this.#bytes += this.#added(key, log)
     this.#entries.set(key, kept)
     this.#touched.add(key)
     const after = kept instanceof Entry ? kept.state : replay(log.writes, this.rule)
@@ -309,6 +331,16 @@ export class Replica {
     const has = after.value !== undefined
     if (had !== has) this.#size += has ? 1 : -1
     return after
+  }
+
+  /** What takes no more room than before is always welcome. */
+  #isTooMuch(added: number): boolean {
+    return added > 0 && this.#bytes + added > this.#limits.maxBytes
+  }
+
+  /** Bytes that this log of a key takes more than the one that is kept. */
+  #added(key: ByteText, log: WriteLog | undefined): number {
+    return bytesOf(key, log) - bytesOf(key, this.log(key))
   }
 
   #stateOf(kept: Kept): KeyState {
@@ -329,6 +361,10 @@ const nothingLost: readonly Write[] = []
 
 function logOf(kept: Kept): WriteLog {
   return kept instanceof Entry ? kept.log : { writes: [kept], folded: false }
+}
+
+function bytesOf(key: ByteText, log: WriteLog | undefined): number {
+  return log?.writes.reduce((sum, { value }) => sum + value.length, key.length) ?? 0
 }
 
 /**

@@ -49,7 +49,7 @@ import type { Parcel } from './old-neighbours.ts'
 import { Outbox } from './outbox.ts'
 import type { WriteRecord } from './records.ts'
 import { Replica } from './replica.ts'
-import type { MergeResult, Origin, Refusal } from './replica.ts'
+import type { Batch, MergeResult, Origin, Refusal } from './replica.ts'
 import { defaultReplicaLimits } from './replica-limits.ts'
 import type { Entry, SyncEffect, SyncInput, SyncMachineOptions } from './sync-contract.ts'
 import type { Write } from './write.ts'
@@ -121,22 +121,18 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     return currentLease(this.replica.holder(key), this.replica.rule, now.utcSeconds)
   }
 
-  /**
-   * Why this node may not write a key now; undefined when it may.
-   *
-   * @param newKeys keys written with it that are not known, itself included
-   */
+  /** Why this node may not write a key now; undefined when it may. */
   refusal(
     key: ByteText,
     now: Now,
     fields: Pick<Write, 'kind' | 'value'> = { kind: 'set', value: noBytes },
-    newKeys = 1,
+    batch: Batch = { newKeys: 1, bytes: 0 },
   ): P2pError | undefined {
     const { utcSeconds } = now
     const lease = this.lease(key, now)
     if (lease !== undefined && lease.owner !== this.id) return new LeaseError(lease, utcSeconds)
     const write = this.replica.compose(key, fields, { owner: this.#owner, utcSeconds })
-    const reason = this.replica.refusal(key, write, utcSeconds, newKeys)
+    const reason = this.replica.refusal(key, write, utcSeconds, batch)
     if (reason === undefined) return undefined
     const text = `${reason} for the dictionary: write less, or raise its limits on all nodes`
     return new P2pError('P2P_DICTIONARY_LIMIT', text, { facts: { reason } })
@@ -154,6 +150,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
       ...this.#refusals,
       keys: this.replica.size,
       knownKeys: this.replica.knownCount,
+      bytes: this.replica.bytes,
       conflicts: this.#conflicts,
       forgeries: this.#forgeries,
     }

@@ -49,6 +49,26 @@ describe('a replica refuses', () => {
     expect(refusal(replica, 'two', write('y', { time: now + 1 }))).toBeUndefined()
   })
 
+  test('what would take it over maxBytes, but nothing that takes no more room than before', () => {
+    // Keys of one letter, and texts with a byte before them.
+    const replica = replicaOf({ maxBytes: 3 + 13 + 3 })
+    expect(refusal(replica, 'a', write('x'))).toBeUndefined()
+    expect(refusal(replica, 'b', write('x'.repeat(11)))).toBeUndefined()
+    expect(refusal(replica, 'c', write('x'))).toBeUndefined()
+    expect(refusal(replica, 'd', write(''))).toBe('too-many-bytes')
+    const later = { time: now + 1, knew: [] }
+    expect(refusal(replica, 'a', write('xx', later))).toBe('too-many-bytes')
+    const noValue = { kind: 'delete', value: new Uint8Array(0), ...later } as const
+    expect(refusal(replica, 'b', write('', noValue))).toBeUndefined()
+    // The first write of a lease stays known until it is folded.
+    expect(refusal(replica, 'd', write(''))).toBe('too-many-bytes')
+    replica.sweep(now + 3 * 3_600)
+    expect(refusal(replica, 'd', write(''))).toBeUndefined()
+    replica.sweep(now + 8 * 86_400)
+    expect(refusal(replica, 'e', write('x'.repeat(8)))).toBeUndefined()
+    expect(refusal(replica, 'f', write('x'))).toBe('too-many-bytes')
+  })
+
   test('more writes of one key than maxWritesPerKey', () => {
     const replica = replicaOf({ maxWritesPerKey: 3 })
     const reasons = ['a', 'b', 'c', 'd'].map((owner) =>
