@@ -101,7 +101,7 @@ export class SyncNode extends LayeredNode<SyncEvents> {
       options.store === undefined
         ? undefined
         : new ReplicaStore(options.store, { subnet, leasing }, errors.report)
-    const restored = (await store?.load()) ?? []
+    const restored = await store?.load()
     const id = await store?.identity()
     const events = new Emitter<OwnEvents>(errors.reportHandler)
     let machine: SyncMachine | undefined
@@ -111,7 +111,8 @@ export class SyncNode extends LayeredNode<SyncEvents> {
       id,
       createMachine: (boot) => {
         const replicaLimits = dictionary
-        machine = new SyncMachine({ ...boot, leasing, healsOldPeers, replicaLimits, restored })
+        const own = { leasing, healsOldPeers, replicaLimits, ...(restored && { restored }) }
+        machine = new SyncMachine({ ...boot, ...own })
         const { replica } = machine
         store?.attach((key) => replica.log(key))
         return machine

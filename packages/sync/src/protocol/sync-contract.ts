@@ -17,7 +17,7 @@ export interface SyncMachineOptions extends MeshMachineOptions {
    * means to send them a delete under another node's name, so it is off unless asked for.
    */
   readonly healsOldPeers?: boolean
-  /** What a store kept from an earlier life. */
+  /** What a store kept from an earlier life, which may have ended a moment ago; undefined for a node with no store. */
   readonly restored?: Iterable<readonly [ByteText, WriteLog]>
 }
 

@@ -288,7 +288,9 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   // ---- writes
 
   #write(key: ByteText, { kind, value }: Pick<Write, 'kind' | 'value'>, now: Now): void {
-    const by = { owner: this.#owner, utcSeconds: now.utcSeconds }
+    // Others may know of writes that this node made just before it crashed, and its store may not.
+    const first = this.#options.restored ? this.#startedSeconds + 1 : 0
+    const by = { owner: this.#owner, utcSeconds: Math.max(now.utcSeconds, first) }
     const write = this.replica.compose(key, { kind, value: copyBytes(value) }, by)
     this.#noteDelete(key, write)
     const result = this.replica.merge(key, write, 'live', now.utcSeconds)

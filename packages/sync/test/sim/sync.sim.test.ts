@@ -2,7 +2,14 @@
  * The shipped machines, mesh and peer layer included, over a simulated network.
  * `SEED=n` replays the random runs with one seed.
  */
-import { createMessage, decodeValue, encodeValue, flags, utf8Encode } from '@p2p/serializer'
+import {
+  createMessage,
+  decodeValue,
+  encodeBase58Integer,
+  encodeValue,
+  flags,
+  utf8Encode,
+} from '@p2p/serializer'
 import { expect, test } from '@jest/globals'
 import { textToByteText } from '../../src/protocol/byte-text.ts'
 import { encodeRecords } from '../../src/protocol/records.ts'
@@ -189,6 +196,23 @@ test('a delete stays deleted when a node comes back that missed it', () => {
   network.connect(nodes[2]!, nodes[1]!)
   network.sim.runFor(10_000)
   for (const node of nodes) expect(node.get('key')).toBeUndefined()
+})
+
+test('what a node writes just after a crash stands above what it wrote just before, though its store missed that', () => {
+  const network = new SyncNetwork({ seed: 8 })
+  const [other] = network.addMany(2)
+  const node = network.add({}, { id: encodeBase58Integer(12_345n ** 12n) })
+  network.connect(node, other!)
+  network.sim.runFor(3_000 - ((network.sim.utcSeconds * 1_000) % 1_000))
+  node.set('key', 'before')
+  network.sim.runFor(300)
+  expect(other!.get('key')).toBe('before')
+  node.sim.crash({ keepStore: false })
+  node.sim.restart()
+  node.set('key', 'after')
+  network.connect(node, other!)
+  network.sim.runFor(90_000)
+  for (const one of network.nodes) expect(one.get('key')).toBe('after')
 })
 
 test('a write forged in the name of the holder is undone by the holder', () => {
