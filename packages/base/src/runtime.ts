@@ -231,7 +231,12 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
 
   /** What the machine put off to the end of the turn leaves in the same write as all the rest. */
   #handleDue(): void {
-    if (this.#options.machine.nextDeadline() <= performance.now()) this.#take({ type: 'deadline' })
+    const monoMs = performance.now()
+    for (const open of [...this.#blocked]) {
+      if (!open.queue.isStalled(monoMs)) continue
+      this.#cut(open, new P2pError('P2P_LINK_STALLED', 'the peer does not read'))
+    }
+    if (this.#options.machine.nextDeadline() <= monoMs) this.#take({ type: 'deadline' })
   }
 
   #flush(): void {
@@ -366,18 +371,9 @@ export class Runtime<Command extends Typed, Emitted extends Typed> {
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.#timerMs = Infinity
-      this.#onTimer()
+      // Not at once: after a sleep of the machine or a long task, what has come in meanwhile shows who is alive.
+      this.#scheduleTurnEnd()
     }, delayMs)
-  }
-
-  #onTimer(): void {
-    const monoMs = performance.now()
-    for (const open of [...this.#blocked]) {
-      if (!open.queue.isStalled(monoMs)) continue
-      this.#cut(open, new P2pError('P2P_LINK_STALLED', 'the peer does not read'))
-    }
-    if (this.#options.machine.nextDeadline() <= monoMs) this.#take({ type: 'deadline' })
-    else this.#setTimer()
   }
 
   // The end

@@ -1,3 +1,4 @@
+import { createServer, type Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
 import { resolveLimits } from '../src/protocol/limits.ts'
 import type { DialId, LinkEffect, LinkInput } from '../src/protocol/link.ts'
@@ -5,6 +6,7 @@ import type { Machine } from '../src/protocol/machine.ts'
 import { P2pError } from '../src/protocol/errors.ts'
 import { Runtime } from '../src/runtime.ts'
 import type { Link, Transport } from '../src/transport.ts'
+import { TcpTransport } from '../src/transports/tcp.ts'
 
 type Command = { readonly type: 'act'; readonly effects: readonly (LinkEffect | Emitted)[] }
 interface Emitted {
@@ -108,6 +110,57 @@ test('a stalled link is cut once, and not looked after any more until it has end
   transport.end()
   await runtime.close()
   expect(runtime.handleCount).toBe(0)
+})
+
+/** Notes what it is told; its deadline comes while the process is busy. */
+class BusyMachine extends ObedientMachine {
+  readonly heard: string[] = []
+  dueMs = Infinity
+
+  override handle(input: LinkInput | Command): readonly (LinkEffect | Emitted)[] {
+    this.heard.push(input.type)
+    if (input.type === 'deadline') this.dueMs = Infinity
+    return super.handle(input)
+  }
+
+  override nextDeadline(): number {
+    return this.dueMs
+  }
+}
+
+test('what came in while the process was busy is heard before a deadline that passed meanwhile', async () => {
+  const machine = new BusyMachine()
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const bound = server.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0
+  const runtime = new Runtime<Command, Emitted>({
+    machine,
+    transports: [new TcpTransport()],
+    limits: resolveLimits(),
+    onEffect: () => undefined,
+    onFailure: (error) => {
+      throw error
+    },
+  })
+  const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve))
+  const address = `tcp://127.0.0.1:${port}`
+  runtime.command({
+    type: 'act',
+    effects: [{ type: 'dial', dial: 1, address, timeoutMs: 5_000 }],
+  })
+  const socket = await accepted
+  while (!machine.heard.includes('link-open')) await turn()
+  machine.dueMs = performance.now() + 20
+  runtime.command({ type: 'act', effects: [] })
+  await turn()
+  socket.write('a sign of life')
+  while (performance.now() < machine.dueMs + 20);
+  while (!machine.heard.includes('deadline')) await turn()
+  expect(machine.heard.slice(-2)).toEqual(['link-bytes', 'deadline'])
+  socket.destroy()
+  await runtime.close()
+  server.close()
 })
 
 test('nothing is dialled after the node was closed by one of its own handlers', async () => {
