@@ -51,7 +51,7 @@ test('the owners are asked first, all at once', () => {
     graceMs: 1,
     retryMs: 1,
   })
-  expect(again.start()).toEqual(slots.map((slot) => ({ slot, holder: 'a' })))
+  expect(again.start()).toEqual(slots.map((slot) => ({ slot, holders: ['a'] })))
   expect(read.result).toBeUndefined()
 })
 
@@ -73,8 +73,7 @@ test('three equal values end the read, and the tables that hold another are stal
 test('an owner that has nothing, or is gone, is followed by all its replicas', () => {
   const scene = new Scene()
   const replicas = [0, 1].map((table) => [
-    { slot: slots[table], holder: `replica ${table}` },
-    { slot: slots[table], holder: `spare ${table}` },
+    { slot: slots[table], holders: [`replica ${table}`, `spare ${table}`] },
   ])
   expect(scene.hear(0, null)).toEqual(replicas[0])
   expect(scene.fail(1)).toEqual(replicas[1])
@@ -126,7 +125,7 @@ test('a nil of an old node is provisional: it is asked again, and a value that f
     for (const rank of ['owner', 'replica', 'spare']) scene.hear(table, null, undefined, rank)
   expect(scene.read.result).toBeUndefined()
   expect(scene.read.nextDeadline()).toBe(200)
-  expect(scene.read.handleDeadline(200)).toHaveLength(15)
+  expect(scene.read.handleDeadline(200).flatMap(({ holders }) => holders)).toHaveLength(15)
   for (const table of [0, 1, 2]) scene.hear(table, 'late')
   expect(scene.read.result).toMatchObject(found('late'))
   const nothing = new Scene({ isOld: true })

@@ -235,15 +235,7 @@ export class OwnRequests {
     this.#sendAll(request, open, plan, now)
   }
 
-  #sendAll(
-    request: RequestId,
-    open: OpenWrite,
-    targets: readonly { readonly slot: Slot; readonly holders: readonly string[] }[],
-    now: Now,
-  ): void {
-    const questions = targets.flatMap(({ slot, holders }) =>
-      holders.map((holder) => ({ slot, holder })),
-    )
+  #sendAll(request: RequestId, open: OpenWrite, questions: readonly Question[], now: Now): void {
     for (const [holder, slots] of byHolder(questions)) {
       if (holder === this.#line.id) for (const slot of slots) this.#keep(open, slot, now)
       else if (this.#line.isOld(holder)) {
@@ -363,10 +355,12 @@ export class OwnRequests {
 
 function byHolder(questions: readonly Question[]): ReadonlyMap<string, readonly Slot[]> {
   const slotsByHolder = new Map<string, Slot[]>()
-  for (const { slot, holder } of questions) {
-    const slots = slotsByHolder.get(holder) ?? []
-    slots.push(slot)
-    slotsByHolder.set(holder, slots)
+  for (const { slot, holders } of questions) {
+    for (const holder of holders) {
+      const slots = slotsByHolder.get(holder)
+      if (slots === undefined) slotsByHolder.set(holder, [slot])
+      else slots.push(slot)
+    }
   }
   return slotsByHolder
 }

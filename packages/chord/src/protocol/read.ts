@@ -34,9 +34,10 @@ export interface ReadOptions {
   readonly retryMs: number
 }
 
+/** Holders to be asked for a slot. */
 export interface Question {
   readonly slot: Slot
-  readonly holder: string
+  readonly holders: readonly string[]
 }
 
 export interface Answer {
@@ -211,10 +212,10 @@ export class Read {
   }
 }
 
-function ask(table: Table, holders: readonly string[]): readonly Question[] {
-  const fresh = holders.filter((holder) => !table.waiting.has(holder))
-  for (const holder of fresh) table.waiting.add(holder)
-  return fresh.map((holder) => ({ slot: table.slot, holder }))
+function ask({ slot, waiting }: Table, all: readonly string[]): readonly Question[] {
+  const holders = all.filter((holder) => !waiting.has(holder))
+  for (const holder of holders) waiting.add(holder)
+  return holders.length === 0 ? [] : [{ slot, holders }]
 }
 
 function isNil({ value, version }: Answer): boolean {
