@@ -81,6 +81,13 @@ export interface ArcSummary {
 const bucketBits = 10
 const bucketShift = BigInt(ringBits - bucketBits)
 
+/** Slots of one stretch of the ring, by name. */
+interface Bucket {
+  readonly slots: Map<string, StoredSlot>
+  /** Of their stamps; undefined since the last change. Repair asks for the same sums again and again. */
+  sum: number | undefined
+}
+
 /** `stale`: what is there is as new or newer. `full`: a limit forbids it. */
 export type PutResult = 'stored' | 'stale' | 'full'
 
@@ -91,7 +98,7 @@ export class SlotStore {
   /** Names of the tombstones, oldest first. */
   readonly #tombstones = new Set<string>()
   /** Those that were needed yet, by number. They are filled when somebody asks for a part of the ring. */
-  readonly #buckets: (Map<string, StoredSlot> | undefined)[] = []
+  readonly #buckets: (Bucket | undefined)[] = []
   /** What was stored since, and may have been replaced or removed. */
   #unsorted: StoredSlot[] = []
   /** Slots that changed since they were last taken; undefined when nobody wants to know. */
@@ -177,7 +184,7 @@ export class SlotStore {
 
   #sort(): void {
     for (const slot of this.#unsorted) {
-      if (this.#slots.get(slot.name) === slot) this.#bucketOf(slot).set(slot.name, slot)
+      if (this.#slots.get(slot.name) === slot) this.#bucketOf(slot).slots.set(slot.name, slot)
     }
     this.#unsorted = []
   }
@@ -188,7 +195,7 @@ export class SlotStore {
     this.#valueBytes -= sizeOf(this.#slots.get(name))
     this.#slots.delete(name)
     this.#tombstones.delete(name)
-    this.#bucketOf(slot).delete(name)
+    this.#bucketOf(slot).slots.delete(name)
     this.#changed?.set(name, slot)
   }
 
@@ -220,32 +227,54 @@ export class SlotStore {
    * at its end, and what it is handed when that one learns of it.
    */
   *inArc(arc: Arc): Generator<StoredSlot> {
-    this.#sort()
-    const first = Number(arc.from >> bucketShift)
-    const last = Number(arc.to >> bucketShift)
-    const all = 2 ** bucketBits
-    // An arc that ends in its first bucket is either inside of it or goes once around.
-    const wraps = arc.from >= arc.to
-    const steps = first === last && wraps ? all : (last - first + all) % all
-    for (let step = 0; step <= steps; step += 1) {
-      const bucket = this.#buckets[(first + step) % all]
-      if (bucket === undefined || (step === all && first === last)) continue
-      for (const slot of bucket.values()) if (covers(arc, slot.position)) yield slot
+    for (const { bucket, isWhole } of this.#bucketsIn(arc)) {
+      for (const slot of bucket.slots.values())
+        if (isWhole || covers(arc, slot.position)) yield slot
     }
   }
 
   summaryOf(arc: Arc): ArcSummary {
     let count = 0
     let sum = 0
-    for (const slot of this.inArc(arc)) {
-      count += 1
-      sum = sumWith(sum, slot.stamp)
+    for (const { bucket, isWhole } of this.#bucketsIn(arc)) {
+      if (isWhole) {
+        count += bucket.slots.size
+        sum = sumWith(sum, (bucket.sum ??= sumOf(bucket.slots.values())))
+        continue
+      }
+      for (const slot of bucket.slots.values()) {
+        if (!covers(arc, slot.position)) continue
+        count += 1
+        sum = sumWith(sum, slot.stamp)
+      }
     }
     return { count, sum }
   }
 
-  #bucketOf({ position }: Slot): Map<string, StoredSlot> {
-    return (this.#buckets[Number(position >> bucketShift)] ??= new Map<string, StoredSlot>())
+  /** `isWhole`: the arc has all of the bucket, and not a part of it. */
+  *#bucketsIn(arc: Arc): Generator<{ readonly bucket: Bucket; readonly isWhole: boolean }> {
+    this.#sort()
+    const first = Number(arc.from >> bucketShift)
+    const last = Number(arc.to >> bucketShift)
+    const all = 2 ** bucketBits
+    // An arc that ends in its first bucket is either inside of it or goes once around.
+    const isAround = first === last && arc.from >= arc.to
+    const steps = isAround ? all - 1 : (last - first + all) % all
+    for (let step = 0; step <= steps; step += 1) {
+      const index = (first + step) % all
+      const bucket = this.#buckets[index]
+      if (bucket !== undefined) yield { bucket, isWhole: index !== first && index !== last }
+    }
+  }
+
+  /** The bucket of a slot that changes. */
+  #bucketOf({ position }: Slot): Bucket {
+    const bucket = (this.#buckets[Number(position >> bucketShift)] ??= {
+      slots: new Map<string, StoredSlot>(),
+      sum: undefined,
+    })
+    bucket.sum = undefined
+    return bucket
   }
 
   /** Every slot with a value, oldest write first. */
@@ -270,6 +299,12 @@ export class SlotStore {
     this.forget(slot)
     return true
   }
+}
+
+function sumOf(slots: Iterable<StoredSlot>): number {
+  let sum = 0
+  for (const { stamp } of slots) sum = sumWith(sum, stamp)
+  return sum
 }
 
 function hasValue(slot: StoredSlot): slot is StoredSlot & { readonly value: Uint8Array } {
