@@ -1,9 +1,11 @@
 import { expect, test } from '@jest/globals'
-import { encodeBase58Integer, encodeValue } from '@p2p/serializer'
-import { hashTables, slotNamed } from '../src/protocol/hash-tables.ts'
+import { encodeBase58Integer, encodeValue, utf8Encode } from '@p2p/serializer'
+import { hashTables, slotNamed, slotsOf } from '../src/protocol/hash-tables.ts'
 import type { Slot } from '../src/protocol/hash-tables.ts'
-import { toPosition } from '../src/protocol/ring.ts'
+import { covers, toPosition } from '../src/protocol/ring.ts'
 import { SlotStore } from '../src/protocol/slot-store.ts'
+import type { StoredSlot } from '../src/protocol/slot-store.ts'
+import { sumWith } from '../src/protocol/stamp.ts'
 import { recordedCases } from './vectors/recorded.ts'
 
 const slot = (integer: bigint, table: Slot['table'] = 'sha1'): Slot => {
@@ -101,4 +103,36 @@ test('at its limits the store keeps what it has, and tombstones give way first',
   expect(store.get(slot(1n))?.value).toEqual(value)
   store.forget(slot(1n))
   expect([store.size, store.valueBytes]).toEqual([1, value.length])
+})
+
+test('a part of the ring is summed up as what it holds now, whatever was asked before', () => {
+  const store = new SlotStore()
+  const kept = new Map<string, StoredSlot>()
+  const keys = Array.from({ length: 80 }, (_, number) => utf8Encode(`key ${number}`))
+  const put = (key: Uint8Array, time: number): void => {
+    for (const one of slotsOf(key)) {
+      store.put(one, { value, version: at(time) })
+      const stored = store.get(one)
+      if (stored !== undefined) kept.set(one.name, stored)
+    }
+  }
+  const places = keys.flatMap((key) => slotsOf(key).map(({ position }) => position)).slice(0, 40)
+  const arcs = places.map((from, index) => ({ from, to: places[(index * 7) % 40] ?? 0n }))
+  const check = (): void => {
+    for (const arc of [...arcs, { from: 0n, to: 0n }]) {
+      const inside = [...kept.values()].filter(({ position }) => covers(arc, position))
+      const sum = inside.reduce((so, { stamp }) => sumWith(so, stamp), 0)
+      expect(store.summaryOf(arc)).toEqual({ count: inside.length, sum })
+      expect([...store.inArc(arc)].length).toBe(inside.length)
+    }
+  }
+  for (const key of keys) put(key, 1)
+  check()
+  for (const key of keys.slice(0, 20)) put(key, 2)
+  check()
+  for (const one of keys.slice(10, 30).flatMap(slotsOf)) {
+    store.forget(one)
+    kept.delete(one.name)
+  }
+  check()
 })

@@ -13,6 +13,10 @@ const defaultRepairMs = 60_000
 /** After a change of the ring, which seldom comes alone. */
 const soonMs = { least: 100, spread: 400 }
 
+/** A newcomer compares with all once nothing more has come for so long, or in any case. */
+const fillPauseMs = 1_000
+const longestFillMs = 60_000
+
 export interface RepairLine {
   sendParcels(parcels: readonly Parcel[], now: Now): void
   offer(offers: readonly Offer[], now: Now): void
@@ -33,7 +37,9 @@ export class RepairRounds {
   readonly repair: Repair
   readonly #parts: RoundsParts
   #dueMs = Infinity
-  #isNewOnRing = false
+  /** `filling`: it has asked for all that it is to hold. */
+  #state: 'new' | 'filling' | 'settled' = 'settled'
+  #fillEndMs = Infinity
 
   constructor(parts: RoundsParts) {
     this.repair = new Repair(parts)
@@ -48,12 +54,13 @@ export class RepairRounds {
   /** This node stores from now on, or does so at another place. */
   start(now: Now): void {
     if (!this.#parts.isTalking) return
-    this.#isNewOnRing = true
+    this.#state = 'new'
     this.#hasten(now)
   }
 
   stop(): void {
     this.#dueMs = Infinity
+    this.repair.endFilling()
   }
 
   /** Another node came, went or moved: from where and to where. */
@@ -68,11 +75,24 @@ export class RepairRounds {
 
   handleDeadline(now: Now): void {
     const { line, random, repairMs = defaultRepairMs } = this.#parts
-    this.#dueMs = now.monoMs + repairMs / 2 + randomBelow(random, repairMs / 2)
-    line.sendParcels(this.repair.comparisons(this.#isNewOnRing), now)
-    this.#isNewOnRing = false
+    const { monoMs } = now
+    if (this.#state === 'new') {
+      this.#state = 'filling'
+      this.#fillEndMs = monoMs + longestFillMs
+      line.sendParcels(this.repair.beginFilling(monoMs), now)
+    }
+    const isNew = this.#state === 'filling'
+    const { filledMs = -Infinity } = this.repair
+    if (isNew && monoMs < Math.min(this.#fillEndMs, filledMs + fillPauseMs)) {
+      this.#dueMs = filledMs + fillPauseMs
+      return
+    }
+    this.#state = 'settled'
+    this.repair.endFilling()
+    this.#dueMs = monoMs + repairMs / 2 + randomBelow(random, repairMs / 2)
+    line.sendParcels(this.repair.comparisons(isNew), now)
     line.onRound(now)
-    line.offer(this.repair.offers(now.monoMs), now)
+    line.offer(this.repair.offers(monoMs), now)
   }
 
   #hasten({ monoMs }: Now): void {

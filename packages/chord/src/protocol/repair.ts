@@ -4,6 +4,9 @@
  *
  *   compare   with each of the r−1 holders behind, over the part of the ring that both hold: equal sums
  *             end it; small parts are listed, large ones split into sixteen
+ *   fill      a node that is new on the ring compares with the nearest holder behind first, and with the one ahead
+ *             over what that one does not hold, and with nobody else until it has what they sent: or each
+ *             of the eight would send it nearly everything
  *   offer     slots that are none of this node's any more go to the first holder they should have; they are
  *             dropped when it has them and this node is not even among the next three. What the first
  *             holder has is not offered to it again
@@ -68,6 +71,9 @@ export class Repair {
   readonly #slots: SlotStore
   readonly #nodes: StoringNodes
   readonly #replicas: number
+  /** Who fills this node, and which part of the ring. */
+  readonly #fillers = new Map<string, Arc>()
+  #filledMs = -Infinity
   #refill: Iterator<StoredSlot> | undefined
   #refillDueMs = -Infinity
   /** Nodes that are no more since a refill began. */
@@ -80,6 +86,39 @@ export class Repair {
     this.#slots = options.slots
     this.#nodes = options.nodes
     this.#replicas = options.replicas
+  }
+
+  /**
+   * For a node that is new on the ring: questions to as few as hold all that it is to hold. Until `endFilling` it
+   * compares with nobody else.
+   */
+  beginFilling(nowMs: number): readonly Parcel[] {
+    this.#filledMs = nowMs
+    this.#fillers.clear()
+    const own = this.#nodes.arcOf(this.#id, this.#replicas)
+    const [behind] = this.#nodes.behind(this.#id, 1)
+    if (own === undefined || behind === undefined) return []
+    const theirs = this.#nodes.arcOf(behind.id, this.#replicas)
+    const isWhole = theirs === undefined || theirs.from === theirs.to
+    const end = isWhole ? own.from : theirs.to
+    this.#fillers.set(behind.id, { from: own.from, to: end })
+    const [ahead] = this.#nodes.ahead(this.#id, 1)
+    if (end !== own.to && ahead) this.#fillers.set(ahead.id, { from: end, to: own.to })
+    return [...this.#fillers].map(([id, arc]) => this.#compare(id, arc))
+  }
+
+  endFilling(): void {
+    this.#fillers.clear()
+  }
+
+  /** When the last slots came; undefined when nobody is awaited, or somebody who is gone. */
+  get filledMs(): number | undefined {
+    const ids = [...this.#fillers.keys()]
+    return ids.length > 0 && ids.every((id) => this.#nodes.has(id)) ? this.#filledMs : undefined
+  }
+
+  notePut(from: string, nowMs: number): void {
+    if (this.#fillers.has(from)) this.#filledMs = nowMs
   }
 
   /** Questions to the holders behind; with `isNew`, to those ahead as well, whose slots are now held here too. */
@@ -170,6 +209,8 @@ export class Repair {
   }
 
   handleCompare(from: string, arc: Arc, theirs: ArcSummary): readonly Parcel[] {
+    const filled = this.#fillers.get(from)
+    if (this.#fillers.size > 0 && !(filled && isInside(filled, arc))) return []
     const ours = this.#slots.summaryOf(arc)
     if (ours.count === theirs.count && ours.sum === theirs.sum) return []
     if (ours.count <= maxListedSlots)
@@ -314,8 +355,16 @@ function sizeOf({ value, key }: StoredSlot): number {
   return (value?.length ?? 0) + (key?.length ?? 0)
 }
 
+function lengthOf({ from, to }: Arc): bigint {
+  return from === to ? ringSize : clockwiseDistance({ from, to })
+}
+
+function isInside(outer: Arc, arc: Arc): boolean {
+  return clockwiseDistance({ from: outer.from, to: arc.from }) + lengthOf(arc) <= lengthOf(outer)
+}
+
 function splitArc({ from, to }: Arc): readonly Arc[] {
-  const length = from === to ? ringSize : clockwiseDistance({ from, to })
+  const length = lengthOf({ from, to })
   const ends = Array.from({ length: Number(splitInto) + 1 }, (_, part) =>
     toPosition(from + (length * BigInt(part)) / splitInto),
   )

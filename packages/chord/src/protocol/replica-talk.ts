@@ -183,6 +183,7 @@ export class ReplicaTalk {
   ): void {
     switch (message.type) {
       case 'put':
+        this.#repair.notePut(from, now.monoMs)
         for (const entry of message.entries) {
           const { key, version } = entry
           if (this.#line.clock.see(version, now.utcSeconds)) this.#take(entry, entry)
