@@ -16,7 +16,7 @@ const underWay = 32
 /** Newcomers one after the other, of whose times the median is told: a single one is chance. */
 const joinCount = 5
 /** Between two newcomers. */
-const restMs = 1_500
+const restMs = 2_500
 /** Operations one after the other, whose median is the latency. */
 const latencyShare = 0.2
 /**
