@@ -19,7 +19,12 @@ import type {
   ChordMachineOptions,
 } from '../src/protocol/chord-contract.ts'
 import { slotsOf } from '../src/protocol/hash-tables.ts'
-import { listPayload, readPayload, writePayload } from '../src/protocol/table-messages.ts'
+import {
+  copyPayload,
+  listPayload,
+  readPayload,
+  writePayload,
+} from '../src/protocol/table-messages.ts'
 import { membersPayload, sumsPayload } from '../src/protocol/ring-messages.ts'
 
 const utcSeconds = 1_500_000_000
@@ -71,7 +76,9 @@ class Scene {
   }
 
   write(of: Uint8Array, what: Uint8Array | undefined, time = utcSeconds * 1_000): void {
-    this.hear(writePayload(1, { key: of, version: { time, writer: 'w' }, value: what }, allTables))
+    this.hear(
+      writePayload(1, { key: of, version: { time, writer: 'w' }, value: what, tables: allTables }),
+    )
   }
 
   sentBytes(): number {
@@ -142,10 +149,18 @@ test('a flood of huge values and keys fills what a node may keep, and no more', 
   expect(scene.machine.peers.size).toBe(1)
 })
 
+test('copies are taken as writes are, and listed, but not answered', () => {
+  const scene = new Scene()
+  const copy = { key, version: { time: 1, writer: 'w' }, value, tables: allTables }
+  scene.hear(copyPayload([copy]))
+  expect(scene.counters()).toMatchObject({ slots: 5, keys: 1 })
+  expect(scene.effects.filter(({ type }) => type === 'send')).toEqual([])
+})
+
 test('a small value does not keep the whole message it came in', () => {
   const scene = new Scene()
   scene.hear([
-    ...writePayload(1, { key, version: { time: 1, writer: 'w' }, value }, allTables),
+    ...writePayload(1, { key, version: { time: 1, writer: 'w' }, value, tables: allTables }),
     new Uint8Array(100_000),
   ])
   for (const slot of slotsOf(key)) {

@@ -204,12 +204,92 @@ describe('a write', () => {
     scene.write()
     expect(scene.storedAtOld).toHaveLength(5)
     expect(scene.askedOld.map(({ waiter }) => waiter.type)).toEqual(Array(5).fill('write'))
-    for (const slot of slots.slice(0, 3)) scene.requests.confirm(1, slot, 'old')
+    for (const slot of slots.slice(0, 3)) scene.requests.confirm(1, slot, 'old', at(1))
     expect(scene.ends).toEqual(['written'])
     const deleting = new Scene({ holders: ['old'], old: ['old'] })
     deleting.write(null)
     expect(deleting.storedAtOld).toEqual([])
     expect(deleting.askedOld.map(({ waiter }) => waiter.type)).toEqual(Array(5).fill('delete'))
+  })
+
+  describe('with more holders than it needs', () => {
+    const holders = ['me', 'a', 'b', 'c', 'd']
+    const copiesOf = ({ sent }: Scene): readonly unknown[] =>
+      sent.map(({ to, message }) => [to, message?.type])
+
+    test('waits for two others, its neighbours first, and tells the rest a moment later, of all together', () => {
+      const scene = new Scene({ holders })
+      scene.neighbour = 'b'
+      scene.neighbour = 'd'
+      scene.write()
+      expect(scene.askedNodes).toEqual(['b', 'd'])
+      for (const to of ['b', 'd'])
+        scene.requests.handleStored(scene.about(to), to, allTables, at(1))
+      expect(scene.ends).toEqual(['written'])
+      scene.write('w')
+      expect(scene.requests.nextDeadline()).toBe(10)
+      scene.requests.handleDeadline(at(9))
+      expect(scene.sent).toEqual([])
+      scene.requests.handleDeadline(at(10))
+      expect(scene.sent.map(({ to }) => to)).toEqual(['a', 'c'])
+      for (const { message } of scene.sent) {
+        const copies = message?.type === 'copy' ? message.copies : []
+        expect(copies.map((copy) => copy.value)).toEqual([value, encodeValue('w')])
+        expect(copies.map(({ tables }) => tables)).toEqual([allTables, allTables])
+      }
+      expect(scene.askedNodes).toEqual(['b', 'd', 'b', 'd'])
+    })
+
+    test('asks the rest as well when one cannot do it, or is late', () => {
+      const scene = new Scene({ holders })
+      scene.write()
+      scene.requests.handleUnanswered(scene.about('a'), 'a', at(1))
+      expect(scene.askedNodes).toEqual(['a', 'b', 'c', 'd'])
+      for (const to of ['b', 'd'])
+        scene.requests.handleStored(scene.about(to), to, allTables, at(2))
+      expect(scene.ends).toEqual(['written'])
+      const late = new Scene({ holders })
+      late.write()
+      late.requests.handleStored(late.about('a'), 'a', allTables, at(1))
+      late.requests.handleDeadline(at(99))
+      expect(late.askedNodes).toEqual(['a', 'b'])
+      late.requests.handleDeadline(at(100))
+      expect(late.askedNodes).toEqual(['a', 'b', 'c', 'd'])
+      late.requests.handleStored(late.about('c'), 'c', allTables, at(101))
+      expect(late.ends).toEqual(['written'])
+    })
+
+    test('is patient for twice as long as writes take', () => {
+      const scene = new Scene({ holders })
+      for (let turn = 0; turn < 100; turn += 1) {
+        scene.write()
+        for (const to of ['a', 'b'])
+          scene.requests.handleStored(scene.about(to), to, allTables, at(20))
+      }
+      scene.requests.flush(at(20))
+      scene.write()
+      expect(scene.requests.nextDeadline()).toBe(10)
+      scene.requests.handleDeadline(at(10))
+      expect(scene.requests.nextDeadline()).toBeCloseTo(40, 0)
+    })
+
+    test('tells the rest before this node leaves', () => {
+      const scene = new Scene({ holders })
+      scene.write()
+      scene.requests.flush(at(1))
+      expect(copiesOf(scene)).toEqual([
+        ['c', 'copy'],
+        ['d', 'copy'],
+      ])
+    })
+
+    test('asks all at once where old nodes store', () => {
+      const scene = new Scene({ holders, old: ['d'] })
+      scene.write()
+      expect([scene.askedNodes, scene.storedAtOld.length]).toEqual([['a', 'b', 'c'], 5])
+      scene.requests.flush(at(1))
+      expect(scene.sent).toEqual([])
+    })
   })
 
   test('that was given up is not answered, whatever comes', () => {
@@ -219,7 +299,7 @@ describe('a write', () => {
     const [slot] = slots as readonly [Slot]
     scene.requests.handleStored(scene.about('x'), 'x', allTables, at(1))
     scene.requests.handleUnanswered(scene.about('x'), 'x', at(1))
-    scene.requests.confirm(1, slot, 'x')
+    scene.requests.confirm(1, slot, 'x', at(1))
     scene.requests.handleDeadline(at(20_000))
     expect(scene.effects).toEqual([])
   })

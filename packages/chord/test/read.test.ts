@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { encodeValue, utf8Encode } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { slotsOf } from '../src/protocol/hash-tables.ts'
@@ -13,13 +13,15 @@ const nil = { value: undefined }
 class Scene {
   readonly read: Read
 
-  constructor(options: { readonly isOld?: boolean } = {}) {
+  constructor(options: { readonly isOld?: boolean; readonly first?: number } = {}) {
     this.read = new Read({
       tables: slots.map((slot, table) => ({
         slot,
         holders: [`owner ${table}`, `replica ${table}`, `spare ${table}`],
       })),
       isProvisional: () => options.isOld === true,
+      first: options.first ?? 5,
+      patienceMs: 100,
       startMs: 0,
       timeoutMs: 10_000,
       graceMs: 1_000,
@@ -46,6 +48,8 @@ test('the owners are asked first, all at once', () => {
   const again = new Read({
     tables: slots.map((slot) => ({ slot, holders: ['a', 'b'] })),
     isProvisional: () => false,
+    first: 5,
+    patienceMs: 100,
     startMs: 0,
     timeoutMs: 1,
     graceMs: 1,
@@ -53,6 +57,57 @@ test('the owners are asked first, all at once', () => {
   })
   expect(again.start()).toEqual(slots.map((slot) => ({ slot, holders: ['a'] })))
   expect(read.result).toBeUndefined()
+})
+
+/** Who is asked, by the numbers of the tables. */
+const nodesOf = (questions: readonly Question[]): readonly string[] =>
+  questions.flatMap(({ holders }) => holders)
+const othersOwners = ['owner 3', 'owner 4']
+
+describe('of five tables, three asked first', () => {
+  test('are enough when they agree', () => {
+    const scene = new Scene({ first: 3 })
+    for (const table of [0, 1, 2]) expect(scene.hear(table, 'v', at(1))).toEqual([])
+    expect(scene.read.result).toMatchObject({ ...found('v'), stale: [] })
+    expect(scene.read.nextDeadline()).toBe(Infinity)
+  })
+
+  test('are not waited for when they are late', () => {
+    const scene = new Scene({ first: 3 })
+    scene.hear(0, 'v', at(1))
+    expect(scene.read.nextDeadline()).toBe(100)
+    expect(scene.read.handleDeadline(99)).toEqual([])
+    expect(nodesOf(scene.read.handleDeadline(100))).toEqual(othersOwners)
+    expect(scene.read.nextDeadline()).toBe(10_000)
+    for (const table of [3, 4]) scene.hear(table, 'v', at(1))
+    expect(scene.read.result).toMatchObject(found('v'))
+  })
+
+  test('are not enough when they differ, or one is gone', () => {
+    const scene = new Scene({ first: 3 })
+    scene.hear(0, 'new', at(2))
+    scene.hear(1, 'old', at(1))
+    expect(nodesOf(scene.hear(2, 'old', at(1)))).toEqual(othersOwners)
+    for (const table of [3, 4]) scene.hear(table, 'new', at(2))
+    expect(scene.read.result).toMatchObject({ ...found('new'), stale: [slots[1], slots[2]] })
+    const broken = new Scene({ first: 3 })
+    expect(nodesOf(broken.fail(1))).toEqual([...othersOwners, 'replica 1', 'spare 1'])
+    expect(nodesOf(broken.fail(2))).toEqual(['replica 2', 'spare 2'])
+  })
+
+  test('are followed by all holders of the others when one has nothing, and by their owners after a delete', () => {
+    const scene = new Scene({ first: 3 })
+    const others = [3, 4].flatMap((table) => [
+      `owner ${table}`,
+      `replica ${table}`,
+      `spare ${table}`,
+    ])
+    expect(nodesOf(scene.hear(0, null))).toEqual([...others, 'replica 0', 'spare 0'])
+    const deleted = new Scene({ first: 3 })
+    expect(nodesOf(deleted.hear(0, null, at(5)))).toEqual(othersOwners)
+    for (const table of [1, 2, 3, 4]) deleted.hear(table, null, at(5))
+    expect(deleted.read.result).toEqual({ type: 'absent' })
+  })
 })
 
 test('three equal values end the read, and the tables that hold another are stale', () => {
@@ -175,6 +230,8 @@ test('before anything is due a deadline asks nobody; a table without holders is 
   const read = new Read({
     tables: slots.map((slot, table) => ({ slot, holders: table === 0 ? [] : ['a'] })),
     isProvisional: () => false,
+    first: 5,
+    patienceMs: 100,
     startMs: 0,
     timeoutMs: 10_000,
     graceMs: 1_000,

@@ -6,6 +6,7 @@ import { StoredSlot } from '../src/protocol/slot-store.ts'
 import { membersPayload, readRingMessage, ringFlag } from '../src/protocol/ring-messages.ts'
 import {
   comparePayload,
+  copyPayload,
   foundPayload,
   listPayload,
   offerPayload,
@@ -29,11 +30,12 @@ const deleted = new StoredSlot(sha224, {
   value: undefined,
   key,
 })
+const erased = { key, version, value: undefined, tables: [1] }
 const arc = { from: sha1.position, to: sha224.position }
 
 /** Each message with what its reader makes of it. */
 const messages: Record<TableMessage['type'], readonly Value[]> = {
-  write: writePayload(1, { key, version, value }, [0, 4]),
+  write: writePayload(1, { key, version, value, tables: [0, 4] }),
   stored: storedPayload(1, [0, 4], 7),
   read: readPayload(1, key, [0, 4]),
   found: foundPayload(1, [held, undefined, deleted, held]),
@@ -42,6 +44,7 @@ const messages: Record<TableMessage['type'], readonly Value[]> = {
   want: wantPayload(1, [sha1, sha224]),
   compare: comparePayload(arc, { count: 3, sum: 77 }),
   list: listPayload(arc, [held]),
+  copy: copyPayload([{ key, version, value, tables: [0, 4] }, erased]),
 }
 
 /** The message with the field at this index replaced. */
@@ -79,6 +82,10 @@ test('what is written is read again', () => {
     summary: { count: 3, sum: 77 },
   })
   expect(readTableMessage(messages.list)).toMatchObject({ arc, heads: [{ version }] })
+  expect(readTableMessage(messages.copy)).toEqual({
+    type: 'copy',
+    copies: [{ key, version, value, tables: [0, 4] }, erased],
+  })
 })
 
 test('a message without its number, its key or its places is none', () => {
@@ -96,7 +103,7 @@ test('a message without its number, its key or its places is none', () => {
   }
   expect(readTableMessage(withField('compare', 4, 'many'))).toBe(undefined)
   expect(readTableMessage(withField('compare', 5, 1.5))).toBe(undefined)
-  expect(readTableMessage(withField('stored', 1, 9))).toBe(undefined)
+  expect(readTableMessage(withField('stored', 1, 10))).toBe(undefined)
   expect(readTableMessage([messages.stored[0] ?? null])).toBe(undefined)
 })
 
@@ -149,6 +156,23 @@ test('entries that cannot be used are left out, the others are taken', () => {
     withField('found', 3, ['no write', [version.time, 7, value], [1, '3w', 'no bytes']]),
   )
   expect(found).toMatchObject({ slots: [undefined, undefined, undefined, undefined] })
+})
+
+test('copies that cannot be used are left out, the others are taken', () => {
+  const [good = null] = copyPayload([erased])[2] as readonly Value[]
+  const copy = good as readonly Value[]
+  const bad = [
+    'no copy',
+    [],
+    copy.with(0, 'no bytes'),
+    copy.with(1, 'now'),
+    copy.with(2, 7),
+    copy.with(3, new Uint8Array([0xc1])),
+  ]
+  const read = readTableMessage(withField('copy', 2, [...bad, good]))
+  expect(read).toEqual({ type: 'copy', copies: [erased] })
+  const many = Array.from({ length: 2_000 }, () => copy)
+  expect(readTableMessage(withField('copy', 2, many))).toMatchObject({ copies: { length: 1_024 } })
 })
 
 test('news of the ring is read record by record, and what is no record is left out', () => {

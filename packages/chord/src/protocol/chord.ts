@@ -203,6 +203,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#membership.join(input, now)
         break
       case 'leave':
+        this.#own.flush(now)
         this.#news.flush(now)
         this.#membership.leave(input, now)
         break

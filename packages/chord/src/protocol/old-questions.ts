@@ -296,11 +296,11 @@ export class OldQuestions {
         return
       case 'write':
         if (value !== undefined && isSameValue(value, waiter.sent))
-          this.#line.own().confirm(waiter.request, slot, from)
+          this.#line.own().confirm(waiter.request, slot, from, now)
         return
       case 'delete':
         if (value !== undefined) this.storeAt(slot, undefined, from, now)
-        this.#line.own().confirm(waiter.request, slot, from)
+        this.#line.own().confirm(waiter.request, slot, from, now)
         return
       case 'tend':
         this.tending.handleAnswer(slot, value, from, now)

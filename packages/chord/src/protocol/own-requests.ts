@@ -2,8 +2,9 @@
  * The reads and writes of this node: whom they ask, and when they are done. A question to a node of ours
  * carries all that is asked of it for one key; an old node is asked slot by slot.
  *
- * A write goes to all holders of the five slots at once, each of which answers. It is done as soon as
- * three tables are safe (write.ts). A holder that cannot be reached is replaced by the next one.
+ * A write asks the fewest holders with whom three tables are safe (quorum.ts, write.ts) and is done when they confirm
+ * it. The other holders are told a moment later and need not answer (copies.ts); they are asked as well when one of
+ * the first cannot be reached, which the next one in line replaces, or is late.
  *
  * A read is described in read.ts. When its tables do not agree, the value that was found is stored again
  * where it was missing.
@@ -13,18 +14,22 @@ import type { Now, Peer, RequestId } from '@p2p/base'
 import { encodeValue } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import type { ChordEffect, ChordInput } from './chord-contract.ts'
+import { Copies } from './copies.ts'
 import { hashTables, slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import type { Waiter } from './open-questions.ts'
+import { Patience } from './patience.ts'
+import { smallestQuorum } from './quorum.ts'
+import type { HeldTable, Quorum } from './quorum.ts'
 import { Read } from './read.ts'
 import type { Answer, Question } from './read.ts'
 import { StoredSlot } from './slot-store.ts'
 import type { SlotStore } from './slot-store.ts'
 import { putPayload, readPayload, writePayload } from './table-messages.ts'
-import type { FoundSlot } from './table-messages.ts'
+import type { Copy, FoundSlot } from './table-messages.ts'
 import type { TableRequest } from './table-requests.ts'
 import type { Version, VersionClock } from './version.ts'
-import { PendingWrite } from './write.ts'
+import { PendingWrite, replicasPerAcknowledgement } from './write.ts'
 
 /** What the requests need of the machine around them. */
 export interface RequestLine {
@@ -55,13 +60,20 @@ interface OpenWrite {
   readonly key: Uint8Array
   readonly value: Uint8Array | undefined
   readonly version: Version
+  readonly startMs: number
   readonly endMs: number
   readonly attempt: number
+  /** Those whose word is not waited for, until … */
+  heldBack: SlotsByHolder
+  patienceEndMs: number
 }
+
+type SlotsByHolder = ReadonlyMap<string, readonly Slot[]>
 
 interface OpenRead {
   readonly key: Uint8Array
   readonly read: Read
+  readonly startMs: number
 }
 
 /** Old nodes on the way say nil before they know; a store may take as long. */
@@ -74,6 +86,9 @@ export class OwnRequests {
   readonly #line: RequestLine
   readonly #reads = new Map<RequestId, OpenRead>()
   readonly #writes = new Map<RequestId, OpenWrite>()
+  readonly #readPatience = new Patience()
+  readonly #writePatience = new Patience()
+  readonly #copies = new Copies()
   /** Nothing is due before; what has ended since may have set it. */
   #dueMs = Infinity
 
@@ -91,10 +106,16 @@ export class OwnRequests {
 
   /** Asked for after every message: looking at all that is open would take longer than the message. */
   nextDeadline(): number {
-    return this.#dueMs
+    return Math.min(this.#dueMs, this.#copies.nextDeadline())
+  }
+
+  /** Sends what waits to be sent with others. */
+  flush(now: Now): void {
+    for (const { peer, payload } of this.#copies.takeAll()) this.#line.send(peer, payload, now)
   }
 
   handleDeadline(now: Now): void {
+    if (this.#copies.nextDeadline() <= now.monoMs) this.flush(now)
     if (this.#dueMs > now.monoMs) return
     this.#dueMs = Infinity
     for (const [request, open] of this.#reads) {
@@ -103,9 +124,11 @@ export class OwnRequests {
     }
     for (const [request, write] of this.#writes) {
       if (write.endMs <= now.monoMs) this.failWrite(request)
+      else if (write.patienceEndMs <= now.monoMs) this.#askHeldBack(request, write, now)
     }
     for (const { read } of this.#reads.values()) this.#noteDue(read.nextDeadline())
-    for (const { endMs } of this.#writes.values()) this.#noteDue(endMs)
+    for (const { endMs, patienceEndMs } of this.#writes.values())
+      this.#noteDue(Math.min(endMs, patienceEndMs))
   }
 
   #noteDue(ms: number): void {
@@ -121,17 +144,27 @@ export class OwnRequests {
 
   read(input: Extract<ChordInput, { type: 'read' }>, now: Now): void {
     const { request, key, timeoutMs } = input
+    const all = slotsOf(key).map((slot) => ({ slot, holders: this.#readableAt(slot) }))
+    const { tables, first } = this.#quorum(all, 1)
     const read = new Read({
-      tables: slotsOf(key).map((slot) => ({ slot, holders: this.#readableAt(slot) })),
+      tables,
+      // An old node may give its answer to somebody else who asked (spec/chord.md §6.2).
+      first: this.#line.hasOld() ? tables.length : first,
+      patienceMs: this.#readPatience.ms,
       isProvisional: (holder) => this.#line.hasOld() || this.#line.isOld(holder),
       startMs: now.monoMs,
       timeoutMs,
       graceMs: readGraceMs,
       retryMs: readRetryMs,
     })
-    const open = { key, read }
+    const open = { key, read, startMs: now.monoMs }
     this.#reads.set(request, open)
     this.#askAll(request, open, read.start(), now)
+  }
+
+  #quorum<Table extends HeldTable>(tables: readonly Table[], holdersEach: number): Quorum<Table> {
+    const { id, peers } = this.#line
+    return smallestQuorum(tables, { id, holdersEach, isNeighbour: (peer) => peers.has(peer) })
   }
 
   /** A node that knows nobody who stores looks at itself when it keeps something, and else asks anybody. */
@@ -150,7 +183,7 @@ export class OwnRequests {
       else if (this.#line.isOld(holder)) {
         for (const slot of slots) this.#line.askOld(slot, holder, { type: 'read', request }, now)
       } else {
-        const tables = slots.map(({ table }) => hashTables.indexOf(table))
+        const tables = tablesOf(slots)
         this.#line.ask(
           holder,
           { type: 'read', request, slots },
@@ -190,12 +223,13 @@ export class OwnRequests {
     }
   }
 
-  #settleRead(request: RequestId, { key, read }: OpenRead, now: Now): void {
+  #settleRead(request: RequestId, { key, read, startMs }: OpenRead, now: Now): void {
     const { result } = read
     if (result === undefined) this.#noteDue(read.nextDeadline())
     if (result === undefined || !this.#reads.delete(request)) return
     this.#line.emit({ type: 'read-ended', request, result })
     if (result.type !== 'found') return
+    this.#readPatience.note(now.monoMs - startMs)
     const { version, value, stale } = result
     for (const slot of stale) {
       const [owner] = this.#line.holdersOf(slot)
@@ -217,40 +251,59 @@ export class OwnRequests {
       name: slot.name,
       holders: this.#line.holdersOf(slot),
     }))
+    const { nodes } = this.#quorum(plan, 1 + replicasPerAcknowledgement)
+    const { monoMs } = now
+    const first = new Map<string, readonly Slot[]>()
+    const heldBack = new Map<string, readonly Slot[]>()
+    // Old nodes confirm nothing by themselves.
+    const isForAll = this.#line.hasOld()
+    for (const [holder, slots] of byHolder(plan))
+      (isForAll || nodes.has(holder) ? first : heldBack).set(holder, slots)
     const open: OpenWrite = {
       input,
       progress: new PendingWrite(plan),
       key,
       value: value === null ? undefined : encodeValue(value),
       version: this.#line.clock.next(now.utcSeconds),
-      endMs: now.monoMs + timeoutMs,
+      startMs: monoMs,
+      endMs: monoMs + timeoutMs,
       attempt,
+      heldBack,
+      patienceEndMs: heldBack.size > 0 ? monoMs + this.#writePatience.ms : Infinity,
     }
     this.#writes.set(request, open)
-    this.#noteDue(open.endMs)
+    this.#noteDue(Math.min(open.endMs, open.patienceEndMs))
     if (plan.every(({ holders }) => holders.length === 0)) {
       // Nobody stores. The slots stay here, as in py2p, but nobody else will find them.
       for (const { slot } of plan) this.#keep(open, slot, now)
     }
-    this.#sendAll(request, open, plan, now)
+    for (const [holder, slots] of heldBack) this.#copies.add(holder, copyOf(open, slots), monoMs)
+    this.#sendAll(request, open, first, now)
   }
 
-  #sendAll(request: RequestId, open: OpenWrite, questions: readonly Question[], now: Now): void {
-    for (const [holder, slots] of byHolder(questions)) {
+  #sendAll(request: RequestId, open: OpenWrite, questions: SlotsByHolder, now: Now): void {
+    for (const [holder, slots] of questions) {
       if (holder === this.#line.id) for (const slot of slots) this.#keep(open, slot, now)
       else if (this.#line.isOld(holder)) {
         for (const slot of slots) this.#writeAtOld(request, open, slot, holder, now)
       } else {
-        const tables = slots.map(({ table }) => hashTables.indexOf(table))
         this.#line.ask(
           holder,
           { type: 'write', request, slots, attempt: open.attempt },
-          (number) => writePayload(number, open, tables),
+          (number) => writePayload(number, copyOf(open, slots)),
           now,
         )
       }
     }
-    this.#settleWrite(request, open)
+    this.#settleWrite(request, open, now)
+  }
+
+  /** Those who were asked first are late, or cannot do it. */
+  #askHeldBack(request: RequestId, write: OpenWrite, now: Now): void {
+    const { heldBack } = write
+    write.heldBack = new Map()
+    write.patienceEndMs = Infinity
+    this.#sendAll(request, write, heldBack, now)
   }
 
   /** An old owner confirms nothing: it is asked for what was sent to it. */
@@ -276,11 +329,11 @@ export class OwnRequests {
   }
 
   /** A holder has the slot. */
-  confirm(request: RequestId, slot: Slot, holder: string): void {
+  confirm(request: RequestId, slot: Slot, holder: string, now: Now): void {
     const write = this.#writes.get(request)
     if (write === undefined) return
     write.progress.settle(slot.name, holder, 'stored')
-    this.#settleWrite(request, write)
+    this.#settleWrite(request, write, now)
   }
 
   /**
@@ -309,7 +362,7 @@ export class OwnRequests {
         this.failHolder(request, slot, from, now)
       else write.progress.settle(slot.name, from, isReadable ? 'stored' : 'failed')
     }
-    this.#settleWrite(request, write)
+    this.#settleWrite(request, write, now)
   }
 
   /** A question that was not answered: the holder is asked no more. */
@@ -334,12 +387,15 @@ export class OwnRequests {
     const write = this.#writes.get(request)
     if (write?.progress.settle(slot.name, holder, 'failed') !== true) return
     const holders = write.progress.replan(slot.name, this.#line.holdersOf(slot))
-    this.#sendAll(request, write, [{ slot, holders }], now)
+    this.#sendAll(request, write, byHolder([{ slot, holders }]), now)
+    this.#askHeldBack(request, write, now)
   }
 
-  #settleWrite(request: RequestId, { progress }: OpenWrite): void {
-    if (progress.state === 'failed') this.failWrite(request)
-    if (progress.state !== 'acknowledged' || !this.#writes.delete(request)) return
+  #settleWrite(request: RequestId, { progress, startMs }: OpenWrite, { monoMs }: Now): void {
+    const { state } = progress
+    if (state === 'failed') this.failWrite(request)
+    if (state !== 'acknowledged' || !this.#writes.delete(request)) return
+    this.#writePatience.note(monoMs - startMs)
     this.#line.emit({ type: 'written', request })
   }
 
@@ -353,7 +409,15 @@ export class OwnRequests {
   }
 }
 
-function byHolder(questions: readonly Question[]): ReadonlyMap<string, readonly Slot[]> {
+function copyOf({ key, version, value }: OpenWrite, slots: readonly Slot[]): Copy {
+  return { key, version, value, tables: tablesOf(slots) }
+}
+
+function tablesOf(slots: readonly Slot[]): readonly number[] {
+  return slots.map(({ table }) => hashTables.indexOf(table))
+}
+
+function byHolder(questions: readonly Question[]): SlotsByHolder {
   const slotsByHolder = new Map<string, Slot[]>()
   for (const { slot, holders } of questions) {
     for (const holder of holders) {

@@ -14,6 +14,8 @@ const perMs = 0.4
 /** Work worth one: slots summed up, slots or records sent. */
 const summedSlots = 512
 const sentItems = 16
+/** Written in one message: a key of one byte is hashed five times. */
+const hashedKeys = 32
 /** A comparison of the ring, whatever it finds: it is answered with one. */
 const digestCost = 16
 
@@ -81,6 +83,8 @@ function costOf(message: TableMessage | RingMessage, holdings: Holdings): number
       return 1 + message.heads.length / sentItems
     case 'want':
       return 1 + message.slots.length / sentItems
+    case 'copy':
+      return message.copies.length / hashedKeys
     default:
       return 0
   }

@@ -2,7 +2,9 @@
  * One read of a key, as an iterator over questions: it says which slot to ask of which holder, is told
  * the answers, and ends with a result. It sends nothing and knows no peer.
  *
- *   owners    all five at once; three equal values end the read
+ *   owners    of three tables at once, or of all; three equal values end the read
+ *   others    the owners of the other tables, once those do not agree or are late; with their replicas when one
+ *             has nothing, as then the key may not be there at all
  *   replicas  of a table whose owner had nothing, or did not answer: all of them at once
  *   again     when everybody has answered and a nil may yet turn into a value, those are asked once more
  *   end       agreed · the newest version · no agreement · absent · unknown
@@ -21,10 +23,14 @@ import { countVotes, isSameValue, majority, majorityOf } from './vote.ts'
 import type { Candidate } from './vote.ts'
 
 export interface ReadOptions {
-  /** Five, one per table, each with its holders: the owner first. */
+  /** Five, one per table, each with its holders: the owner first. In the order in which they are to be asked. */
   readonly tables: readonly { readonly slot: Slot; readonly holders: readonly string[] }[]
   /** Whether a nil of this holder may yet become a value. */
   readonly isProvisional: (holder: string) => boolean
+  /** Tables that are asked first … */
+  readonly first: number
+  /** … and for so long before the others. */
+  readonly patienceMs: number
   readonly startMs: number
   /** For the whole read. */
   readonly timeoutMs: number
@@ -62,13 +68,14 @@ export type ReadResult =
   /** Some tables hold values, but no three the same and none has a version. */
   | { readonly type: 'no-agreement'; readonly candidates: readonly Candidate[] }
 
+/** A handful of holders each: lists, because sets cost more to make than to search. */
 interface Table {
   readonly slot: Slot
   readonly holders: readonly string[]
   /** Asked, and not answered yet. */
-  readonly waiting: Set<string>
+  readonly waiting: string[]
   /** Holders that said nil. */
-  readonly empty: Set<string>
+  readonly empty: string[]
   best: Answer | undefined
   hasAskedReplicas: boolean
 }
@@ -77,6 +84,8 @@ export class Read {
   readonly #options: ReadOptions
   readonly #endMs: number
   readonly #tables: readonly Table[]
+  #askedCount: number
+  #patienceEndMs: number
   /** Set once everybody has answered: when it is over without a majority. */
   #graceEndMs = Infinity
   #retryAtMs = Infinity
@@ -84,11 +93,15 @@ export class Read {
 
   constructor(options: ReadOptions) {
     this.#options = options
-    this.#endMs = options.startMs + options.timeoutMs
-    this.#tables = options.tables.map((table) => ({
-      ...table,
-      waiting: new Set<string>(),
-      empty: new Set<string>(),
+    const { startMs, timeoutMs, first, patienceMs } = options
+    this.#endMs = startMs + timeoutMs
+    this.#askedCount = first
+    this.#patienceEndMs = first < options.tables.length ? startMs + patienceMs : Infinity
+    this.#tables = options.tables.map(({ slot, holders }) => ({
+      slot,
+      holders,
+      waiting: [],
+      empty: [],
       best: undefined,
       hasAskedReplicas: false,
     }))
@@ -101,12 +114,12 @@ export class Read {
   /** Monotonic ms at which `handleDeadline` has something to do; Infinity when the read has ended. */
   nextDeadline(): number {
     if (this.#result !== undefined) return Infinity
-    return Math.min(this.#endMs, this.#graceEndMs, this.#retryAtMs)
+    return Math.min(this.#endMs, this.#patienceEndMs, this.#graceEndMs, this.#retryAtMs)
   }
 
   /** The first questions. */
   start(): readonly Question[] {
-    return this.#tables.flatMap((table) => ask(table, table.holders.slice(0, 1)))
+    return this.#tables.slice(0, this.#askedCount).flatMap((table) => ask(table, ownerOf(table)))
   }
 
   /** Takes an answer; ends the read when three tables agree. Returns what is to be asked because of it. */
@@ -114,16 +127,18 @@ export class Read {
     const table = this.#tables.find(({ slot }) => slot.name === name)
     if (table === undefined || this.#result !== undefined) return []
     if (!table.holders.includes(holder)) return []
-    table.waiting.delete(holder)
-    if (isNil(answer)) table.empty.add(holder)
-    else if (table.best === undefined || isBetter(answer, table.best)) table.best = answer
+    takeOut(table.waiting, holder)
+    if (isNil(answer)) {
+      if (!table.empty.includes(holder)) table.empty.push(holder)
+    } else if (table.best === undefined || isBetter(answer, table.best)) table.best = answer
     return this.#goOn(table, nowMs)
   }
 
   /** A holder cannot be reached. */
   handleFailed(name: string, holder: string, nowMs: number): readonly Question[] {
     const table = this.#tables.find(({ slot }) => slot.name === name)
-    if (table?.waiting.delete(holder) !== true || this.#result !== undefined) return []
+    if (table === undefined || this.#result !== undefined) return []
+    if (!takeOut(table.waiting, holder)) return []
     return this.#goOn(table, nowMs)
   }
 
@@ -134,11 +149,12 @@ export class Read {
       this.#result = this.#conclude()
       return []
     }
+    if (nowMs >= this.#patienceEndMs) return this.#askOthers(false)
     if (nowMs < this.#retryAtMs) return []
     this.#retryAtMs = nowMs + this.#options.retryMs
     return this.#tables
       .filter(({ best }) => best === undefined)
-      .flatMap((table) => ask(table, [...table.empty]))
+      .flatMap((table) => ask(table, table.empty))
   }
 
   #goOn(table: Table, nowMs: number): readonly Question[] {
@@ -147,11 +163,14 @@ export class Read {
       this.#result = this.#found(agreed.value)
       return []
     }
-    if (table.best === undefined && table.waiting.size === 0 && !table.hasAskedReplicas) {
+    const questions: Question[] = []
+    if (table.best?.value === undefined || !this.#isWaiting())
+      questions.push(...this.#askOthers(table.empty.length > 0))
+    if (table.best === undefined && table.waiting.length === 0 && !table.hasAskedReplicas) {
       table.hasAskedReplicas = true
-      const questions = ask(table, table.holders.slice(1))
-      if (questions.length > 0) return questions
+      questions.push(...ask(table, table.holders.slice(1)))
     }
+    if (questions.length > 0) return questions
     if (this.#graceEndMs !== Infinity || this.#isWaiting()) return []
     if (!this.#isProvisional()) this.#result = this.#conclude()
     else {
@@ -161,20 +180,31 @@ export class Read {
     return []
   }
 
+  /** Those that were held back. */
+  #askOthers(withReplicas: boolean): readonly Question[] {
+    const others = this.#tables.slice(this.#askedCount)
+    this.#askedCount = this.#tables.length
+    this.#patienceEndMs = Infinity
+    return others.flatMap((table) => {
+      table.hasAskedReplicas = withReplicas
+      return ask(table, withReplicas ? table.holders : ownerOf(table))
+    })
+  }
+
   #isWaiting(): boolean {
-    return this.#tables.some(({ waiting }) => waiting.size > 0)
+    return this.#tables.some(({ waiting }) => waiting.length > 0)
   }
 
   #isProvisional(): boolean {
     const { isProvisional } = this.#options
-    return this.#tables.some(
-      ({ best, empty }) => best === undefined && [...empty].some(isProvisional),
-    )
+    return this.#tables.some(({ best, empty }) => best === undefined && empty.some(isProvisional))
   }
 
   /** The best answer of each table that gave one. */
   get #heard(): readonly Answer[] {
-    return this.#tables.flatMap(({ best }) => best ?? [])
+    const heard: Answer[] = []
+    for (const { best } of this.#tables) if (best !== undefined) heard.push(best)
+    return heard
   }
 
   get #values(): readonly (Uint8Array | undefined)[] {
@@ -185,7 +215,7 @@ export class Read {
     const candidates = countVotes(this.#values)
     if (candidates.length === 0) {
       const tables = this.#tables
-      const heard = tables.filter(({ best, empty }) => best !== undefined || empty.size > 0)
+      const heard = tables.filter(({ best, empty }) => best !== undefined || empty.length > 0)
       return { type: heard.length < majority ? 'unknown' : 'absent' }
     }
     let newest: Answer | undefined
@@ -203,7 +233,7 @@ export class Read {
     for (const { slot, best, empty } of this.#tables) {
       const isEqual = best?.value !== undefined && isSameValue(best.value, value)
       // A table that has not answered yet is not stale; nothing is known of it.
-      if (!isEqual && (best !== undefined || empty.size > 0)) stale.push(slot)
+      if (!isEqual && (best !== undefined || empty.length > 0)) stale.push(slot)
       if (!isEqual || best.version === undefined) continue
       if (version === undefined || compareVersions(best.version, version) > 0)
         version = best.version
@@ -212,9 +242,19 @@ export class Read {
   }
 }
 
+function ownerOf({ holders }: Table): readonly string[] {
+  return holders.slice(0, 1)
+}
+
+/** False when it is not in the list. */
+function takeOut(holders: string[], holder: string): boolean {
+  const at = holders.indexOf(holder)
+  return at >= 0 && holders.splice(at, 1).length > 0
+}
+
 function ask({ slot, waiting }: Table, all: readonly string[]): readonly Question[] {
-  const holders = all.filter((holder) => !waiting.has(holder))
-  for (const holder of holders) waiting.add(holder)
+  const holders = all.filter((holder) => !waiting.includes(holder))
+  waiting.push(...holders)
   return holders.length === 0 ? [] : [{ slot, holders }]
 }
 

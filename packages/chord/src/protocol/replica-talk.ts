@@ -15,7 +15,7 @@ import type { OwnRequests } from './own-requests.ts'
 import type { Offer, Repair } from './repair.ts'
 import type { SlotStore, SlotWrite } from './slot-store.ts'
 import { foundPayload, offerPayload, storedPayload } from './table-messages.ts'
-import type { TableMessage } from './table-messages.ts'
+import type { Copy, TableMessage } from './table-messages.ts'
 import { TableRequests } from './table-requests.ts'
 import type { OpenRequest, TableRequest } from './table-requests.ts'
 import type { VersionClock } from './version.ts'
@@ -120,6 +120,9 @@ export class ReplicaTalk {
       case 'write':
         this.#onWrite(message, from, now)
         return
+      case 'copy':
+        for (const copy of message.copies) this.#takeCopy(copy, now)
+        return
       case 'read':
         this.#onRead(message, from, now)
         return
@@ -147,18 +150,24 @@ export class ReplicaTalk {
   }
 
   #onWrite(message: Extract<TableMessage, { type: 'write' }>, from: string, now: Now): void {
-    const { request, key, version, value, tables } = message
+    const { taken, newest } = this.#takeCopy(message, now)
+    this.#line.send(from, storedPayload(message.request, taken, newest), now)
+  }
+
+  /** Says which tables have the write now, or a newer one, and of when the newest is. */
+  #takeCopy(copy: Copy, now: Now): { readonly taken: readonly number[]; readonly newest: number } {
+    const { key, version, value, tables } = copy
     const mayTake = this.#line.isStoring() && this.#line.clock.see(version, now.utcSeconds)
     let newest = 0
     const slots = mayTake ? slotsOf(key) : []
     const taken = tables.filter((table) => {
       const slot = slots[table]
-      if (slot === undefined || !this.#take(slot, message)) return false
+      if (slot === undefined || !this.#take(slot, copy)) return false
       newest = Math.max(newest, this.#line.slots.get(slot)?.version.time ?? 0)
       return true
     })
-    this.#line.send(from, storedPayload(request, taken, newest), now)
     if (taken.length > 0 && value !== undefined) this.#news.held(key, now)
+    return { taken, newest }
   }
 
   #take(slot: Slot, write: SlotWrite): boolean {

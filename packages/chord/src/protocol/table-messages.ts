@@ -11,6 +11,7 @@
  *   want     [0x7061, 6, request, [[table, slot]…]]                   "and I need those of them"
  *   compare  [0x7061, 7, from, to, count, sum]                        "is this what you hold there?"
  *   list     [0x7061, 8, from, to, [head…]]                           "no, it is this"
+ *   copy     [0x7061, 9, [[key, time, writer, value, tables]…]]       writes; nothing answers
  *
  *   head     [table, slot, time, writer]
  *   entry    [table, slot, time, writer, value, key]
@@ -43,6 +44,7 @@ const verbs = [
   'want',
   'compare',
   'list',
+  'copy',
 ] as const
 
 /** Entries and heads in one message. */
@@ -56,15 +58,17 @@ export interface FoundSlot {
   readonly value: Uint8Array | undefined
 }
 
+/** A write for some of a key's slots. */
+export interface Copy {
+  readonly key: Uint8Array
+  readonly version: Version
+  readonly value: Uint8Array | undefined
+  readonly tables: readonly number[]
+}
+
 export type TableMessage =
-  | {
-      readonly type: 'write'
-      readonly request: number
-      readonly key: Uint8Array
-      readonly version: Version
-      readonly value: Uint8Array | undefined
-      readonly tables: readonly number[]
-    }
+  | ({ readonly type: 'write'; readonly request: number } & Copy)
+  | { readonly type: 'copy'; readonly copies: readonly Copy[] }
   | {
       readonly type: 'stored'
       readonly request: number
@@ -96,6 +100,8 @@ export function readTableMessage(payload: readonly Value[]): TableMessage | unde
   switch (type) {
     case 'put':
       return { type, entries: listOf(a, readEntry) }
+    case 'copy':
+      return { type, copies: listOf(a, (copy) => readCopy(itemsOf(copy))) }
     case 'compare': {
       const [count, sum] = [wholeNumber(c), wholeNumber(d)]
       if (arc === undefined || count === undefined || sum === undefined) return undefined
@@ -113,16 +119,14 @@ export function readTableMessage(payload: readonly Value[]): TableMessage | unde
 /** Those with the number of a request. */
 function readRequest(
   type: (typeof verbs)[number] | undefined,
-  [, , , b, c, d, e, f]: readonly Value[],
+  payload: readonly Value[],
   request: number,
 ): TableMessage | undefined {
+  const [, , , b, c] = payload
   switch (type) {
     case 'write': {
-      const version = readVersion(c, d)
-      const held = readHeld(e)
-      return b instanceof Uint8Array && version && held
-        ? { type, request, key: b, version, ...held, tables: readTables(f) }
-        : undefined
+      const copy = readCopy(payload.slice(3))
+      return copy && { type, request, ...copy }
     }
     case 'stored':
       return { type, request, tables: readTables(b), newest: wholeNumber(c) ?? 0 }
@@ -137,6 +141,14 @@ function readRequest(
     default:
       return undefined
   }
+}
+
+function readCopy([key, time, writer, value, tables]: readonly Value[]): Copy | undefined {
+  const version = readVersion(time, writer)
+  const held = readHeld(value)
+  return key instanceof Uint8Array && version && held
+    ? { key, version, ...held, tables: readTables(tables) }
+    : undefined
 }
 
 function readFound(
@@ -246,21 +258,16 @@ function message(verb: (typeof verbs)[number], ...content: readonly Value[]): re
   return [tableFlag, verbs.indexOf(verb), ...content]
 }
 
-export function writePayload(
-  request: number,
-  write: {
-    readonly key: Uint8Array
-    readonly version: Version
-    readonly value: Uint8Array | undefined
-  },
-  tables: readonly number[],
-): readonly Value[] {
-  const {
-    key,
-    version: { time, writer },
-    value,
-  } = write
-  return message('write', request, key, time, writer, value ?? null, [...tables])
+export function writePayload(request: number, copy: Copy): readonly Value[] {
+  return message('write', request, ...copyValue(copy))
+}
+
+export function copyPayload(copies: readonly Copy[]): readonly Value[] {
+  return message('copy', copies.map(copyValue))
+}
+
+function copyValue({ key, version: { time, writer }, value, tables }: Copy): readonly Value[] {
+  return [key, time, writer, value ?? null, [...tables]]
 }
 
 export function storedPayload(

@@ -47,9 +47,13 @@ export class PendingWrite {
 
   /** `acknowledged` at three safe tables; `failed` as soon as three cannot be reached any more. */
   get state(): WriteState {
-    if (this.#tables.filter(isSafe).length >= majority) return 'acknowledged'
-    // What is safe could have become so.
-    return this.#tables.filter(canBecomeSafe).length >= majority ? 'pending' : 'failed'
+    let [safe, open] = [0, 0]
+    for (const table of this.#tables) {
+      if (isSafe(table)) safe += 1
+      else if (canBecomeSafe(table)) open += 1
+    }
+    if (safe >= majority) return 'acknowledged'
+    return safe + open >= majority ? 'pending' : 'failed'
   }
 
   /**
