@@ -12,7 +12,9 @@ import type { ChordEffect } from '../src/protocol/chord-contract.ts'
 import { slotsOf, type Slot } from '../src/protocol/hash-tables.ts'
 import { KeyList } from '../src/protocol/key-list.ts'
 import { OldQuestions } from '../src/protocol/old-questions.ts'
-import { OwnRequests } from '../src/protocol/own-requests.ts'
+import { OwnReads } from '../src/protocol/own-reads.ts'
+import { OwnWrites } from '../src/protocol/own-writes.ts'
+import type { RequestLine } from '../src/protocol/questions.ts'
 import { SlotStore, type SlotStoreLimits } from '../src/protocol/slot-store.ts'
 import { StoringNodes } from '../src/protocol/storing-nodes.ts'
 import { VersionClock } from '../src/protocol/version.ts'
@@ -40,7 +42,8 @@ class Scene {
   readonly sent: { readonly to: string; readonly payload: readonly Value[] }[] = []
   readonly replicated: Slot[] = []
   readonly questions: OldQuestions
-  readonly own: OwnRequests
+  readonly reads: OwnReads
+  readonly writes: OwnWrites
   readonly keys = new KeyList(100)
   readonly peers = new Map<string, Peer>()
   isReachable = true
@@ -60,9 +63,10 @@ class Scene {
         return this.isReachable
       },
       replicate: (entry) => this.replicated.push(entry),
-      own: () => this.own,
+      reads: () => this.reads,
+      writes: () => this.writes,
     })
-    this.own = new OwnRequests({
+    const line: RequestLine = {
       ...shared,
       holdersOf: (one) => this.nodes.holdersOf(one.position, 1).map(({ id }) => id),
       peers: new Map(),
@@ -77,7 +81,9 @@ class Scene {
       ask: () => undefined,
       send: () => undefined,
       emit: (effect) => this.effects.push(effect),
-    })
+    }
+    this.reads = new OwnReads(line)
+    this.writes = new OwnWrites(line)
     this.nodes.add(me)
     this.kind = 'py2p'
   }
@@ -316,15 +322,15 @@ describe('requests of this node', () => {
 
   test('read what the old owner says, or that it says nothing', () => {
     const scene = fiveOwners()
-    scene.own.read({ type: 'read', request: 1, key, timeoutMs: 20_000 }, at(0))
+    scene.reads.begin({ type: 'read', request: 1, key, timeoutMs: 20_000 }, at(0))
     answerAll(scene, 'v')
     expect(ends(scene)).toEqual(['found'])
     const silent = fiveOwners()
-    silent.own.read({ type: 'read', request: 1, key, timeoutMs: 20_000 }, at(0))
+    silent.reads.begin({ type: 'read', request: 1, key, timeoutMs: 20_000 }, at(0))
     silent.questions.handleDeadline(at(8_000))
     expect(ends(silent)).toEqual(['unknown'])
     const gone = fiveOwners()
-    gone.own.read({ type: 'read', request: 1, key, timeoutMs: 20_000 }, at(0))
+    gone.reads.begin({ type: 'read', request: 1, key, timeoutMs: 20_000 }, at(0))
     gone.questions.peerLeft(owner, at(1))
     expect(ends(gone)).toEqual(['unknown'])
   })
@@ -332,7 +338,7 @@ describe('requests of this node', () => {
   test('write, and are sure when the owner answers with that value and not with another', () => {
     const scene = fiveOwners()
     const input = { type: 'write', request: 1, key, value: 'new', timeoutMs: 20_000 } as const
-    scene.own.write(input, at(0))
+    scene.writes.begin(input, at(0))
     answerAll(scene, 'old')
     answerAll(scene, undefined)
     expect(ends(scene)).toEqual([])
@@ -343,7 +349,7 @@ describe('requests of this node', () => {
   test('write to nobody when the owner is gone', () => {
     const scene = fiveOwners()
     const input = { type: 'write', request: 1, key, value: 'new', timeoutMs: 20_000 } as const
-    scene.own.write(input, at(0))
+    scene.writes.begin(input, at(0))
     scene.nodes.delete(owner)
     scene.questions.peerLeft(owner, at(1))
     expect(ends(scene)).toEqual(['write-failed'])
@@ -353,7 +359,7 @@ describe('requests of this node', () => {
     for (const value of ['v', undefined]) {
       const scene = fiveOwners()
       const input = { type: 'write', request: 1, key, value: null, timeoutMs: 20_000 } as const
-      scene.own.write(input, at(0))
+      scene.writes.begin(input, at(0))
       scene.take()
       answerAll(scene, value)
       expect(ends(scene)).toEqual(['written'])
@@ -364,7 +370,7 @@ describe('requests of this node', () => {
   test('delete what one table takes long to tell of, others having told before', () => {
     const scene = fiveOwners()
     const input = { type: 'write', request: 1, key, value: null, timeoutMs: 20_000 } as const
-    scene.own.write(input, at(0))
+    scene.writes.begin(input, at(0))
     const nothingAt = (one: Slot | undefined, now: Now): void => {
       if (one === undefined) throw new Error('no such table')
       scene.questions.handle({ type: 'retrieved', slot: one, value: undefined }, owner, now)
@@ -386,8 +392,8 @@ describe('requests of this node', () => {
           scene.questions.handle(question, `peer ${asker}`, at(0))
       }
       const input = { request: 1, key, timeoutMs: 20_000 } as const
-      if (type === 'read') scene.own.read({ type, ...input }, at(0))
-      else scene.own.write({ type, ...input, value: null }, at(0))
+      if (type === 'read') scene.reads.begin({ type, ...input }, at(0))
+      else scene.writes.begin({ type, ...input, value: null }, at(0))
       expect(ends(scene)).toEqual([type === 'read' ? 'unknown' : 'write-failed'])
     }
   })
@@ -395,7 +401,7 @@ describe('requests of this node', () => {
   test('that cannot be sent end at once', () => {
     const scene = fiveOwners()
     scene.isReachable = false
-    scene.own.read({ type: 'read', request: 1, key, timeoutMs: 20_000 }, at(0))
+    scene.reads.begin({ type: 'read', request: 1, key, timeoutMs: 20_000 }, at(0))
     expect(ends(scene)).toEqual(['unknown'])
   })
 })

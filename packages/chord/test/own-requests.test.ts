@@ -5,11 +5,13 @@ import { encodeValue, utf8Encode } from '@p2p/serializer'
 import type { ChordEffect } from '../src/protocol/chord-contract.ts'
 import { slotsOf, type Slot } from '../src/protocol/hash-tables.ts'
 import type { Waiter } from '../src/protocol/open-questions.ts'
-import { OwnRequests } from '../src/protocol/own-requests.ts'
+import { OwnReads } from '../src/protocol/own-reads.ts'
+import { OwnWrites } from '../src/protocol/own-writes.ts'
 import { SlotStore, type SlotStoreLimits } from '../src/protocol/slot-store.ts'
 import { readTableMessage, type TableMessage } from '../src/protocol/table-messages.ts'
-import type { TableRequest } from '../src/protocol/table-requests.ts'
+import type { ReadRequest, TableRequest, WriteRequest } from '../src/protocol/table-requests.ts'
 import { VersionClock, type Version } from '../src/protocol/version.ts'
+import type { RequestLine } from '../src/protocol/questions.ts'
 import { peerOf } from './peer-of.ts'
 
 const key = utf8Encode('key')
@@ -22,7 +24,8 @@ const allTables = [0, 1, 2, 3, 4]
 /** A node among others that the test plays; every slot has the same holders. */
 class Scene {
   readonly slots: SlotStore
-  readonly requests: OwnRequests
+  readonly reads: OwnReads
+  readonly writes: OwnWrites
   readonly effects: ChordEffect[] = []
   readonly asked: { readonly to: string; readonly about: TableRequest }[] = []
   readonly askedOld: { readonly to: string; readonly waiter: Waiter }[] = []
@@ -42,7 +45,7 @@ class Scene {
     const { holders = [], old = [], limits = {} } = options
     this.holders = holders
     this.slots = new SlotStore(limits)
-    this.requests = new OwnRequests({
+    const line: RequestLine = {
       id: 'me',
       slots: this.slots,
       clock: new VersionClock('me'),
@@ -55,7 +58,9 @@ class Scene {
       ask: (to, about) => this.asked.push({ to, about }),
       send: (to, payload) => this.sent.push({ to, message: readTableMessage(payload) }),
       emit: (effect) => this.effects.push(effect),
-    })
+    }
+    this.reads = new OwnReads(line)
+    this.writes = new OwnWrites(line)
   }
 
   set neighbour(id: string) {
@@ -64,18 +69,24 @@ class Scene {
 
   write(what: string | null = 'v'): void {
     const input = { type: 'write', request: 1, key, value: what, timeoutMs: 10_000 } as const
-    this.requests.write(input, at(0))
+    this.writes.begin(input, at(0))
   }
 
   read(): void {
-    this.requests.read({ type: 'read', request: 1, key, timeoutMs: 10_000 }, at(0))
+    this.reads.begin({ type: 'read', request: 1, key, timeoutMs: 10_000 }, at(0))
   }
 
   /** The latest question to this node. */
-  about(to: string): TableRequest {
-    const question = this.asked.findLast((one) => one.to === to)
-    if (question === undefined) throw new Error(`${to} was not asked`)
-    return question.about
+  askedToWrite(to: string): WriteRequest {
+    const { about } = this.asked.findLast((one) => one.to === to) ?? {}
+    if (about?.type !== 'write') throw new Error(`${to} was not asked to write`)
+    return about
+  }
+
+  askedToRead(to: string): ReadRequest {
+    const { about } = this.asked.findLast((one) => one.to === to) ?? {}
+    if (about?.type !== 'read') throw new Error(`${to} was not asked to read`)
+    return about
   }
 
   get askedNodes(): readonly string[] {
@@ -99,7 +110,7 @@ describe('a write', () => {
     scene.write()
     expect(scene.ends).toEqual(['write-failed'])
     expect(scene.slots.size).toBe(5)
-    expect(scene.requests.writeCount).toBe(0)
+    expect(scene.writes.size).toBe(0)
   })
 
   test('replaces what was written here when the clock was far ahead', () => {
@@ -115,16 +126,16 @@ describe('a write', () => {
     const scene = new Scene({ holders: ['me', 'x'] })
     scene.write()
     const stands = utcSeconds * 1_000 + 30_000
-    const first = scene.about('x')
-    scene.requests.handleStored(first, 'x', allTables, at(1), stands)
+    const first = scene.askedToWrite('x')
+    scene.writes.handleStored(first, 'x', allTables, at(1), stands)
     expect([scene.ends, scene.askedNodes]).toEqual([[], ['x', 'x']])
-    const second = scene.about('x')
+    const second = scene.askedToWrite('x')
     expect(scene.slots.get(slots[0] as Slot)?.version.time).toBe(stands + 1)
     // What comes late of the first one says nothing of the second.
-    scene.requests.handleStored(first, 'x', allTables, at(2))
-    scene.requests.handleUnanswered(first, 'x', at(2))
+    scene.writes.handleStored(first, 'x', allTables, at(2))
+    scene.writes.handleUnanswered(first, 'x', at(2))
     expect(scene.ends).toEqual([])
-    scene.requests.handleStored(second, 'x', allTables, at(3))
+    scene.writes.handleStored(second, 'x', allTables, at(3))
     expect(scene.ends).toEqual(['written'])
   })
 
@@ -133,7 +144,7 @@ describe('a write', () => {
     scene.write()
     for (let turn = 1; scene.ends.length === 0 && turn < 10; turn += 1) {
       const stands = utcSeconds * 1_000 + turn * 1_000
-      scene.requests.handleStored(scene.about('x'), 'x', allTables, at(turn), stands)
+      scene.writes.handleStored(scene.askedToWrite('x'), 'x', allTables, at(turn), stands)
     }
     expect([scene.ends, scene.askedNodes.length]).toEqual([['written'], 4])
   })
@@ -142,7 +153,7 @@ describe('a write', () => {
     const scene = new Scene({ holders: ['me', 'x'] })
     scene.write()
     const stands = utcSeconds * 1_000 + 60_001
-    scene.requests.handleStored(scene.about('x'), 'x', allTables, at(1), stands)
+    scene.writes.handleStored(scene.askedToWrite('x'), 'x', allTables, at(1), stands)
     expect(scene.ends).toEqual(['write-failed'])
   })
 
@@ -150,9 +161,9 @@ describe('a write', () => {
     const scene = new Scene({ holders: ['x'] })
     scene.write()
     expect(scene.askedNodes).toEqual(['x'])
-    scene.requests.handleStored(scene.about('x'), 'x', [0, 2, 4], at(1))
+    scene.writes.handleStored(scene.askedToWrite('x'), 'x', [0, 2, 4], at(1))
     expect(scene.ends).toEqual(['written'])
-    scene.requests.handleStored(scene.about('x'), 'x', [1], at(1))
+    scene.writes.handleStored(scene.askedToWrite('x'), 'x', [1], at(1))
     expect(scene.ends).toEqual(['written'])
   })
 
@@ -160,12 +171,12 @@ describe('a write', () => {
     const scene = new Scene({ holders: ['x'] })
     scene.write()
     scene.holders = ['x', 'y']
-    scene.requests.handleUnanswered(scene.about('x'), 'x', at(1))
+    scene.writes.handleUnanswered(scene.askedToWrite('x'), 'x', at(1))
     expect(scene.askedNodes).toContain('y')
     expect(scene.ends).toEqual([])
     scene.holders = []
     for (const { to, about } of scene.asked)
-      if (to === 'y') scene.requests.handleUnanswered(about, 'y', at(2))
+      if (to === 'y' && about.type === 'write') scene.writes.handleUnanswered(about, 'y', at(2))
     expect(scene.ends).toEqual(['write-failed'])
   })
 
@@ -174,7 +185,8 @@ describe('a write', () => {
     scene.write()
     for (let turn = 0; turn < 3; turn += 1) {
       for (const to of ['x', 'y']) {
-        if (scene.ends.length === 0) scene.requests.handleStored(scene.about(to), to, [], at(1))
+        if (scene.ends.length === 0)
+          scene.writes.handleStored(scene.askedToWrite(to), to, [], at(1))
       }
     }
     expect(scene.askedNodes).toEqual(['x', 'y'])
@@ -184,12 +196,12 @@ describe('a write', () => {
   test('fails when its time is over', () => {
     const scene = new Scene({ holders: ['x'] })
     scene.write()
-    expect(scene.requests.nextDeadline()).toBe(10_000)
-    scene.requests.handleDeadline(at(9_999))
+    expect(scene.writes.nextDeadline()).toBe(10_000)
+    scene.writes.handleDeadline(at(9_999))
     expect(scene.ends).toEqual([])
-    scene.requests.handleDeadline(at(10_000))
+    scene.writes.handleDeadline(at(10_000))
     expect(scene.ends).toEqual(['write-failed'])
-    expect(scene.requests.nextDeadline()).toBe(Infinity)
+    expect(scene.writes.nextDeadline()).toBe(Infinity)
   })
 
   test('that this node has no room for is not confirmed by it', () => {
@@ -204,7 +216,7 @@ describe('a write', () => {
     scene.write()
     expect(scene.storedAtOld).toHaveLength(5)
     expect(scene.askedOld.map(({ waiter }) => waiter.type)).toEqual(Array(5).fill('write'))
-    for (const slot of slots.slice(0, 3)) scene.requests.confirm(1, slot, 'old', at(1))
+    for (const slot of slots.slice(0, 3)) scene.writes.confirm(1, slot, 'old', at(1))
     expect(scene.ends).toEqual(['written'])
     const deleting = new Scene({ holders: ['old'], old: ['old'] })
     deleting.write(null)
@@ -224,13 +236,13 @@ describe('a write', () => {
       scene.write()
       expect(scene.askedNodes).toEqual(['b', 'd'])
       for (const to of ['b', 'd'])
-        scene.requests.handleStored(scene.about(to), to, allTables, at(1))
+        scene.writes.handleStored(scene.askedToWrite(to), to, allTables, at(1))
       expect(scene.ends).toEqual(['written'])
       scene.write('w')
-      expect(scene.requests.nextDeadline()).toBe(10)
-      scene.requests.handleDeadline(at(9))
+      expect(scene.writes.nextDeadline()).toBe(10)
+      scene.writes.handleDeadline(at(9))
       expect(scene.sent).toEqual([])
-      scene.requests.handleDeadline(at(10))
+      scene.writes.handleDeadline(at(10))
       expect(scene.sent.map(({ to }) => to)).toEqual(['a', 'c'])
       for (const { message } of scene.sent) {
         const copies = message?.type === 'copy' ? message.copies : []
@@ -243,19 +255,19 @@ describe('a write', () => {
     test('asks the rest as well when one cannot do it, or is late', () => {
       const scene = new Scene({ holders })
       scene.write()
-      scene.requests.handleUnanswered(scene.about('a'), 'a', at(1))
+      scene.writes.handleUnanswered(scene.askedToWrite('a'), 'a', at(1))
       expect(scene.askedNodes).toEqual(['a', 'b', 'c', 'd'])
       for (const to of ['b', 'd'])
-        scene.requests.handleStored(scene.about(to), to, allTables, at(2))
+        scene.writes.handleStored(scene.askedToWrite(to), to, allTables, at(2))
       expect(scene.ends).toEqual(['written'])
       const late = new Scene({ holders })
       late.write()
-      late.requests.handleStored(late.about('a'), 'a', allTables, at(1))
-      late.requests.handleDeadline(at(99))
+      late.writes.handleStored(late.askedToWrite('a'), 'a', allTables, at(1))
+      late.writes.handleDeadline(at(99))
       expect(late.askedNodes).toEqual(['a', 'b'])
-      late.requests.handleDeadline(at(100))
+      late.writes.handleDeadline(at(100))
       expect(late.askedNodes).toEqual(['a', 'b', 'c', 'd'])
-      late.requests.handleStored(late.about('c'), 'c', allTables, at(101))
+      late.writes.handleStored(late.askedToWrite('c'), 'c', allTables, at(101))
       expect(late.ends).toEqual(['written'])
     })
 
@@ -264,19 +276,19 @@ describe('a write', () => {
       for (let turn = 0; turn < 100; turn += 1) {
         scene.write()
         for (const to of ['a', 'b'])
-          scene.requests.handleStored(scene.about(to), to, allTables, at(20))
+          scene.writes.handleStored(scene.askedToWrite(to), to, allTables, at(20))
       }
-      scene.requests.flush(at(20))
+      scene.writes.flush(at(20))
       scene.write()
-      expect(scene.requests.nextDeadline()).toBe(10)
-      scene.requests.handleDeadline(at(10))
-      expect(scene.requests.nextDeadline()).toBeCloseTo(40, 0)
+      expect(scene.writes.nextDeadline()).toBe(10)
+      scene.writes.handleDeadline(at(10))
+      expect(scene.writes.nextDeadline()).toBeCloseTo(40, 0)
     })
 
     test('tells the rest before this node leaves', () => {
       const scene = new Scene({ holders })
       scene.write()
-      scene.requests.flush(at(1))
+      scene.writes.flush(at(1))
       expect(copiesOf(scene)).toEqual([
         ['c', 'copy'],
         ['d', 'copy'],
@@ -287,7 +299,7 @@ describe('a write', () => {
       const scene = new Scene({ holders, old: ['d'] })
       scene.write()
       expect([scene.askedNodes, scene.storedAtOld.length]).toEqual([['a', 'b', 'c'], 5])
-      scene.requests.flush(at(1))
+      scene.writes.flush(at(1))
       expect(scene.sent).toEqual([])
     })
   })
@@ -295,12 +307,12 @@ describe('a write', () => {
   test('that was given up is not answered, whatever comes', () => {
     const scene = new Scene({ holders: ['x'] })
     scene.write()
-    scene.requests.cancel(1)
+    scene.writes.cancel(1)
     const [slot] = slots as readonly [Slot]
-    scene.requests.handleStored(scene.about('x'), 'x', allTables, at(1))
-    scene.requests.handleUnanswered(scene.about('x'), 'x', at(1))
-    scene.requests.confirm(1, slot, 'x', at(1))
-    scene.requests.handleDeadline(at(20_000))
+    scene.writes.handleStored(scene.askedToWrite('x'), 'x', allTables, at(1))
+    scene.writes.handleUnanswered(scene.askedToWrite('x'), 'x', at(1))
+    scene.writes.confirm(1, slot, 'x', at(1))
+    scene.writes.handleDeadline(at(20_000))
     expect(scene.effects).toEqual([])
   })
 })
@@ -328,10 +340,10 @@ describe('a read', () => {
     const scene = new Scene({ holders: ['x', 'y'] })
     scene.read()
     const future = { time: (utcSeconds + 3_600) * 1_000, writer: 'w' }
-    scene.requests.handleFound(scene.about('x'), 'x', foundAt(future, allTables), at(1))
+    scene.reads.handleFound(scene.askedToRead('x'), 'x', foundAt(future, allTables), at(1))
     expect(scene.ends).toEqual([])
     expect(scene.askedNodes).toContain('y')
-    scene.requests.handleFound(
+    scene.reads.handleFound(
       { type: 'read', request: 1, slots },
       'y',
       foundAt(version, allTables),
@@ -343,15 +355,15 @@ describe('a read', () => {
   test('that nobody answers ends unknown, by failing or when its time is over', () => {
     const scene = new Scene({ holders: ['x'] })
     scene.read()
-    scene.requests.handleUnanswered(scene.about('x'), 'x', at(1))
+    scene.reads.handleUnanswered(scene.askedToRead('x'), 'x', at(1))
     expect(scene.ends).toEqual(['unknown'])
     const late = new Scene({ holders: ['x'] })
     late.read()
-    expect(late.requests.nextDeadline()).toBe(10_000)
-    late.requests.handleDeadline(at(9_999))
-    late.requests.handleDeadline(at(10_000))
+    expect(late.reads.nextDeadline()).toBe(10_000)
+    late.reads.handleDeadline(at(9_999))
+    late.reads.handleDeadline(at(10_000))
     expect(late.ends).toEqual(['unknown'])
-    expect(late.requests.readCount).toBe(0)
+    expect(late.reads.size).toBe(0)
   })
 
   test('writes again what tables lack: here, at nodes of ours, and at old ones', () => {
@@ -366,7 +378,7 @@ describe('a read', () => {
       const found = foundAt(version, [0, 1, 2])
       // The last table first, so that it is known to hold nothing when three agree.
       const about = { type: 'read', request: 1, slots: slots.toReversed() } as const
-      scene.requests.handleFound(about, 'y', found.toReversed(), at(1))
+      scene.reads.handleFound(about, 'y', found.toReversed(), at(1))
       expect(scene.ends).toEqual(['found'])
       expect(scene.slots.size).toBe(owner === 'me' ? 2 : 0)
       expect(scene.storedAtOld).toHaveLength(owner === 'old' ? 2 : 0)
@@ -387,7 +399,7 @@ describe('a read', () => {
     expect(scene.askedOld).toHaveLength(5)
     for (const [index, slot] of slots.toReversed().entries()) {
       const answer = { value: index < 2 ? undefined : value }
-      scene.requests.answerRead(1, slot, 'old', answer, at(1))
+      scene.reads.handleAnswer(1, slot, 'old', answer, at(1))
     }
     expect(scene.ends).toEqual(['found'])
     expect(scene.storedAtOld).toEqual(['old', 'old'])
@@ -399,7 +411,7 @@ describe('a read', () => {
     scene.read()
     scene.holders = []
     const about = { type: 'read', request: 1, slots: slots.toReversed() } as const
-    scene.requests.handleFound(about, 'y', foundAt(version, [0, 1, 2]).toReversed(), at(1))
+    scene.reads.handleFound(about, 'y', foundAt(version, [0, 1, 2]).toReversed(), at(1))
     expect(scene.ends).toEqual(['found'])
     expect([scene.sent, scene.storedAtOld, scene.slots.size]).toEqual([[], [], 0])
   })
@@ -407,19 +419,9 @@ describe('a read', () => {
   test('that was given up is not answered, whatever comes', () => {
     const scene = new Scene({ holders: ['x', 'y'] })
     scene.read()
-    scene.requests.cancel(1)
-    scene.requests.handleFound(scene.about('x'), 'x', foundAt(version, allTables), at(1))
-    scene.requests.handleUnanswered(scene.about('x'), 'x', at(1))
+    scene.reads.cancel(1)
+    scene.reads.handleFound(scene.askedToRead('x'), 'x', foundAt(version, allTables), at(1))
+    scene.reads.handleUnanswered(scene.askedToRead('x'), 'x', at(1))
     expect([scene.effects, scene.askedNodes]).toEqual([[], ['x']])
   })
-})
-
-test('an answer of another kind than the question is none', () => {
-  const scene = new Scene({ holders: ['x'] })
-  scene.read()
-  const about = scene.about('x')
-  scene.requests.handleStored(about, 'x', allTables, at(1))
-  scene.requests.handleFound({ type: 'offer', slots: [] }, 'x', [], at(1))
-  scene.requests.handleUnanswered({ type: 'offer', slots: [] }, 'x', at(1))
-  expect([scene.effects, scene.requests.readCount]).toEqual([[], 1])
 })

@@ -7,7 +7,7 @@ const tablesOf = (...lists: readonly string[]) =>
 const wishes = (holdersEach: number, neighbours: string) => ({
   id: 'me',
   holdersEach,
-  isNeighbour: (id: string) => neighbours.includes(id),
+  neighbours: new Set(neighbours),
 })
 
 test('what is held here comes first, then what one neighbour owns, then who need not be dialled', () => {

@@ -3,7 +3,7 @@ import { encodeValue, utf8Encode } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { slotsOf } from '../src/protocol/hash-tables.ts'
 import { Read } from '../src/protocol/read.ts'
-import type { Question } from '../src/protocol/read.ts'
+import type { Question } from '../src/protocol/questions.ts'
 import type { Version } from '../src/protocol/version.ts'
 
 const slots = slotsOf(utf8Encode('key'))

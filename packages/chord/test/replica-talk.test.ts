@@ -5,7 +5,9 @@ import type { ChordEffect } from '../src/protocol/chord-contract.ts'
 import { Holders } from '../src/protocol/holders.ts'
 import { KeyList } from '../src/protocol/key-list.ts'
 import { KeyNews } from '../src/protocol/key-news.ts'
-import { OwnRequests } from '../src/protocol/own-requests.ts'
+import { OwnReads } from '../src/protocol/own-reads.ts'
+import { OwnWrites } from '../src/protocol/own-writes.ts'
+import type { RequestLine } from '../src/protocol/questions.ts'
 import { Repair } from '../src/protocol/repair.ts'
 import { ReplicaTalk } from '../src/protocol/replica-talk.ts'
 import { SlotStore } from '../src/protocol/slot-store.ts'
@@ -48,7 +50,7 @@ function twoNodes() {
       old: { noteKey: nothing, tending: { noteRemoval: nothing } },
     },
   )
-  const own: OwnRequests = new OwnRequests({
+  const line: RequestLine = {
     id,
     slots,
     clock,
@@ -63,12 +65,15 @@ function twoNodes() {
     },
     send: nothing,
     emit,
-  })
+  }
+  const reads = new OwnReads(line)
+  const writes = new OwnWrites(line)
   const talk = new ReplicaTalk(
     {
       slots,
       clock,
-      own: () => own,
+      reads: () => reads,
+      writes: () => writes,
       isStoring: () => true,
       send: () => true,
       handOver: nothing,
@@ -76,17 +81,28 @@ function twoNodes() {
     new Repair({ id, slots, nodes, replicas: 5 }),
     news,
   )
-  return { own, talk, effects }
+  return { reads, writes, talk, effects }
 }
 
 test('a write without room for its questions fails; those after it do not pass over the node that was not asked', () => {
-  const { own, talk, effects } = twoNodes()
+  const { writes, talk, effects } = twoNodes()
   for (let count = 0; count < maxTableRequests; count += 1)
     talk.ask(other, { type: 'offer', slots: [] }, () => [], now)
   for (const request of [1, 2]) {
     const key = utf8Encode(`key ${request}`)
-    own.write({ type: 'write', request, key, value: 'v', timeoutMs: 10_000 }, now)
+    writes.begin({ type: 'write', request, key, value: 'v', timeoutMs: 10_000 }, now)
     talk.failUnanswered(now)
   }
   expect(effects.map(({ type }) => type)).toEqual(['write-failed', 'write-failed'])
+})
+
+test('an answer of another kind than the question is none', () => {
+  const { reads, talk, effects } = twoNodes()
+  reads.begin({ type: 'read', request: 1, key: utf8Encode('key'), timeoutMs: 10_000 }, now)
+  expect(talk.requestCount).toBeGreaterThan(0)
+  for (let request = 1; talk.requestCount > 0; request += 1) {
+    talk.handle({ type: 'stored', request, tables: [0, 1, 2, 3, 4], newest: 0 }, other, now)
+    talk.handle({ type: 'want', request, slots: [] }, other, now)
+  }
+  expect([effects, reads.size]).toEqual([[], 1])
 })

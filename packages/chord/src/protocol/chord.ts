@@ -6,7 +6,8 @@
  *
  *   ring-keeper.ts     who stores: news of the ring, links to neighbours on it, who is gone
  *   membership.ts      this node's joining and leaving
- *   own-requests.ts    reads and writes of this node
+ *   own-reads.ts       reads of this node
+ *   own-writes.ts      writes of this node
  *   replica-talk.ts    what nodes of ours ask each other about slots
  *   repair.ts          replicas: that all holders of a slot hold the same
  *   old-questions.ts   what nodes of protocol 0.7 ask and send, and what is asked of them
@@ -38,11 +39,12 @@ import { OldQuestions } from './old-questions.ts'
 import type { OldLine } from './old-questions.ts'
 import { Outbox } from './outbox.ts'
 import type { OutboxLine } from './outbox.ts'
-import { OwnRequests } from './own-requests.ts'
-import type { RequestLine } from './own-requests.ts'
+import { OwnReads } from './own-reads.ts'
+import { OwnWrites } from './own-writes.ts'
 import { PeerBudget } from './peer-budget.ts'
 import { placesOf } from './place.ts'
 import type { Place } from './place.ts'
+import type { RequestLine } from './questions.ts'
 import { RepairRounds } from './repair-rounds.ts'
 import type { RepairLine } from './repair-rounds.ts'
 import { ReplicaTalk } from './replica-talk.ts'
@@ -81,7 +83,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #clock: VersionClock
   readonly #ring: RingKeeper
   readonly #old: OldQuestions
-  readonly #own: OwnRequests
+  readonly #reads: OwnReads
+  readonly #writes: OwnWrites
   readonly #rounds: RepairRounds
   readonly #talk: ReplicaTalk
   readonly #holders: Holders
@@ -122,7 +125,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#rounds = new RepairRounds({ ...shared, slots, repairMs })
     this.#old = new OldQuestions(line)
     this.#news = new KeyNews(line, { outbox: this.#outbox, old: this.#old, random: randomBytes })
-    this.#own = new OwnRequests(line)
+    this.#reads = new OwnReads(line)
+    this.#writes = new OwnWrites(line)
     this.#talk = new ReplicaTalk(line, this.#rounds.repair, this.#news)
     this.#balancing = new Balancing(shared)
     this.#membership = new Membership(line, {
@@ -186,8 +190,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       keys: this.keys.size,
       openQuestions: this.#old.size,
       openRequests: this.#talk.requestCount,
-      openReads: this.#own.readCount,
-      openWrites: this.#own.writeCount,
+      openReads: this.#reads.size,
+      openWrites: this.#writes.size,
       dialling: this.#outbox.diallingCount,
       invalidMessages: this.#invalidCount + this.#old.invalidCount,
       refusedStores: this.#old.refusedCount + this.#talk.refusedCount,
@@ -203,7 +207,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#membership.join(input, now)
         break
       case 'leave':
-        this.#own.flush(now)
+        this.#writes.flush(now)
         this.#news.flush(now)
         this.#membership.leave(input, now)
         break
@@ -213,7 +217,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         break
       case 'cancel':
         this.#membership.cancel(input.request)
-        this.#own.cancel(input.request)
+        this.#reads.cancel(input.request)
+        this.#writes.cancel(input.request)
         this.#tellMesh(input, now)
         break
       case 'listening':
@@ -239,7 +244,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       this.#mesh.nextDeadline(),
       this.#ring.nextDeadline(),
       this.#old.nextDeadline(),
-      this.#own.nextDeadline(),
+      this.#reads.nextDeadline(),
+      this.#writes.nextDeadline(),
       this.#talk.nextDeadline(),
       this.#outbox.nextDeadline(),
       this.#news.nextDeadline(),
@@ -258,7 +264,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#membership.handleDeadline(now)
     this.#old.handleDeadline(now)
     for (const to of this.#talk.endRequests(monoMs)) this.#holders.avoid(to, monoMs)
-    this.#own.handleDeadline(now)
+    this.#writes.handleDeadline(now)
+    this.#reads.handleDeadline(now)
     if (this.#rounds.dueMs <= monoMs) this.#rounds.handleDeadline(now)
     if (this.#nextSweepMs > monoMs) return
     this.#nextSweepMs = monoMs + sweepEveryMs
@@ -397,10 +404,10 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
 
   #request(input: EarlyRequest, now: Now): void {
     if (input.type === 'read') {
-      this.#own.read(input, now)
+      this.#reads.begin(input, now)
       return
     }
-    this.#own.write(input, now)
+    this.#writes.begin(input, now)
     if (input.value === null) this.#news.deleted(input.key, now)
     else this.#news.wrote(input.key, now)
   }
@@ -449,7 +456,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       dial: (id, now) => {
         this.#dial(id, now)
       },
-      own: () => this.#own,
+      reads: () => this.#reads,
+      writes: () => this.#writes,
       ask: (to, about, build, now) => {
         this.#talk.ask(to, about, build, now)
       },

@@ -21,7 +21,8 @@ import { deltaPayload, retrievePayload, retrievedPayload, storePayload } from '.
 import type { ChordMessage } from './messages.ts'
 import { OpenQuestions } from './open-questions.ts'
 import type { OpenQuestion, Waiter } from './open-questions.ts'
-import type { OwnRequests } from './own-requests.ts'
+import type { OwnReads } from './own-reads.ts'
+import type { OwnWrites } from './own-writes.ts'
 import { clockwiseDistance, nodePosition } from './ring.ts'
 import type { SlotStore, StoredSlot } from './slot-store.ts'
 import type { StoringNodes } from './storing-nodes.ts'
@@ -44,7 +45,8 @@ export interface OldLine {
   send(to: string, payload: readonly Value[], now: Now): boolean
   /** Copies a slot to the other nodes of ours that should have it. */
   replicate(entry: StoredSlot, now: Now): void
-  own(): OwnRequests
+  reads(): OwnReads
+  writes(): OwnWrites
 }
 
 /** How long a node that stopped storing may still be sending what it had. */
@@ -274,11 +276,10 @@ export class OldQuestions {
   }
 
   #fail(waiter: Waiter, slot: Slot, to: string, now: Now): void {
-    const own = this.#line.own()
-    if (waiter.type === 'read') own.failRead(waiter.request, slot, to, now)
+    if (waiter.type === 'read') this.#line.reads().handleFailed(waiter.request, slot, to, now)
     // What was sent to a node that is gone is not at its heir.
     else if (waiter.type === 'write' || waiter.type === 'delete')
-      own.failHolder(waiter.request, slot, to, now)
+      this.#line.writes().handleFailed(waiter.request, slot, to, now)
   }
 
   #tell(waiter: Waiter, slot: Slot, answer: SlotAnswer, now: Now): void {
@@ -292,15 +293,15 @@ export class OldQuestions {
         )
         return
       case 'read':
-        this.#line.own().answerRead(waiter.request, slot, from, { value }, now)
+        this.#line.reads().handleAnswer(waiter.request, slot, from, { value }, now)
         return
       case 'write':
         if (value !== undefined && isSameValue(value, waiter.sent))
-          this.#line.own().confirm(waiter.request, slot, from, now)
+          this.#line.writes().confirm(waiter.request, slot, from, now)
         return
       case 'delete':
         if (value !== undefined) this.storeAt(slot, undefined, from, now)
-        this.#line.own().confirm(waiter.request, slot, from, now)
+        this.#line.writes().confirm(waiter.request, slot, from, now)
         return
       case 'tend':
         this.tending.handleAnswer(slot, value, from, now)

@@ -16,7 +16,7 @@ export interface QuorumWishes {
   readonly id: string
   /** The owner and so many behind it, of each table. */
   readonly holdersEach: number
-  isNeighbour(id: string): boolean
+  readonly neighbours: { has(id: string): boolean }
 }
 
 export interface Quorum<Table> {
@@ -32,12 +32,12 @@ const dialCost = 3
 
 export function smallestQuorum<Table extends HeldTable>(
   all: readonly Table[],
-  { id, holdersEach, isNeighbour }: QuorumWishes,
+  { id, holdersEach, neighbours }: QuorumWishes,
 ): Quorum<Table> {
   const nodes = new Set([id])
   const costOf = (holder: string): number => {
     if (nodes.has(holder)) return 0
-    return isNeighbour(holder) ? neighbourCost : dialCost
+    return neighbours.has(holder) ? neighbourCost : dialCost
   }
   /** The owner, and the cheapest behind it. */
   const neededOf = ({ holders }: Table): readonly string[] => {

@@ -17,6 +17,7 @@
  * queries of Kademlia implementations.
  */
 import type { Slot } from './hash-tables.ts'
+import type { Question } from './questions.ts'
 import { compareVersions } from './version.ts'
 import type { Version } from './version.ts'
 import { countVotes, isSameValue, majority, majorityOf } from './vote.ts'
@@ -38,12 +39,6 @@ export interface ReadOptions {
   readonly graceMs: number
   /** Pause before those that said nil are asked again. */
   readonly retryMs: number
-}
-
-/** Holders to be asked for a slot. */
-export interface Question {
-  readonly slot: Slot
-  readonly holders: readonly string[]
 }
 
 export interface Answer {

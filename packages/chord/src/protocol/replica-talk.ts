@@ -11,7 +11,8 @@ import type { Parcel } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import type { KeyNews } from './key-news.ts'
-import type { OwnRequests } from './own-requests.ts'
+import type { OwnReads } from './own-reads.ts'
+import type { OwnWrites } from './own-writes.ts'
 import type { Offer, Repair } from './repair.ts'
 import type { SlotStore, SlotWrite } from './slot-store.ts'
 import { foundPayload, offerPayload, storedPayload } from './table-messages.ts'
@@ -24,8 +25,8 @@ import type { VersionClock } from './version.ts'
 export interface TalkLine {
   readonly slots: SlotStore
   readonly clock: VersionClock
-  /** The reads and writes of this node. */
-  own(): OwnRequests
+  reads(): OwnReads
+  writes(): OwnWrites
   isStoring(): boolean
   /** False when the node cannot be reached. */
   send(to: string, payload: readonly Value[], now: Now): boolean
@@ -80,9 +81,13 @@ export class ReplicaTalk {
   /** Goes on with what nobody will answer: the next holder is asked, who may be out of reach as well. */
   failUnanswered(now: Now): void {
     while (this.#unanswered.length > 0) {
-      for (const { to, about } of this.#unanswered.splice(0))
-        this.#line.own().handleUnanswered(about, to, now)
+      for (const { to, about } of this.#unanswered.splice(0)) this.#handleUnanswered(about, to, now)
     }
+  }
+
+  #handleUnanswered(about: TableRequest, to: string, now: Now): void {
+    if (about.type === 'read') this.#line.reads().handleUnanswered(about, to, now)
+    else if (about.type === 'write') this.#line.writes().handleUnanswered(about, to, now)
   }
 
   ask(
@@ -96,7 +101,7 @@ export class ReplicaTalk {
       if (this.#line.send(to, build(request), now)) return
       this.#requests.take(request, to)
       // No room here is nothing against the node; without its word a write is not done.
-    } else if (about.type === 'write') this.#line.own().failWrite(about.request)
+    } else if (about.type === 'write') this.#line.writes().fail(about.request)
     this.#unanswered.push({ to, about, endMs: now.monoMs })
   }
 
@@ -128,13 +133,13 @@ export class ReplicaTalk {
         return
       case 'stored': {
         const about = this.#requests.take(message.request, from)
-        if (about !== undefined)
-          this.#line.own().handleStored(about, from, message.tables, now, message.newest)
+        if (about?.type === 'write')
+          this.#line.writes().handleStored(about, from, message.tables, now, message.newest)
         return
       }
       case 'found': {
         const about = this.#requests.take(message.request, from)
-        if (about !== undefined) this.#line.own().handleFound(about, from, message.slots, now)
+        if (about?.type === 'read') this.#line.reads().handleFound(about, from, message.slots, now)
         return
       }
       case 'want': {

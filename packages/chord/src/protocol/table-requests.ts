@@ -6,16 +6,23 @@ import type { RequestId } from '@p2p/base'
 import type { Slot } from './hash-tables.ts'
 import type { OfferedSlot } from './repair.ts'
 
+/** Slots of a key, in the order in which they were asked for. */
+export interface ReadRequest {
+  readonly type: 'read'
+  readonly request: RequestId
+  readonly slots: readonly Slot[]
+}
+
+export interface WriteRequest {
+  readonly type: 'write'
+  readonly request: RequestId
+  readonly slots: readonly Slot[]
+  /** The number of the attempt. */
+  readonly attempt: number
+}
+
 export type TableRequest =
-  /** Slots of a key, in the order in which they were asked for. */
-  | {
-      readonly type: 'read' | 'write'
-      readonly request: RequestId
-      readonly slots: readonly Slot[]
-      /** Of a write: the number of the attempt. */
-      readonly attempt?: number
-    }
-  | { readonly type: 'offer'; readonly slots: readonly OfferedSlot[] }
+  ReadRequest | WriteRequest | { readonly type: 'offer'; readonly slots: readonly OfferedSlot[] }
 
 export interface OpenRequest {
   readonly to: string

@@ -1,0 +1,242 @@
+/**
+ * The writes of this node. One asks the fewest holders with whom three tables are safe (quorum.ts, write.ts) and is
+ * done when they confirm it. The other holders are told a moment later and need not answer (copies.ts); they are asked
+ * as well when one of the first cannot be reached, which the next one in line replaces, or is late.
+ */
+import { P2pError } from '@p2p/base'
+import type { Now, RequestId } from '@p2p/base'
+import { encodeValue } from '@p2p/serializer'
+import type { ChordInput } from './chord-contract.ts'
+import { Copies } from './copies.ts'
+import { hashTables, slotsOf } from './hash-tables.ts'
+import type { Slot } from './hash-tables.ts'
+import { Patience } from './patience.ts'
+import { byHolder, tablesOf } from './questions.ts'
+import type { RequestLine, SlotsByHolder } from './questions.ts'
+import { smallestQuorum } from './quorum.ts'
+import { writePayload } from './table-messages.ts'
+import type { Copy } from './table-messages.ts'
+import type { WriteRequest } from './table-requests.ts'
+import type { Version } from './version.ts'
+import { PendingWrite, replicasPerAcknowledgement } from './write.ts'
+
+type WriteInput = Extract<ChordInput, { type: 'write' }>
+
+interface OpenWrite {
+  readonly input: WriteInput
+  readonly progress: PendingWrite
+  readonly key: Uint8Array
+  readonly value: Uint8Array | undefined
+  readonly version: Version
+  readonly startMs: number
+  readonly endMs: number
+  readonly attempt: number
+  /** Those whose word is not waited for, until … */
+  heldBack: SlotsByHolder
+  patienceEndMs: number
+}
+
+/** The first sets a clock that is behind; who is overtaken after so many has others that write at the same time. */
+const maxAttempts = 4
+
+export class OwnWrites {
+  readonly #line: RequestLine
+  readonly #open = new Map<RequestId, OpenWrite>()
+  readonly #patience = new Patience()
+  readonly #copies = new Copies()
+  /** Nothing is due before; what has ended since may have set it. */
+  #dueMs = Infinity
+
+  constructor(line: RequestLine) {
+    this.#line = line
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  nextDeadline(): number {
+    return Math.min(this.#dueMs, this.#copies.nextDeadline())
+  }
+
+  /** Sends what waits to be sent with others. */
+  flush(now: Now): void {
+    for (const { peer, payload } of this.#copies.takeAll()) this.#line.send(peer, payload, now)
+  }
+
+  handleDeadline(now: Now): void {
+    if (this.#copies.nextDeadline() <= now.monoMs) this.flush(now)
+    if (this.#dueMs > now.monoMs) return
+    this.#dueMs = Infinity
+    for (const [request, write] of this.#open) {
+      if (write.endMs <= now.monoMs) this.fail(request)
+      else if (write.patienceEndMs <= now.monoMs) this.#askHeldBack(request, write, now)
+    }
+    for (const write of this.#open.values()) this.#noteDue(write)
+  }
+
+  #noteDue({ endMs, patienceEndMs }: OpenWrite): void {
+    this.#dueMs = Math.min(this.#dueMs, endMs, patienceEndMs)
+  }
+
+  cancel(request: RequestId): void {
+    this.#open.delete(request)
+  }
+
+  begin(input: WriteInput, now: Now, attempt: number = 1): void {
+    const { request, key, value, timeoutMs } = input
+    const plan = slotsOf(key).map((slot) => ({
+      slot,
+      name: slot.name,
+      holders: this.#line.holdersOf(slot),
+    }))
+    const { id, peers: neighbours } = this.#line
+    const holdersEach = 1 + replicasPerAcknowledgement
+    const { nodes } = smallestQuorum(plan, { id, holdersEach, neighbours })
+    const { monoMs } = now
+    const first = new Map<string, readonly Slot[]>()
+    const heldBack = new Map<string, readonly Slot[]>()
+    // Old nodes confirm nothing by themselves.
+    const isForAll = this.#line.hasOld()
+    for (const [holder, slots] of byHolder(plan))
+      (isForAll || nodes.has(holder) ? first : heldBack).set(holder, slots)
+    const open: OpenWrite = {
+      input,
+      progress: new PendingWrite(plan),
+      key,
+      value: value === null ? undefined : encodeValue(value),
+      version: this.#line.clock.next(now.utcSeconds),
+      startMs: monoMs,
+      endMs: monoMs + timeoutMs,
+      attempt,
+      heldBack,
+      patienceEndMs: heldBack.size > 0 ? monoMs + this.#patience.ms : Infinity,
+    }
+    this.#open.set(request, open)
+    this.#noteDue(open)
+    if (plan.every(({ holders }) => holders.length === 0)) {
+      // Nobody stores. The slots stay here, as in py2p, but nobody else will find them.
+      for (const { slot } of plan) this.#keep(open, slot, now)
+    }
+    for (const [holder, slots] of heldBack) this.#copies.add(holder, copyOf(open, slots), monoMs)
+    this.#sendAll(request, open, first, now)
+  }
+
+  #sendAll(request: RequestId, open: OpenWrite, questions: SlotsByHolder, now: Now): void {
+    for (const [holder, slots] of questions) {
+      if (holder === this.#line.id) for (const slot of slots) this.#keep(open, slot, now)
+      else if (this.#line.isOld(holder)) {
+        for (const slot of slots) this.#writeAtOld(request, open, slot, holder, now)
+      } else {
+        this.#line.ask(
+          holder,
+          { type: 'write', request, slots, attempt: open.attempt },
+          (number) => writePayload(number, copyOf(open, slots)),
+          now,
+        )
+      }
+    }
+    this.#settle(request, open, now)
+  }
+
+  /** Those who were asked first are late, or cannot do it. */
+  #askHeldBack(request: RequestId, write: OpenWrite, now: Now): void {
+    const { heldBack } = write
+    write.heldBack = new Map()
+    write.patienceEndMs = Infinity
+    this.#sendAll(request, write, heldBack, now)
+  }
+
+  /** An old owner confirms nothing: it is asked for what was sent to it. */
+  #writeAtOld(request: RequestId, open: OpenWrite, slot: Slot, to: string, now: Now): void {
+    const { value } = open
+    if (value === undefined) {
+      this.#line.askOld(slot, to, { type: 'delete', request }, now)
+      return
+    }
+    this.#line.storeAtOld(slot, value, to, now)
+    this.#line.askOld(slot, to, { type: 'write', request, sent: value }, now)
+  }
+
+  #keep(write: OpenWrite, slot: Slot, { utcSeconds }: Now): void {
+    const { progress } = write
+    const { slots, clock } = this.#line
+    const held = slots.get(slot)
+    // Written when the clock was far ahead, it would stand above all writes to come; nobody else has taken it.
+    if (held && !clock.see(held.version, utcSeconds)) slots.forget(slot)
+    // A delete of what is not there leaves a trace all the same: other holders may have it.
+    const isFull = slots.put(slot, write) === 'full'
+    progress.settle(slot.name, this.#line.id, isFull ? 'failed' : 'stored')
+  }
+
+  /** A holder has the slot. */
+  confirm(request: RequestId, slot: Slot, holder: string, now: Now): void {
+    const write = this.#open.get(request)
+    if (write === undefined) return
+    write.progress.settle(slot.name, holder, 'stored')
+    this.#settle(request, write, now)
+  }
+
+  /**
+   * A node of ours says which of the slots it was asked for it has now. `newest`: the latest version that it has of
+   * them, which may be above ours: a clock is behind. The write is made anew above it; where that is too far ahead for
+   * this node, nobody would read what it wrote.
+   */
+  handleStored(
+    { request, attempt, slots }: WriteRequest,
+    from: string,
+    tables: readonly number[],
+    now: Now,
+    newest: number = 0,
+  ): void {
+    const write = this.#open.get(request)
+    if (write === undefined || write.attempt !== attempt) return
+    const isReadable = this.#line.clock.see({ time: newest, writer: from }, now.utcSeconds)
+    if (isReadable && newest > write.version.time && attempt < maxAttempts) {
+      this.begin(write.input, now, attempt + 1)
+      return
+    }
+    for (const slot of slots) {
+      if (!tables.includes(hashTables.indexOf(slot.table)))
+        this.handleFailed(request, slot, from, now)
+      else write.progress.settle(slot.name, from, isReadable ? 'stored' : 'failed')
+    }
+    this.#settle(request, write, now)
+  }
+
+  /** The holder is asked no more. */
+  handleUnanswered({ request, slots, attempt }: WriteRequest, to: string, now: Now): void {
+    for (const slot of slots)
+      if (this.#open.get(request)?.attempt === attempt) this.handleFailed(request, slot, to, now)
+  }
+
+  /** A holder cannot be given one slot: the next one in line is asked, and those who were held back. */
+  handleFailed(request: RequestId, slot: Slot, holder: string, now: Now): void {
+    const write = this.#open.get(request)
+    if (write?.progress.settle(slot.name, holder, 'failed') !== true) return
+    const holders = write.progress.replan(slot.name, this.#line.holdersOf(slot))
+    this.#sendAll(request, write, byHolder([{ slot, holders }]), now)
+    this.#askHeldBack(request, write, now)
+  }
+
+  #settle(request: RequestId, { progress, startMs }: OpenWrite, { monoMs }: Now): void {
+    const { state } = progress
+    if (state === 'failed') this.fail(request)
+    if (state !== 'acknowledged' || !this.#open.delete(request)) return
+    this.#patience.note(monoMs - startMs)
+    this.#line.emit({ type: 'written', request })
+  }
+
+  fail(request: RequestId): void {
+    if (!this.#open.delete(request)) return
+    const error = new P2pError(
+      'P2P_WRITE_NOT_ACKNOWLEDGED',
+      'fewer than three tables have the write',
+    )
+    this.#line.emit({ type: 'write-failed', request, error })
+  }
+}
+
+function copyOf({ key, version, value }: OpenWrite, slots: readonly Slot[]): Copy {
+  return { key, version, value, tables: tablesOf(slots) }
+}
