@@ -39,6 +39,7 @@ const stages = [
     script('features', 'check-features.mjs'),
     script('picture', 'picture.mjs', '--check'),
     script('names', 'check-names.mjs'),
+    script('places of the deliberate faults', 'mutation.mjs', '--places'),
   ],
   // What measures time or memory has the machine to itself.
   script('import time', '../../packages/serializer/scripts/measure-import.mjs'),

@@ -1,7 +1,7 @@
 /**
  * The writes of this node. One asks the fewest holders with whom three tables are safe (quorum.ts, write.ts) and is
- * done when they confirm it. The other holders are told a moment later and need not answer (copies.ts); they are asked
- * as well when one of the first cannot be reached, which the next one in line replaces, or is late.
+ * done when they confirm it. The other holders are told as well, and need not answer (copies.ts); they are asked for it
+ * when one of the first cannot be reached, which the next one in line replaces, or is late.
  */
 import { P2pError } from '@p2p/base'
 import type { Now, RequestId } from '@p2p/base'
@@ -61,7 +61,8 @@ export class OwnWrites {
 
   /** Sends what waits to be sent with others. */
   flush(now: Now): void {
-    for (const { peer, payload } of this.#copies.takeAll()) this.#line.send(peer, payload, now)
+    for (const { peer, payload } of this.#copies.takeAll(now.monoMs))
+      this.#line.send(peer, payload, now)
   }
 
   handleDeadline(now: Now): void {

@@ -119,13 +119,15 @@ test('a node that ends right after a write has told all holders of it', () => {
   const leech = network.add()
   for (const node of network.nodes) if (node !== leech) network.connect(leech, node)
   network.sim.runFor(2_000)
-  leech.write('key', 1)
+  leech.write('early', 1)
+  network.sim.runFor(1)
+  leech.write('late', 1)
   leech.leave()
   network.sim.runFor(1)
   leech.sim.crash()
   network.sim.runFor(1_000)
   const holders = network.nodes.filter((node) => node !== leech)
-  expect(holders.map(({ machine }) => machine.slots.size)).toEqual(holders.map(() => 5))
+  expect(holders.map(({ machine }) => machine.slots.size)).toEqual(holders.map(() => 10))
 })
 
 test('who was out of reach for some seconds is asked again, by a node that does not store as well', () => {
