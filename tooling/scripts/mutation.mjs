@@ -134,7 +134,9 @@ if (chosen.includes(undefined))
 /** Once: what stands in two places might be put right in one and wrong in the other. */
 const isPlaced = (code, { from }) => code.split(from).length === 2
 if (options.places) {
-  const lost = chosen.filter((fault) => !isPlaced(readFileSync(join(root, fault.file), 'utf8'), fault))
+  const lost = chosen.filter(
+    (fault) => !isPlaced(readFileSync(join(root, fault.file), 'utf8'), fault),
+  )
   for (const { file, what } of lost) say(`${file}: no place for the fault "${what}"`)
   say(`mutation: ${chosen.length - lost.length} of ${chosen.length} faults have their place`)
   process.exit(lost.length === 0 ? 0 : 1)
