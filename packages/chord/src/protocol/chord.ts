@@ -207,7 +207,6 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
         this.#membership.join(input, now)
         break
       case 'leave':
-        this.#writes.flush(now)
         this.#news.flush(now)
         this.#membership.leave(input, now)
         break

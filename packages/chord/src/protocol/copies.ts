@@ -1,14 +1,13 @@
 /**
- * Writes for holders whose word nobody waits for: they do not answer. A single one leaves at once; of many, what has
- * come together in a moment. What a write is done with (write.ts) never comes this way.
+ * Writes for holders whose word nobody waits for: they do not answer. What one turn of the event loop brings goes out
+ * together at its end, and no later: a writer that dies in a burst of writes, and two holders with it, would take
+ * those with it that only they have. What a write is done with (write.ts) never comes this way.
  */
 import type { Parcel } from './hand-overs.ts'
 import { portionsOf } from './portions.ts'
 import { copyPayload } from './table-messages.ts'
 import type { Copy } from './table-messages.ts'
 
-/** From one message to the next. What a writer has not told when it dies is left to the repair among the holders. */
-const pauseMs = 10
 /** Of one message. */
 const maxCopies = 512
 const maxCopyBytes = 262_144
@@ -16,7 +15,6 @@ const maxCopyBytes = 262_144
 export class Copies {
   readonly #byHolder = new Map<string, Copy[]>()
   #dueMs = Infinity
-  #pauseEndMs = -Infinity
 
   nextDeadline(): number {
     return this.#dueMs
@@ -26,17 +24,16 @@ export class Copies {
     const copies = this.#byHolder.get(holder)
     if (copies === undefined) this.#byHolder.set(holder, [copy])
     else copies.push(copy)
-    this.#dueMs = Math.min(this.#dueMs, Math.max(nowMs, this.#pauseEndMs))
+    this.#dueMs = Math.min(this.#dueMs, nowMs)
   }
 
-  takeAll(nowMs: number): readonly Parcel[] {
+  takeAll(): readonly Parcel[] {
     const parcels: Parcel[] = []
     for (const [peer, copies] of this.#byHolder)
       for (const portion of portionsOf(copies, maxCopies, maxCopyBytes, sizeOf))
         parcels.push({ peer, payload: copyPayload(portion) })
     this.#byHolder.clear()
     this.#dueMs = Infinity
-    this.#pauseEndMs = nowMs + pauseMs
     return parcels
   }
 }

@@ -59,14 +59,9 @@ export class OwnWrites {
     return Math.min(this.#dueMs, this.#copies.nextDeadline())
   }
 
-  /** Sends what waits to be sent with others. */
-  flush(now: Now): void {
-    for (const { peer, payload } of this.#copies.takeAll(now.monoMs))
-      this.#line.send(peer, payload, now)
-  }
-
   handleDeadline(now: Now): void {
-    if (this.#copies.nextDeadline() <= now.monoMs) this.flush(now)
+    if (this.#copies.nextDeadline() <= now.monoMs)
+      for (const { peer, payload } of this.#copies.takeAll()) this.#line.send(peer, payload, now)
     if (this.#dueMs > now.monoMs) return
     this.#dueMs = Infinity
     for (const [request, write] of this.#open) {
