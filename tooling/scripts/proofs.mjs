@@ -63,6 +63,7 @@ const proofs = [
     '--runs',
     '100',
   ),
+  node('three of five nodes killed in a burst of writes', 'tooling/interop/dist/kill/burst.js'),
   node('a mixed network cut and healed', 'tooling/interop/dist/heal/main.js'),
   node('16 live nodes of three languages', 'tooling/interop/dist/mixed/main.js'),
   node('16 of 32 processes killed', 'tooling/interop/dist/crash/main.js'),

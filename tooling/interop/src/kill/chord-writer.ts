@@ -9,6 +9,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ChordNode, LevelStore } from '@p2p/chord'
 import { ClassicLevel } from 'classic-level'
+import { knowsRing } from './ring.ts'
 
 const [folder = '', round = '0'] = process.argv.slice(2)
 const keyCount = 20
@@ -20,7 +21,7 @@ for (const name of ['a', 'b', 'c']) {
   const connect = nodes[0]?.addresses.slice(0, 1) ?? []
   nodes.push(await ChordNode.open({ listen: 'tcp://127.0.0.1:0', connect, store, join: true }))
 }
-await Promise.all(nodes.map(knowsRing))
+await Promise.all(nodes.map((node) => knowsRing(node, nodes.length)))
 const [, , reader] = nodes
 const names = Array.from({ length: keyCount }, (_, index) => `key ${index}`)
 const values = await Promise.all(names.map((name) => reader?.get(name, '')))
@@ -32,17 +33,6 @@ for (let number = 0; ; number++) {
   await nodes[number % nodes.length]?.set(key, value)
   await Promise.all(nodes.map((node) => node.persisted()))
   say({ acknowledged: [key, value] })
-}
-
-/** Resolves once the node knows of all three. */
-function knowsRing(node: ChordNode): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (node.report().ring.size >= 3) resolve()
-    }
-    node.on('ring', look)
-    look()
-  })
 }
 
 function say(line: object): void {
