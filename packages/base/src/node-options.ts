@@ -66,6 +66,9 @@ const optionNames = [
   'transports',
 ] as const
 
+/** UTF-8 cannot carry it: two such names would be one network. */
+const loneSurrogate = /[\ud800-\udfff]/u
+
 /**
  * Checks the options of a node and fills in the defaults.
  *
@@ -87,11 +90,13 @@ export function resolveNodeOptions(
   checkNames(given, [...optionNames, ...ownNames], 'option')
   const { subnet = kind.subnet, idEncoding = 'text', extensions = true, compression } = options
   checkType('subnet', subnet, 'string')
+  if (loneSurrogate.test(subnet)) throw new RangeError('subnet has half a surrogate pair in it')
   checkType('extensions', extensions, 'boolean')
   if (idEncoding !== 'text' && idEncoding !== 'bytes') {
     throw new TypeError(`idEncoding must be "text" or "bytes", got ${show(idEncoding)}`)
   }
-  if (compression !== undefined && !compression.every(Number.isSafeInteger)) {
+  const methods: unknown = compression ?? []
+  if (!Array.isArray(methods) || !methods.every(Number.isSafeInteger)) {
     throw new TypeError('compression must be a list of method numbers')
   }
   return {

@@ -21,7 +21,8 @@ export class SlotPersistence {
 
   constructor(store: Store, subnet: string, onError: (error: P2pError) => void) {
     this.#store = store
-    this.#prefix = `chord/${subnet}/`
+    // A subnet with a slash in it must not name records of another.
+    this.#prefix = `chord/${encodeURIComponent(subnet)}/`
     this.#onError = onError
     this.#writes = new WriteBehind(store, (slot) => this.#change(slot), onError)
   }

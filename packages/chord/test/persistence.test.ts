@@ -77,6 +77,24 @@ test('a record that cannot be read is told as an error, and the others are read'
   expect(await second.get('key')).toBe('value')
 })
 
+test('hash tables of two subnets share a store, also where one name begins like the other', async () => {
+  const store = new MemoryStore()
+  const open = async (subnet: string): Promise<ChordNode> => {
+    const node = await ChordNode.open({ listen: 'memory://here', store, subnet, join: true })
+    nodes.push(node)
+    return node
+  }
+  const first = await open('a/b')
+  await first.set('key', 'value')
+  await first.close()
+  const other = await open('a')
+  expect(other.report().lastErrors).toEqual([])
+  expect(await other.get('key', 'none')).toBe('none')
+  await other.close()
+  const again = await open('a/b')
+  expect(await again.get('key')).toBe('value')
+})
+
 test('deltas of one node to one key at a time are all in the result', async () => {
   const node = await ChordNode.open({ listen: 'tcp://127.0.0.1:0', join: true })
   nodes.push(node)

@@ -30,7 +30,8 @@ export class ReplicaStore {
     onError: (error: P2pError) => void,
   ) {
     this.#store = store
-    const name = `${network.subnet}${network.leasing ? '1' : '0'}`
+    // A subnet with a slash in it must not name records of another.
+    const name = `${encodeURIComponent(network.subnet)}${network.leasing ? '1' : '0'}`
     this.#prefix = `sync/${name}/`
     this.#identityKey = `sync-identity/${name}`
     this.#onError = onError
@@ -65,7 +66,6 @@ export class ReplicaStore {
     for await (const [name, value] of this.#store.iterate(this.#prefix)) {
       const records = decodeRecords(value) ?? []
       const [first] = records
-      // The names of a subnet with a slash in it may begin like ours.
       if (first === undefined || name !== this.#prefix + first.key) {
         this.#onError(new P2pError('P2P_STORE_CORRUPT', 'a stored key cannot be read'))
         continue
