@@ -22,7 +22,7 @@ const bundles = [
   { packages: ['serializer'], budgetKib: 14, ceilingKib: 14 },
   { packages: ['serializer'], more: linkNames, budgetKib: 14, ceilingKib: 14.6 },
   { packages: ['mesh'], budgetKib: 25, ceilingKib: 45 },
-  { packages: ['mesh', 'sync', 'chord'], budgetKib: 40, ceilingKib: 88.5 },
+  { packages: ['mesh', 'sync', 'chord'], budgetKib: 40, ceilingKib: 89 },
 ]
 const namesOf = {
   serializer: ['createMessage', 'encodeFrame', 'decodeFrame', 'sha256'],

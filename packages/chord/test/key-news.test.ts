@@ -1,7 +1,7 @@
 /** Who is told of new keys, in which words, and when. */
 import { expect, test } from '@jest/globals'
 import type { Value } from '@p2p/serializer'
-import { utf8Encode } from '@p2p/serializer'
+import { bytesEqual, utf8Encode } from '@p2p/serializer'
 import type { ChordEffect } from '../src/protocol/chord-contract.ts'
 import { KeyList } from '../src/protocol/key-list.ts'
 import { KeyNews } from '../src/protocol/key-news.ts'
@@ -16,6 +16,7 @@ const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({ monoMs
 
 /** A node whose neighbours are of ours, or old ones where the name says so. */
 function scene({ neighbours = ['a', 'b'], old = false, ringSize = 3 } = {}) {
+  const deleted = new Set<Uint8Array>()
   const spread: { payload: readonly Value[]; knownTo: readonly string[] }[] = []
   const asked: string[] = []
   const whispered: (readonly [string, readonly Value[]])[] = []
@@ -28,7 +29,7 @@ function scene({ neighbours = ['a', 'b'], old = false, ringSize = 3 } = {}) {
       nodes: { size: ringSize },
       hasOld: () => old,
       talking: () => new Set(neighbours.filter((id) => !id.startsWith('old'))),
-      isDeleted: () => false,
+      isDeleted: (key) => [...deleted].some((other) => bytesEqual(other, key)),
       emit: (effect) => emitted.push(effect),
     },
     {
@@ -45,7 +46,7 @@ function scene({ neighbours = ['a', 'b'], old = false, ringSize = 3 } = {}) {
       old: { noteKey: () => undefined, tending: { noteRemoval: () => undefined } },
     },
   )
-  return { news, keys, spread, emitted, asked, whispered }
+  return { news, keys, deleted, spread, emitted, asked, whispered }
 }
 
 test('keys that are written within a second are told in one message', () => {
@@ -167,6 +168,38 @@ test('a comparison with a node that has not heard of a removal yet does not brin
   expect(keys.size).toBe(0)
   news.heardNews([one], false, at(2), false)
   expect(keys.size).toBe(1)
+})
+
+test('a key that others list although it is deleted here is removed once more, after two comparisons', () => {
+  const { news, deleted, keys, spread } = scene()
+  deleted.add(one)
+  news.heardNews([one], false, at(0), true)
+  news.compareWith('a', at(30_000))
+  expect([keys.size, spread]).toEqual([0, []])
+  news.compareWith('a', at(60_000))
+  expect(spread).toEqual([{ payload: removalPayload(one), knownTo: [] }])
+  news.heardNews([one], false, at(60_001), true)
+  for (const ms of [90_000, 120_000, 150_000]) news.compareWith('a', at(ms))
+  expect(spread).toHaveLength(1)
+})
+
+test('a key that repair shows to have been written again is not removed', () => {
+  const { news, deleted, spread } = scene()
+  deleted.add(one)
+  news.heardNews([one], false, at(0), true)
+  news.compareWith('a', at(30_000))
+  deleted.clear()
+  news.compareWith('a', at(60_000))
+  expect(spread).toEqual([])
+})
+
+test('who lists many deleted keys sees few of them removed at a time', () => {
+  const { news, deleted, spread } = scene()
+  const keys = Array.from({ length: 100 }, (_, index) => utf8Encode(`key ${index}`))
+  for (const key of keys) deleted.add(key)
+  for (let times = 0; times < 3; times += 1) news.heardNews(keys, false, at(times), true)
+  for (const ms of [30_000, 60_000]) news.compareWith('a', at(ms))
+  expect(spread).toHaveLength(64)
 })
 
 test('removals are remembered up to a limit', () => {

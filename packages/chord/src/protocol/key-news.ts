@@ -13,6 +13,9 @@
  *   large      in a large ring news are rumours (rumours.ts), and not every neighbour is compared with
  *   late       a rumour may be late, and so may what is told in a comparison: of a key that was removed a
  *              moment ago neither is believed, nor is a comparison by those that keep the delete in their slots
+ *   doubted    the list of a node that was away when a key was removed goes from one that keeps nothing of the key
+ *              to the next; who keeps the delete tells all of it once more, when repair has had the time to show
+ *              that the key was written again
  */
 import type { Now, Peer, RandomBytes } from '@p2p/base'
 import { toHex } from '@p2p/serializer'
@@ -61,6 +64,8 @@ const maxNewsKeys = 512
 const maxNewsBytes = 65_536
 /** Removals remembered from one comparison to the next but one: by then rumours have died out. */
 const maxRemoved = 1_024
+/** Doubted from one comparison to the next: who lists deleted keys on purpose shall not make a flood. */
+const maxDoubted = 64
 
 export class KeyNews {
   readonly #line: KeyNewsLine
@@ -74,6 +79,9 @@ export class KeyNews {
   /** Stamps of keys that were removed since the last comparison, and between the one before and that; keys may be long. */
   #removed = new Set<number>()
   #removedBefore: ReadonlySet<number> = this.#removed
+  /** Keys that others list, though they are deleted here: heard of since the last comparison, and since the one before. */
+  #doubted: Uint8Array[] = []
+  #doubtedBefore: readonly Uint8Array[] = []
 
   constructor(line: KeyNewsLine, parts: KeyNewsParts) {
     this.#line = line
@@ -137,7 +145,13 @@ export class KeyNews {
     isPrivate: boolean = isPassed,
   ): void {
     for (const key of keys) {
-      if (isPrivate && (this.#wasRemoved(key) || this.#line.isDeleted(key))) continue
+      if (isPrivate && this.#wasRemoved(key)) continue
+      if (isPrivate && this.#line.isDeleted(key)) {
+        // Once is enough.
+        this.#noteRemoval(key)
+        if (this.#doubted.length < maxDoubted) this.#doubted.push(key.slice())
+        continue
+      }
       if (this.heardNotice(key, now) !== 'new') continue
       if (isPassed && this.#isLarge()) this.#tellSoon(key, passOnAfterMs(this.#untold.size), now)
       if (this.#hasOldNeighbours())
@@ -174,6 +188,10 @@ export class KeyNews {
   compareWith(peer: string, now: Now): void {
     this.#removedBefore = this.#removed
     this.#removed = new Set()
+    for (const key of this.#doubtedBefore)
+      if (this.#line.isDeleted(key) && !this.#line.keys.has(key)) this.deleted(key, now)
+    this.#doubtedBefore = this.#doubted
+    this.#doubted = []
     this.#askOf(peer, now)
   }
 

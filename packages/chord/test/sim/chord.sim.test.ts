@@ -237,6 +237,28 @@ test('a key that was deleted is listed by nobody, though one was away for minute
   expect(network.nodes.map((node) => node.keyCount())).toEqual(network.nodes.map(() => 0))
 })
 
+test('a deleted key that some who keep none of its slots still list, because they were away, is soon listed by nobody', () => {
+  const network = new ChordNetwork({ seed: 14 })
+  const nodes = network.addMany(20)
+  for (const node of nodes) node.join()
+  network.sim.runFor(10_000)
+  nodes[0]?.write('key', 'v')
+  network.sim.runFor(10_000)
+  const slots = slotsOf(utf8Encode('key'))
+  const keepsNone = nodes.filter(({ machine }) => !slots.some((slot) => machine.slots.get(slot)))
+  const away = keepsNone.filter((node) => node !== nodes[0]).slice(0, 2)
+  expect(away).toHaveLength(2)
+  const rest = nodes.filter((node) => !away.includes(node))
+  const partition = network.sim.partition([away, rest].map((side) => side.map(({ sim }) => sim)))
+  network.sim.runFor(1_000)
+  nodes[0]?.write('key', null)
+  network.sim.runFor(240_000)
+  expect(new Set(rest.map((node) => node.keyCount()))).toEqual(new Set([0]))
+  partition.heal()
+  network.sim.runFor(240_000)
+  expect(nodes.map((node) => node.keyCount())).toEqual(nodes.map(() => 0))
+})
+
 test('an absent key is reported after the grace time, not after the whole time', () => {
   const network = storingNetwork({ seed: 9 })
   const read = first(network).read('nothing')
