@@ -40,7 +40,7 @@ class Scene {
   readonly effects: ChordEffect[] = []
   now = { monoMs: 1, utcSeconds }
 
-  constructor(options: Partial<ChordMachineOptions> = {}) {
+  constructor(options: Partial<ChordMachineOptions> = {}, { joins = true } = {}) {
     const random = new SeededRandom(1)
     this.machine = new ChordMachine({
       id: encodeBase58Integer(1n << 381n),
@@ -49,7 +49,7 @@ class Scene {
       randomBytes: (count) => random.bytes(count),
       ...options,
     })
-    this.give({ type: 'join' })
+    if (joins) this.give({ type: 'join' })
     const remote = 'tcp://127.0.0.1:50000'
     this.give({ type: 'link-open', link: 0, transport: 'tcp', remote, dial: undefined })
     const protocol = networkId({ subnet: 'chord', encryption: 'Plaintext' })
@@ -197,8 +197,8 @@ test('nobody is thrown off the ring by a record from the far future', () => {
   expect(scene.counters()['ringRecords']).toBe(1)
 })
 
-test('a flood of members fills the view of the ring and stops there', () => {
-  const scene = new Scene()
+/** More records than a view takes. */
+function hearManyMembers(scene: Scene): void {
   for (let portion = 0; portion < 110; portion += 1) {
     scene.hear(
       membersPayload(
@@ -212,7 +212,20 @@ test('a flood of members fills the view of the ring and stops there', () => {
       ),
     )
   }
+}
+
+test('a flood of members fills the view of the ring and stops there', () => {
+  const scene = new Scene()
+  hearManyMembers(scene)
   expect(scene.counters()['ringRecords']).toBe(50_000)
+  expect(scene.machine.isStoring).toBe(true)
+})
+
+test('a node whose view of the ring is full of others joins all the same', () => {
+  const scene = new Scene({}, { joins: false })
+  hearManyMembers(scene)
+  scene.give({ type: 'join' })
+  expect(scene.counters()['ringRecords']).toBe(50_001)
   expect(scene.machine.isStoring).toBe(true)
 })
 

@@ -415,7 +415,7 @@ export class RingKeeper {
     const { id } = member
     const before = this.view.nodes.get(id)?.position
     const wasNeeded = this.needsLinkTo(id)
-    if (!this.view.merge(member, now.monoMs)) return false
+    if (!this.view.merge(member, now.monoMs, id === this.#id)) return false
     this.#news.delete(id)
     if (member.state !== 'storing') this.#triedMs.delete(id)
     if (this.view.nodes.get(id)?.position === before) return true

@@ -37,7 +37,7 @@ interface Kept extends Member {
   readonly heardMs: number
 }
 
-/** Records in all. A ring of 20,000 with the departures of an hour fits. */
+/** Records in all, but for the own one. A ring of 20,000 with the departures of an hour fits. */
 const maxMembers = 50_000
 /** How long the record of a node that is no more is kept: a partition that lasts longer is not healed by itself. */
 const keepDepartedMs = 3_600_000
@@ -66,11 +66,12 @@ export class RingView {
     return this.#buckets[bucketOf(id)]?.get(id)
   }
 
-  /** Takes a record in; true when it was news. */
-  merge(member: Member, nowMs: number): boolean {
+  /** Takes a record in, that of this node even when the view is full; true when it was news. */
+  merge(member: Member, nowMs: number, isOwn: boolean = false): boolean {
     const { id, state } = member
     const known = this.get(id)
-    if (known === undefined ? this.#size >= maxMembers : !isNewer(member, known)) return false
+    const isTaken = known ? isNewer(member, known) : isOwn || this.#size < maxMembers
+    if (!isTaken) return false
     if (known === undefined) this.#size += 1
     const isStoring = state === 'storing'
     const wasStoring = known?.state === 'storing'
