@@ -2,6 +2,7 @@
 // Ends with a line that counts checks; status 1 if one failed.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -69,6 +70,51 @@ async function interrupt(args) {
   return status === 0 ? undefined : `status ${status}, signal ${signal}`
 }
 
+/** Ends a process that should have ended by itself, some time ago. */
+const patienceMs = 10_000
+
+/** How the process ends, with its input still open, and what it wrote. */
+async function ending(child) {
+  const written = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'])
+    child[name].setEncoding('utf8').on('data', (text) => (written[name] += text))
+  const late = setTimeout(() => child.kill('SIGKILL'), patienceMs)
+  const [status, signal] = await once(child, 'close')
+  clearTimeout(late)
+  return { status, signal, ...written }
+}
+
+/** A node that cannot join says why, and ends. */
+async function failToJoin(kind) {
+  const child = spawn(process.execPath, [binary, 'node', kind, '--connect', 'tcp://127.0.0.1:1'])
+  const { status, signal, stdout, stderr } = await ending(child)
+  const isTold = stdout.startsWith('{"ev":"error"') && stdout.includes('"code":"P2P_')
+  return status === 1 && isTold && stderr === ''
+    ? undefined
+    : `status ${status}, signal ${signal}: ${stdout}${stderr}`
+}
+
+/** One SIGTERM is enough while the node still waits for somebody who says nothing. */
+async function endWhileJoining(kind) {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const address = `tcp://127.0.0.1:${silent.address().port}`
+  const child = spawn(process.execPath, [binary, 'node', kind, '--connect', address])
+  const ended = ending(child)
+  const [socket] = await once(silent, 'connection')
+  socket.on('error', () => undefined).resume()
+  const startedMs = performance.now()
+  child.kill('SIGTERM')
+  const { status, signal, stderr } = await ended
+  const tookMs = performance.now() - startedMs
+  silent.close()
+  socket.destroy()
+  // Less than any time-out of a handshake.
+  return status === 0 && stderr === '' && tookMs < 3_000
+    ? undefined
+    : `status ${status}, signal ${signal} after ${Math.round(tookMs)} ms: ${stderr}`
+}
+
 /** Resolves once the second chat is linked to the first; both know the seed only. */
 async function meetThroughSeed() {
   const children = []
@@ -116,6 +162,9 @@ for (const args of [['fly'], ['node', 'fly'], ['doctor'], ['doctor', 'x', '--tim
   report(`p2p ${args.join(' ')} is wrong usage`, status === 2 ? undefined : `status ${status}`)
 }
 report('Ctrl-C ends a node', await interrupt(['node', 'mesh', ...listening]))
+report('a p2py node that cannot join ends', await failToJoin('p2py'))
+for (const kind of ['mesh', 'p2py'])
+  report(`SIGTERM ends a ${kind} node that is still joining`, await endWhileJoining(kind))
 report('Ctrl-C ends a seed', await interrupt(['seed', ...listening]))
 report('two chats find each other through a seed', await meetThroughSeed())
 report('Ctrl-C ends a chat', await interrupt(['chat', 'tea', ...listening]))

@@ -126,3 +126,11 @@ test('what cannot be done is refused with a code', async () => {
   await mesh.request('listen', { listen: [] })
   expect(await mesh.request('p2py_leave')).toMatchObject({ code: 'P2P_WRONG_KIND' })
 })
+
+test('a node that cannot join is closed again, and can be opened anew', async () => {
+  const node = new Driven('p2py')
+  driven.push(node)
+  const refused = await node.request('listen', { connect: 'tcp://127.0.0.1:1' })
+  expect(refused).toMatchObject({ ok: false, code: 'P2P_JOIN_FAILED' })
+  expect(await node.request('listen', { port: 0 })).toMatchObject({ ok: true })
+})

@@ -22,21 +22,29 @@ export async function runNode(kind: Kind, options: NodeCommandOptions): Promise<
   const session = new Session(kind, write)
   const end = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => end.abort())
-  if (options.listen.length + options.connect.length > 0) {
-    const { subnet } = options
-    try {
-      const answer = await listen(session, {
-        listen: [...options.listen],
-        connect: [...options.connect],
-        ...(subnet === undefined ? {} : { subnet }),
-      })
-      session.emit('open', answer)
-    } catch (error) {
-      session.emit('error', { ...describeFailure(error) })
-      process.exitCode = 1
-      return
-    }
-  }
-  await serveLines(session, operationsOf(kind), process.stdin, write, end.signal)
+  if (await opens(session, options, end.signal))
+    await serveLines(session, operationsOf(kind), process.stdin, write, end.signal)
+  else await session.close()
   ensureExit()
+}
+
+/** Whether there are lines to serve: not when the node could not open, nor when it was told to end meanwhile. */
+async function opens(
+  session: Session,
+  { listen: listenAt, connect, subnet }: NodeCommandOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (listenAt.length + connect.length === 0) return true
+  try {
+    const fields = { listen: listenAt, connect, ...(subnet === undefined ? {} : { subnet }) }
+    const answer = await listen(session, fields, signal)
+    if (signal.aborted) return false
+    session.emit('open', answer)
+    return true
+  } catch (error) {
+    if (signal.aborted) return false
+    session.emit('error', { ...describeFailure(error) })
+    process.exitCode = 1
+    return false
+  }
 }

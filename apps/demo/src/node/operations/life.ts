@@ -51,13 +51,20 @@ const listenFields: z.ZodMiniType<ListenFields> = z.object({
   store: z.optional(z.string()),
 })
 
-/** Opens the node; the fields are those of the `listen` command. */
-export async function listen(session: Session, fields: ListenFields): Promise<Fields> {
+/**
+ * Opens the node; the fields are those of the `listen` command. The signal closes it, also while it
+ * still joins others.
+ */
+export async function listen(
+  session: Session,
+  fields: ListenFields,
+  signal?: AbortSignal,
+): Promise<Fields> {
   if (session.isOpen) throw new LineError('P2P_ALREADY_LISTENING', 'there is a node already')
   const { encryption = 'Plaintext', subnet = session.kind, compression } = fields
   if (fields.kind !== undefined && fields.kind !== session.kind)
     throw new LineError('P2P_WRONG_KIND', `this process runs a ${session.kind} node`)
-  if (session.kind === 'p2py') return listenP2py(session, fields)
+  if (session.kind === 'p2py') return listenP2py(session, fields, signal)
   const scheme = schemes[encryption]
   const nodeOptions = {
     listen: fields.listen ?? `${scheme}://${fields.host ?? '127.0.0.1'}:${fields.port ?? 0}`,
@@ -69,6 +76,7 @@ export async function listen(session: Session, fields: ListenFields): Promise<Fi
       : { advertise: `${scheme}://${fields.out_addr[0]}:${fields.out_addr[1]}` }),
     ...(fields.limits === undefined ? {} : { limits: fields.limits }),
     ...(fields.leasing === undefined ? {} : { leasing: fields.leasing }),
+    ...(signal && { signal }),
   }
   const { node, closeStore } = await openNode(session.kind, nodeOptions, fields.store)
   session.adopt(node, closeStore)
@@ -86,15 +94,25 @@ export async function listen(session: Session, fields: ListenFields): Promise<Fi
 }
 
 /** A p2py node listens at one address, by which others know it too. */
-async function listenP2py(session: Session, fields: ListenFields): Promise<Fields> {
+async function listenP2py(
+  session: Session,
+  fields: ListenFields,
+  signal: AbortSignal | undefined,
+): Promise<Fields> {
   const [listening, ...more] = [fields.listen ?? []].flat()
   if (more.length > 0) throw new LineError('P2P_BAD_COMMAND', 'a p2py node has one address')
   const { host = '127.0.0.1', port = 0 } = listening === undefined ? fields : hostAndPort(listening)
   const contacts = [fields.connect ?? []].flat().map(hostAndPort)
   const { limits = {} } = fields
-  const node = await P2pyNode.open({ host, port, limits })
+  const node = await P2pyNode.open({ host, port, limits, ...(signal && { signal }) })
   session.adoptP2py(node)
-  if (contacts.length > 0) await node.join(contacts.map((to) => [to.host, to.port]))
+  try {
+    if (contacts.length > 0) await node.join(contacts.map((to) => [to.host, to.port]))
+  } catch (error) {
+    // What was refused leaves nothing behind: `listen` may be tried again.
+    await session.close()
+    throw error
+  }
   const [ownHost, ownPort] = node.address
   return {
     id: '',
@@ -113,7 +131,7 @@ function hostAndPort(url: string): { readonly host: string; readonly port: numbe
 }
 
 export const lifeOperations: Readonly<Record<string, Operation>> = {
-  listen: operation(listenFields, listen),
+  listen: operation(listenFields, (session, fields) => listen(session, fields)),
   ping: operation(z.object({}), () => ({})),
   close: operation(z.object({}), async (session) => {
     await session.close()
