@@ -11,6 +11,8 @@ export interface Contest {
   /** The open peer; its connection is the incumbent. */
   readonly peer: OpenPeer
   readonly newcomer: Connection
+  /** True when the peer was asked for its claim; otherwise any sign of life is the answer. */
+  readonly isByClaim: boolean
   /** What the newcomer sent meanwhile, for the case that it stays. */
   readonly kept: WireMessage[]
 }
@@ -42,11 +44,10 @@ export class Contests {
     return contest?.peer.connection === connection ? contest : undefined
   }
 
-  begin(peer: OpenPeer, newcomer: Connection, untilMs: number): Contest {
-    const contest: Contest = { peer, newcomer, kept: [] }
-    this.#byId.set(peer.id, contest)
-    this.#deadlines.set(`contest ${peer.id}`, untilMs)
-    return contest
+  begin(contest: Omit<Contest, 'kept'>, untilMs: number): void {
+    const { id } = contest.peer
+    this.#byId.set(id, { ...contest, kept: [] })
+    this.#deadlines.set(`contest ${id}`, untilMs)
   }
 
   end(contest: Contest): void {

@@ -57,18 +57,22 @@ export function isCrossing(
   return isYoung && incumbent.outgoing !== newcomer.outgoing
 }
 
-/**
- * What makes an old peer give a sign of life: a request for its peers. Both originals answer it, if
- * it is bytes (spec/mesh.md, 5.2).
- */
-export function signOfLifeRequest(sender: string | Uint8Array, now: Now): WireMessage {
-  const payload = [flags.request, Uint8Array.of(0x2a)]
-  return createMessage({
-    type: flags.whisper,
-    sender,
-    time: Math.floor(now.utcSeconds),
-    payload,
-  })
+/** What the peer on the established link is asked about the other one, and what will answer it. */
+export function questionAbout(
+  pair: { readonly incumbent: Connection; readonly newcomer: Connection },
+  sender: string | Uint8Array,
+  now: Now,
+): { readonly isByClaim: boolean; readonly frame: Uint8Array } {
+  const { incumbent, newcomer } = pair
+  const { hello } = newcomer
+  if (hello !== undefined && incumbent.supports('claim') && newcomer.supports('claim')) {
+    const nonce = Uint8Array.from(hello.nonce, (letter) => letter.charCodeAt(0))
+    return { isByClaim: true, frame: incumbent.controlFrame({ verb: 'claim', nonce }, now) }
+  }
+  const frame = incumbent.supports('heartbeat')
+    ? incumbent.pingFrame(now)
+    : incumbent.encode(signOfLifeRequest(sender, now), 'control')
+  return { isByClaim: false, frame }
 }
 
 /** Order of ids as numbers: base58 without leading zeros sorts by length, then by its characters. */
@@ -78,4 +82,18 @@ export function isSmallerId(a: string, b: string): boolean {
 
 function diallerNonce(connection: Connection): string {
   return connection.outgoing ? nonceText(connection.nonce) : (connection.hello?.nonce ?? '')
+}
+
+/**
+ * What makes an old peer give a sign of life: a request for its peers. Both originals answer it, if
+ * it is bytes (spec/mesh.md, 5.2).
+ */
+function signOfLifeRequest(sender: string | Uint8Array, now: Now): WireMessage {
+  const payload = [flags.request, Uint8Array.of(0x2a)]
+  return createMessage({
+    type: flags.whisper,
+    sender,
+    time: Math.floor(now.utcSeconds),
+    payload,
+  })
 }

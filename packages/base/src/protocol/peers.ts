@@ -31,7 +31,7 @@ import type { Arrival } from './connection.ts'
 import { Contests } from './contests.ts'
 import type { Contest } from './contests.ts'
 import { Deadlines } from './deadlines.ts'
-import { hasLinkTo, isCrossing, signOfLifeRequest, survivorOf } from './double-links.ts'
+import { hasLinkTo, isCrossing, questionAbout, survivorOf } from './double-links.ts'
 import { P2pError } from './errors.ts'
 import { FrameCache } from './frame-cache.ts'
 import { FrameWatch } from './frame-watch.ts'
@@ -385,31 +385,22 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   #contest(peer: OpenPeer, newcomer: Connection): void {
     const { monoMs } = this.#now
     const incumbent = peer.connection
-    const bothAreOurs = incumbent.supports('claim') && newcomer.supports('claim')
     if (!incumbent.supports('claim') && isCrossing({ incumbent, newcomer }, monoMs)) {
       this.#giveUpBoth(incumbent, newcomer)
       return
     }
-    this.#contests.begin(peer, newcomer, monoMs + this.#limits.heartbeatTimeoutMs)
-    if (bothAreOurs && newcomer.hello !== undefined) {
-      const nonce = Uint8Array.from(newcomer.hello.nonce, (letter) => letter.charCodeAt(0))
-      this.#send(incumbent, incumbent.controlFrame({ verb: 'claim', nonce }, this.#now))
-      return
-    }
-    if (incumbent.supports('heartbeat')) {
-      this.#send(incumbent, incumbent.pingFrame(this.#now))
-      return
-    }
-    const message = signOfLifeRequest(this.#own.wireId, this.#now)
-    this.#send(incumbent, incumbent.encode(message, 'control'))
+    const { isByClaim, frame } = questionAbout({ incumbent, newcomer }, this.wireId, this.#now)
+    this.#contests.begin({ peer, newcomer, isByClaim }, monoMs + this.#limits.heartbeatTimeoutMs)
+    this.#send(incumbent, frame)
   }
 
-  /** Something came over the established link of a peer that cannot be asked: it is alive and stays. */
+  /**
+   * Something came over the established link of a peer that was asked for a sign of life: it stays.
+   * How it was asked counts, not what could be asked now: a newcomer may send its hello later.
+   */
   #settleContestByLife(connection: Connection): void {
     const contest = this.#contests.ofIncumbent(connection)
-    if (contest === undefined) return
-    if (connection.supports('claim') && contest.newcomer.supports('claim')) return
-    this.#endContest(contest, 'incumbent')
+    if (contest?.isByClaim === false) this.#endContest(contest, 'incumbent')
   }
 
   #onControl(connection: Connection, control: Control): void {

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { NodeOptions } from '../../src/node-options.ts'
 import type { P2pError } from '../../src/protocol/errors.ts'
+import { extensionMarker } from '../../src/protocol/handshake.ts'
+import { createHelloPayload } from '../../src/protocol/hello.ts'
 import { PlainNode } from '../plain-node.ts'
 import { createMessage, encodeFrame } from '@p2p/serializer'
 import { WebSocket } from 'ws'
@@ -154,6 +156,22 @@ describe('a hostile peer', () => {
     const message = victim.next('message')
     node.send(victim.shell.id, [2, 'still you'])
     expect((await message).message.payload).toEqual([2, 'still you'])
+  })
+
+  test('cannot take the id of a connected peer by saying later that it can be asked', async () => {
+    const node = await open({ limits: { heartbeatTimeoutMs: 500 } })
+    const victim = await open({ connect: node.address })
+    await peerOf(node, victim.shell.id)
+    const { id } = victim.shell
+    const raw = await attack(node)
+    raw.greet(id, [0x13, extensionMarker])
+    raw.whisper(id, [2, 'instead of a hello'])
+    const features = ['heartbeat', 'claim']
+    const nonce = new Uint8Array(8).fill(7)
+    raw.whisper(id, createHelloPayload({ features, nonce, addresses: [], maxFrameBytes: 65_536 }))
+    const left = reasonOfLeave(node).then(({ code }) => code)
+    expect(await Promise.race([raw.closed, left])).toBeUndefined()
+    expect([...node.shell.peers.keys()]).toEqual([id])
   })
 
   test('cannot make a node throw or answer with garbage of any kind', async () => {

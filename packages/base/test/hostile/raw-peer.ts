@@ -40,9 +40,9 @@ export class RawPeer {
     })
   }
 
-  /** Shakes hands as an old peer with this id would. */
-  greet(id: string): void {
-    this.whisper(id, [5, id, network, ['127.0.0.1', 9], [0x13]])
+  /** Shakes hands as an old peer with this id would, unless the methods say otherwise. */
+  greet(id: string, methods: readonly number[] = [0x13]): void {
+    this.whisper(id, [5, id, network, ['127.0.0.1', 9], methods])
   }
 
   whisper(sender: string, payload: readonly Value[]): void {

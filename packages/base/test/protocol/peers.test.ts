@@ -1,7 +1,16 @@
 import { describe, expect, test } from '@jest/globals'
 import { createMessage, encodeFrame, flags } from '@p2p/serializer'
 import { extensionMarker } from '../../src/protocol/handshake.ts'
-import { ascii, codes, connect, handshake, peerIds, plainNetwork, whisper } from './peer-frames.ts'
+import {
+  ascii,
+  codes,
+  connect,
+  handshake,
+  hello,
+  peerIds,
+  plainNetwork,
+  whisper,
+} from './peer-frames.ts'
 import { Bench } from './peers-bench.ts'
 
 describe('Peers: connecting', () => {
@@ -387,6 +396,27 @@ describe('Peers: two links to one id', () => {
     bench.advance(10_000)
     expect(codes(alice, 'close')).toEqual(['P2P_DUPLICATE_LINK'])
     expect(alice.of('peer-closed')).toEqual([])
+    expect(peerIds(alice)).toEqual(['B'])
+  })
+
+  test('a stranger who can be asked about only later does not outwait the peer that was asked', () => {
+    const bench = new Bench()
+    const [alice, bob] = [bench.add('A'), bench.add('B')]
+    connect(bob, 'memory://A')
+    bench.settle()
+    const link = bench.rawLink(alice)
+    const features = ['heartbeat', 'claim']
+    for (const bytes of [
+      handshake('B', [0x13, extensionMarker]),
+      whisper('B', [2, 'instead of a hello']),
+      hello('B', new Uint8Array(8).fill(7), features),
+    ]) {
+      alice.handle({ type: 'link-bytes', link, bytes })
+    }
+    bench.advance(10_000)
+    expect(codes(alice, 'close')).toEqual(['P2P_DUPLICATE_LINK'])
+    expect(alice.of('peer-closed')).toEqual([])
+    expect(alice.of('peer-message')).toEqual([])
     expect(peerIds(alice)).toEqual(['B'])
   })
 
