@@ -38,7 +38,7 @@ import {
 import { handlerFailed } from './early-errors.ts'
 import { messageIn } from './protocol/kept-frame.ts'
 import type { LayerControl, MeshEmitted, MeshLayer, MeshLikeMachine, Typed } from './mesh-layer.ts'
-import { MessageQueue } from './message-queue.ts'
+import { MessageQueue, resolveQueueLimits } from './message-queue.ts'
 import { MeshMachine } from './protocol/mesh.ts'
 import type { MeshInput } from './protocol/mesh-contract.ts'
 import { isMeshLimit, defaultMeshLimits, type MeshLimits } from './protocol/mesh-limits.ts'
@@ -49,6 +49,7 @@ import {
   answerSubFlag,
   answerTo,
   questionSubFlag,
+  refusalFor,
   type Responder,
 } from './remote-requests.ts'
 import { Topic, maxTopicNameLength, topicSubFlag, type TopicSchema } from './topic.ts'
@@ -82,8 +83,6 @@ export interface MeshReport extends NodeReport {
 export type MessageHandler = (message: ReceivedMessage) => boolean | void
 
 type Command = Exclude<MeshInput, { type: `link-${string}` | 'dial-failed' | 'deadline' }>
-
-const defaultQueue = { maxMessages: 1_024, maxBytes: 16 * 1_048_576 }
 
 /** The mesh itself, with nothing on top. */
 const plainMesh: MeshLayer<never, never> = {
@@ -148,7 +147,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
       Object.entries(options.limits ?? {}).filter(([name]) => isMeshLimit(name)),
     )
     const { subnet, idEncoding, extensions, compression, connect, limits } = resolved
-    this.#queue = new MessageQueue({ ...defaultQueue, ...queue })
+    this.#queue = new MessageQueue(resolveQueueLimits(queue))
     this.#limits = limits
     let machine: MeshLikeMachine<LayerCommand, LayerEffect> | undefined
     this.#shell = new NodeShell({
@@ -340,6 +339,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     wait: WaitOptions = {},
   ): Promise<readonly Value[]> {
     const { signal, timeoutMs = 10_000 } = wait
+    const delayMs = timerDelay(timeoutMs)
     const requestId = encodeBase58Integer(crypto.getRandomValues(new Uint8Array(requestIdBytes)))
     const answer = this.#requests.open(requestId, peerId)
     // Whoever closes the request below has told the caller already.
@@ -347,7 +347,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     const timer = setTimeout(() => {
       const error = new P2pError('P2P_REQUEST_TIMEOUT', `no answer within ${timeoutMs} ms`)
       this.#requests.close(requestId, error)
-    }, timerDelay(timeoutMs))
+    }, delayMs)
     const onAbort = (): void => {
       const error = new P2pError('P2P_CANCELLED', 'cancelled', { cause: signal?.reason })
       this.#requests.close(requestId, error)
@@ -494,11 +494,16 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   async #onQuestion(wire: WireMessage, from: string): Promise<void> {
     const payload = await answerTo(wire.payload, from, this.#responder)
     if (payload === undefined || this.#shell.isClosed) return
-    try {
-      await this.#deliver(from, payload)
-    } catch (cause) {
-      const text = 'an answer was not sent'
-      this.#shell.reportError(new P2pError('P2P_ANSWER_FAILED', text, { cause }))
+    // The asking node would wait for its whole time if it was not told.
+    for (const answer of [payload, refusalFor(payload)]) {
+      try {
+        await this.#deliver(from, answer)
+        return
+      } catch (cause) {
+        const text = 'an answer was not sent'
+        this.#shell.reportError(new P2pError('P2P_ANSWER_FAILED', text, { cause }))
+      }
+      if (!this.peers.has(from)) return
     }
   }
 

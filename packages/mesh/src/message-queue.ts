@@ -7,10 +7,25 @@
  * decoded anew when it is taken. A thousand decoded ones, a dozen objects each, would outlive several rounds of the
  * garbage collector, which would copy them each time.
  */
+import { limitsOver } from '@p2p/base'
 
 export interface MessageQueueLimits {
   readonly maxMessages: number
   readonly maxBytes: number
+}
+
+const defaultQueueLimits: MessageQueueLimits = { maxMessages: 1_024, maxBytes: 16 * 1_048_576 }
+
+/**
+ * The defaults with the given ones put over them.
+ *
+ * @throws TypeError for what is no object and for an unknown name, RangeError for a value that is not above zero
+ */
+export function resolveQueueLimits(given: Partial<MessageQueueLimits> = {}): MessageQueueLimits {
+  const options: unknown = given
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`queue must be an object, got ${String(options)}`)
+  return limitsOver(defaultQueueLimits, given)
 }
 
 export interface QueuedMessage {

@@ -40,11 +40,15 @@ export class RemoteRequests {
     return this.#open.size
   }
 
-  /** Writes down a question; `id` is unique. The caller sends it and calls `close` when it gives up. */
+  /**
+   * Writes down a question; `id` is unique. The caller sends it and calls `close` when it gives up.
+   *
+   * @throws P2pError `P2P_TOO_MANY_REQUESTS`, at once, so that the question is not sent
+   */
   open(id: string, peer: string): Promise<readonly Value[]> {
     if (this.#open.size >= maxOpenRequests) {
       const text = `more than ${maxOpenRequests} requests without an answer`
-      return Promise.reject(new P2pError('P2P_TOO_MANY_REQUESTS', text))
+      throw new P2pError('P2P_TOO_MANY_REQUESTS', text)
     }
     return new Promise((resolve, reject) => {
       this.#open.set(id, { peer, resolve, reject })
@@ -93,4 +97,9 @@ export async function answerTo(
     const text = error instanceof Error ? error.message : 'the responder failed'
     return [answerSubFlag, id, false, text]
   }
+}
+
+/** What goes out in place of an answer that the wire cannot carry. */
+export function refusalFor(answer: readonly Value[]): readonly Value[] {
+  return [...answer.slice(0, 2), false, 'the answer cannot be sent']
 }

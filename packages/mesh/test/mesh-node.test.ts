@@ -213,6 +213,60 @@ test('a request is answered by the responder of the other node', async () => {
   expect(a.metrics()['openRequests']).toBe(0)
 })
 
+test('a request with a time-out that is none is refused and leaves nothing open', async () => {
+  const [a, b] = await pair()
+  a.respond(() => ['!'])
+  for (const timeoutMs of [NaN, 0, -1, '5' as never]) {
+    await expect(b.request(a.id, ['?'], { timeoutMs })).rejects.toThrow(RangeError)
+  }
+  expect(b.metrics()['openRequests']).toBe(0)
+})
+
+test('1,024 requests are open, one more is refused and not sent', async () => {
+  const [a, b] = await pair()
+  let askedCount = 0
+  a.respond(() => {
+    askedCount += 1
+    return new Promise(() => undefined)
+  })
+  const open = Array.from({ length: 1_024 }, () => b.request(a.id, ['?']).catch(() => undefined))
+  await expect(b.request(a.id, ['?'])).rejects.toMatchObject({ code: 'P2P_TOO_MANY_REQUESTS' })
+  const told = nextMessage(a)
+  b.whisper(a.id, 'all are sent')
+  await told
+  expect(askedCount).toBe(1_024)
+  await b.close()
+  await Promise.all(open)
+})
+
+test('an answer that the wire cannot carry is refused at once, and told to both sides', async () => {
+  const a = await open({ limits: { maxFrameBytes: 10_000 } })
+  const b = await open()
+  await b.connect(a.addresses[0] ?? '')
+  const errors: string[] = []
+  a.on('error', ({ code }) => errors.push(code))
+  for (const respond of [
+    () => [undefined as never],
+    () => [new Uint8Array(10_000)],
+    () => ['half \ud800 pair'],
+    () => {
+      throw new Error('half \ud800 pair')
+    },
+  ]) {
+    a.respond(respond)
+    const answer = b.request(a.id, ['?'], { timeoutMs: 4_000 })
+    await expect(answer).rejects.toMatchObject({ code: 'P2P_REQUEST_REFUSED' })
+  }
+  expect(errors).toEqual(Array.from({ length: 4 }, () => 'P2P_ANSWER_FAILED'))
+  a.respond(() => ['fine'])
+  expect(await b.request(a.id, ['?'])).toEqual(['fine'])
+})
+
+test('wrong limits of the queue are refused', async () => {
+  const none = { maxMessages: undefined } as never
+  await expect(MeshNode.open({ queue: none })).rejects.toThrow('maxMessages must be a number')
+})
+
 test('connect rejects with a code for each step that can fail', async () => {
   const a = await open()
   const wrong = await open({ subnet: 'other' })

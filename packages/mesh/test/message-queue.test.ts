@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { MessageQueue, type QueuedMessage } from '../src/message-queue.ts'
+import { MessageQueue, resolveQueueLimits, type QueuedMessage } from '../src/message-queue.ts'
 
 const message = (name: number, byteLength = 1): QueuedMessage => ({
   frame: new Uint8Array(byteLength),
@@ -30,4 +30,20 @@ test('at the limit the oldest is dropped and counted, by number and by bytes', (
   expect([queue.take()?.via, queue.take()?.via, queue.take()]).toEqual(['4', '5', undefined])
   queue.push(message(6, 99))
   expect(queue.take()?.via).toBe('6')
+})
+
+test('limits that make no sense are refused, and the text names what is wrong', () => {
+  const whole = { maxMessages: 1_024, maxBytes: 16_777_216 }
+  expect(resolveQueueLimits()).toEqual(whole)
+  expect(resolveQueueLimits({ maxBytes: 5 })).toEqual({ ...whole, maxBytes: 5 })
+  for (const maxMessages of [NaN, '10', -1, 0, null, undefined]) {
+    const resolve = (): unknown => resolveQueueLimits({ maxMessages } as never)
+    expect(resolve).toThrow(RangeError)
+    expect(resolve).toThrow('maxMessages must be a number above 0')
+  }
+  expect(() => resolveQueueLimits({ maxMesages: 1 } as never)).toThrow('did you mean "maxMessages"')
+  for (const queue of [5, null, 'long']) {
+    expect(() => resolveQueueLimits(queue as never)).toThrow(TypeError)
+    expect(() => resolveQueueLimits(queue as never)).toThrow('queue must be an object')
+  }
 })
