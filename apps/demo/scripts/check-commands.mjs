@@ -94,6 +94,25 @@ async function failToJoin(kind) {
     : `status ${status}, signal ${signal}: ${stdout}${stderr}`
 }
 
+/** Who is told a wrong address says so, and goes on. */
+async function tellWrongAddress(args) {
+  const wrong = ['--listen', 'tcp://127.0.0.1:0', '--connect', 'tcp://127.0.0.1:1', '--json']
+  const child = spawn(process.execPath, [binary, ...args, ...wrong])
+  const ended = ending(child)
+  const told = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    told.push(JSON.parse(line))
+    const isAll = ['open', 'error'].every((ev) => told.some((one) => one.ev === ev))
+    if (isAll) break
+  }
+  child.kill('SIGTERM')
+  const { status, stderr } = await ended
+  const errors = told.filter(({ ev }) => ev === 'error').map(({ code }) => code)
+  return status === 0 && stderr === '' && String(errors) === 'P2P_CONNECTION_REFUSED'
+    ? undefined
+    : `status ${status}: ${JSON.stringify(told)}${stderr}`
+}
+
 /** One SIGTERM is enough while the node still waits for somebody who says nothing. */
 async function endWhileJoining(kind) {
   const silent = createServer().listen(0, '127.0.0.1')
@@ -165,6 +184,8 @@ report('Ctrl-C ends a node', await interrupt(['node', 'mesh', ...listening]))
 report('a p2py node that cannot join ends', await failToJoin('p2py'))
 for (const kind of ['mesh', 'p2py'])
   report(`SIGTERM ends a ${kind} node that is still joining`, await endWhileJoining(kind))
+for (const args of [['node', 'mesh'], ['node', 'chord'], ['chat', 'tea'], ['seed']])
+  report(`p2p ${args.join(' ')} tells a wrong --connect`, await tellWrongAddress(args))
 report('Ctrl-C ends a seed', await interrupt(['seed', ...listening]))
 report('two chats find each other through a seed', await meetThroughSeed())
 report('Ctrl-C ends a chat', await interrupt(['chat', 'tea', ...listening]))

@@ -128,6 +128,8 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
     void this.closeBySignal()
   }
   #addresses: readonly string[] = []
+  /** Errors from before the node was open: at most one for each address it joins, and those of the store. */
+  #untold: P2pError[] | undefined = []
   #nextRequest = 1
   #isClosed = false
   #closed: Promise<void> | undefined
@@ -199,6 +201,12 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
     await this.#join(connect)
     if (book !== undefined && this.#peers.size === 0)
       await this.#join(book.latest(maxRememberedDials))
+    // A turn later, those who awaited this have their handlers in place.
+    setTimeout(() => {
+      const untold = this.#untold
+      this.#untold = undefined
+      for (const error of untold ?? []) this.#emit('error', error)
+    })
   }
 
   now(): Now {
@@ -289,12 +297,14 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
     this.#emit('peer:leave', { peer: info, reason })
   }
 
-  /** Keeps the error for the report and tells whoever listens to `error`. */
+  /** Keeps the error for the report and tells whoever listens to `error`, at the earliest when the node is open. */
   reportError(error: P2pError, isEmitted = true): void {
     this.#lastErrors.push({ code: error.code, message: error.message })
     if (this.#lastErrors.length > maxLastErrors) this.#lastErrors.shift()
     this.#options.logger?.warn(error.message, { code: error.code })
-    if (isEmitted) this.#emit('error', error)
+    if (!isEmitted) return
+    if (this.#untold === undefined) this.#emit('error', error)
+    else this.#untold.push(error)
   }
 
   report(): NodeReport {

@@ -94,6 +94,19 @@ describe('NodeShell over TCP', () => {
     })
   })
 
+  test('what failed while a node opened is told to who listens once it is open, once', async () => {
+    const other = await open({ subnet: 'other' })
+    const node = await open({ connect: other.address })
+    const codes: string[] = []
+    node.shell.events.on('error', ({ code }) => codes.push(code))
+    expect(codes).toEqual([])
+    await expect(node.shell.connect(other.address)).rejects.toMatchObject({
+      code: 'P2P_WRONG_NETWORK',
+    })
+    expect(codes).toEqual(['P2P_WRONG_NETWORK'])
+    expect(node.shell.report().lastErrors).toHaveLength(1)
+  })
+
   test('a node that has a store finds its network again without being told', async () => {
     const store = new MemoryStore()
     const seed = await open()

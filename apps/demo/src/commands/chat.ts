@@ -24,6 +24,7 @@ export interface ChatOptions {
 type ChatEvent =
   | { readonly ev: 'open'; readonly id: string; readonly addresses: readonly string[] }
   | { readonly ev: 'peer_join' | 'peer_leave'; readonly id: string }
+  | { readonly ev: 'error'; readonly code: string; readonly error: string }
   | { readonly ev: 'line'; readonly sender: string; readonly text: string }
 
 export async function runChat(room: string, options: ChatOptions): Promise<void> {
@@ -52,6 +53,7 @@ export async function runChat(room: string, options: ChatOptions): Promise<void>
   for (const id of node.peers.keys()) show({ ev: 'peer_join', id })
   node.on('peer:join', ({ id }) => show({ ev: 'peer_join', id }))
   node.on('peer:leave', ({ peer: { id } }) => show({ ev: 'peer_leave', id }))
+  node.on('error', ({ code, message }) => show({ ev: 'error', code, error: message }))
   node.on('message', ({ sender, packets: [mark, where, text] }) => {
     if (mark !== chatMark || where !== room || typeof text !== 'string') return
     show({ ev: 'line', sender, text })
@@ -97,6 +99,8 @@ function describe(event: ChatEvent, room: string): string {
       return `* linked to ${nickname(event.id)}`
     case 'peer_leave':
       return `* lost ${nickname(event.id)}`
+    case 'error':
+      return `* ${event.code}: ${event.error}`
     case 'line':
       return `${nickname(event.sender)}: ${printable(event.text)}`
   }

@@ -7,6 +7,7 @@
  */
 import { once } from 'node:events'
 import { ChordNode, seedSubnet } from '@p2p/chord'
+import { describeFailure } from '../node/line-error.ts'
 import { withProgress } from './progress.ts'
 
 export interface SeedOptions {
@@ -18,6 +19,7 @@ export interface SeedOptions {
 
 type SeedEvent =
   | { readonly ev: 'open'; readonly id: string; readonly addresses: readonly string[] }
+  | { readonly ev: 'error'; readonly code: string; readonly error: string }
   | { readonly ev: 'network'; readonly network: string; readonly networks: number }
   | { readonly ev: 'seeds'; readonly seeds: number }
 
@@ -30,12 +32,19 @@ export async function runSeed(options: SeedOptions): Promise<void> {
     subnet: seedSubnet,
     listen: listen.length > 0 ? listen : defaultListen,
     connect,
-    join: true,
     ...(advertise.length > 0 && { advertise }),
   })
-  const node = await withProgress('joining', opening)
   const show = (event: SeedEvent): void => {
     process.stdout.write(`${json ? JSON.stringify(event) : describe(event)}\n`)
+  }
+  const node = await withProgress('joining', opening)
+  // Joins afterwards: what is wrong with the other seeds is told to those who listen by then.
+  node.on('error', ({ code, message }) => show({ ev: 'error', code, error: message }))
+  try {
+    await withProgress('joining', node.join())
+  } catch (error) {
+    // One that could not join the others serves all the same.
+    show({ ev: 'error', ...describeFailure(error) })
   }
   // Before anything is shown: who sees it may press Ctrl-C at once.
   const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
@@ -62,6 +71,8 @@ function describe(event: SeedEvent): string {
       return event.addresses
         .map((address) => `* seed; nodes find each other with: p2p chat tea --seed ${address}`)
         .join('\n')
+    case 'error':
+      return `* ${event.code}: ${event.error}`
     case 'network':
       return `* a network is served: ${event.network} (${event.networks} in all)`
     case 'seeds':
