@@ -21,7 +21,7 @@ import {
   inflaterOf,
   looksCompressed,
 } from './compression.ts'
-import { DecodeError, EncodeError } from './errors.ts'
+import { DecodeError } from './errors.ts'
 import { resolveLimits } from './limits.ts'
 import type { Limits } from './limits.ts'
 import {
@@ -31,6 +31,7 @@ import {
   frameLength,
   LazyMessage,
   readSealed,
+  withLength,
 } from './message.ts'
 import type { Inflater } from './compression.ts'
 import type { DecodeMessageOptions, SealedBody, WireMessage } from './message.ts'
@@ -68,9 +69,6 @@ function isFramed(message: SealedBody): message is FramedMessage | LazyMessage {
 
 function joinFrame({ body, id }: SealedBody): Uint8Array {
   if (id.length !== checksumBytes) throw new RangeError('an id has 32 bytes')
-  if (checksumBytes + body.length > 0xffff_ffff) {
-    throw new EncodeError('P2P_ENCODE_TOO_LARGE', 'a frame holds less than 4 GiB')
-  }
   const frame = new Uint8Array(frameHeaderBytes + checksumBytes + body.length)
   frame.set(id, frameHeaderBytes)
   frame.set(body, frameHeaderBytes + checksumBytes)
@@ -82,11 +80,6 @@ export function plainFrame(block: Uint8Array): Uint8Array {
   const frame = new Uint8Array(frameHeaderBytes + block.length)
   frame.set(block, frameHeaderBytes)
   return withLength(frame)
-}
-
-function withLength(frame: Uint8Array): Uint8Array {
-  new DataView(frame.buffer, frame.byteOffset).setUint32(0, frame.length - frameHeaderBytes)
-  return frame
 }
 
 /**

@@ -28,6 +28,12 @@ export const defaultLimits: Limits = {
   maxValues: 262_144,
 }
 
+/**
+ * Values around the one that a message carries: not counted, and neither is the array of the message as a level, so
+ * that a value which fits by itself fits into a message.
+ */
+export const sparedValues = 16
+
 const limitNames = [
   'maxFrameBytes',
   'maxInflatedBytes',
@@ -53,7 +59,7 @@ export function resolveLimits(limits: Partial<Limits> | undefined): Limits {
     if (!(limit >= 0)) throw new RangeError(`${name} ${limit} is no limit`)
     resolved[name] = limit
   }
-  if (!(resolved.maxDepth >= 0 && resolved.maxDepth <= largestMaxDepth)) {
+  if (resolved.maxDepth > largestMaxDepth) {
     throw new RangeError(`maxDepth ${resolved.maxDepth} is outside 0…${largestMaxDepth}`)
   }
   resolvedByGiven.set(limits, resolved)

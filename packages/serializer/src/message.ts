@@ -90,7 +90,7 @@ export function createMessage(fields: {
   let tailOffset = 0
   const frame = writeWith((writer) => {
     writer.begin(bodyOffset)
-    writer.arrayHeader(3 + payload.length)
+    writer.openMessage(3 + payload.length)
     writer.integer(type)
     if (typeof sender === 'string') writer.text(sender)
     else if (sender instanceof Uint8Array) writer.bytes(sender)
@@ -111,6 +111,13 @@ function sealFrame(
   payload: readonly Value[],
   tailOffset: number,
 ): WireMessage {
+  const body = withLength(frame).subarray(bodyOffset)
+  writeSha256(body, frame, frameHeaderBytes)
+  return new FramedMessage(head, payload, body, frame, frameHeaderBytes, tailOffset - bodyOffset)
+}
+
+/** The same frame, with its length in front. */
+export function withLength(frame: Uint8Array): Uint8Array {
   const blockBytes = frame.length - frameHeaderBytes
   if (blockBytes > 0xffff_ffff) {
     throw new EncodeError('P2P_ENCODE_TOO_LARGE', 'a frame holds less than 4 GiB')
@@ -119,9 +126,7 @@ function sealFrame(
   frame[1] = blockBytes >>> 16
   frame[2] = blockBytes >>> 8
   frame[3] = blockBytes
-  const body = frame.subarray(bodyOffset)
-  writeSha256(body, frame, frameHeaderBytes)
-  return new FramedMessage(head, payload, body, frame, frameHeaderBytes, tailOffset - bodyOffset)
+  return frame
 }
 
 /** The length that stands at `offset`, where at least four bytes are left. */
@@ -260,7 +265,7 @@ function withLazyPayload(message: FramedMessage, place: Place, limits: Limits): 
 
 /** Enters the array of the message; returns how many values follow the first three. */
 function countAfterHead(reader: Reader): number {
-  const count = reader.arrayHeader()
+  const count = reader.messageHeader()
   if (count === undefined) {
     throw new DecodeError('P2P_MESSAGE_NOT_ARRAY', 'a message is an array')
   }

@@ -140,6 +140,17 @@ test.each<[string, Value]>([
   expect(codeOf(() => decodeFrame(frameOfBody(encodeValue(body))))).toBe('P2P_MESSAGE_HEADER')
 })
 
+test('a value that fits by itself fits into a message, and what a reader refuses is not written', () => {
+  const nested = (levels: number): Value => (levels === 0 ? 'core' : [nested(levels - 1)])
+  const ones = (count: number): Value => new Array<number>(count).fill(1)
+  const sent = (value: Value): Value =>
+    decodeFrame(encodeFrame(createMessage({ ...fields, payload: [flags.broadcast, value] })))
+      .payload[1] as Value
+  for (const value of [nested(64), ones(262_144)]) expect(sent(value)).toEqual(value)
+  expect(codeOf(() => sent(nested(65)))).toBe('P2P_ENCODE_TOO_DEEP')
+  expect(codeOf(() => sent([ones(262_144), ones(1_000)]))).toBe('P2P_ENCODE_TOO_LARGE')
+})
+
 test('a body that is no array is no message', () => {
   const code = codeOf(() => decodeFrame(frameOfBody(encodeValue({ a: 1 }))))
   expect(code).toBe('P2P_MESSAGE_NOT_ARRAY')

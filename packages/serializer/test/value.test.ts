@@ -220,6 +220,24 @@ test('nesting is read and written up to 64 levels, and not beyond', () => {
   expect(codeOf(() => encodeValue(endless))).toBe('P2P_ENCODE_TOO_DEEP')
 })
 
+test('long byte strings are keys like short ones', () => {
+  const key = (length: number, end: number): Uint8Array => new Uint8Array(length).fill(end, -1)
+  for (const length of [64, 65, 70_000]) {
+    const map = new Map([1, 2].map((end) => [key(length, end), end] as const))
+    expect(decodeValue(encodeValue(map))).toEqual(map)
+    const twice = new Map([1, 2].map((value) => [key(length, 1), value] as const))
+    expect(codeOf(() => encodeValue(twice))).toBe('P2P_ENCODE_DUPLICATE_KEY')
+  }
+})
+
+test('what has more values than are read is not written', () => {
+  const most = new Array<number>(262_144).fill(1)
+  expect(decodeValue(encodeValue(most))).toEqual(most)
+  expect(codeOf(() => encodeValue([...most, 1]))).toBe('P2P_ENCODE_TOO_LARGE')
+  const pairs = Object.fromEntries(most.slice(0, 131_073).map((value, index) => [index, value]))
+  expect(codeOf(() => encodeValue(pairs))).toBe('P2P_ENCODE_TOO_LARGE')
+})
+
 test('a message has at most maxValues values', () => {
   const limits = { maxValues: 4 }
   expect(decodeValue(fromHex('9400010203'), { limits })).toEqual([0, 1, 2, 3])

@@ -91,6 +91,11 @@ type Send = Extract<LinkEffect, { type: 'send' }>
 
 /** A handshake is some 300 bytes; before it, nobody gets more of our memory than this. */
 const maxBytesBeforeHandshake = 65_536
+/** What a message may be that an old peer takes, and passes on. */
+const passedByOld: ReadonlySet<string> = new Set([
+  'P2P_MSGPACK_TOO_DEEP',
+  'P2P_MSGPACK_TOO_MANY_VALUES',
+])
 /** Messages before the handshake that are kept: chord nodes of js2p send their meta first. */
 const maxEarlyMessages = 4
 
@@ -306,6 +311,9 @@ export class Connection {
     } catch (error) {
       // An array that is no message: old peers keep the link. Over another root they close it.
       if (isP2pError(error) && error.code === 'P2P_MESSAGE_HEADER') return this.#ignore()
+      // They have no limits, and pass on what anybody sent.
+      const isOld = this.#handshake !== undefined && this.#hello === undefined
+      if (isOld && isP2pError(error) && passedByOld.has(error.code)) return this.#ignore()
       return { type: 'failed', error: this.#failure(error) }
     }
     if (isHandshake(message)) return this.#onHandshake(message)

@@ -86,6 +86,26 @@ describe('ignored, and the link stays', () => {
     expect(alice.peers.counters().ignoredMessages).toBe(1)
   })
 
+  test.each([
+    ['too deep', () => new Uint8Array(100).fill(0x91)],
+    [
+      'of too many values',
+      () => Buffer.concat([Uint8Array.of(0xdd, 0, 5, 0, 0), new Uint8Array(5 * 65_536)]),
+    ],
+  ])('a payload that is %s, which an old peer passes on; ours writes none', (_case, value) => {
+    const body = Buffer.concat([Uint8Array.of(0x94, 0x00, 0xa1, 0x78, 0x01), value()])
+    const digest = createHash('sha256').update(body).digest()
+    const length = new Uint8Array(4)
+    new DataView(length.buffer).setUint32(0, digest.length + body.length)
+    const frame = Buffer.concat([length, digest, body])
+    const old = told(handshake('Js'), frame).alice
+    expect(peerIds(old)).toEqual(['Js'])
+    expect(old.peers.counters().ignoredMessages).toBe(1)
+    const { alice } = told(...ours(), frame)
+    expect(codes(alice, 'peer-closed')).toEqual(['P2P_BAD_FRAME'])
+    expect(codes(told(frame).alice, 'close')).not.toEqual([])
+  })
+
   test('a filler, without being counted', () => {
     const { alice } = told(...ours(), whisper('B', [fillerFlag, 0]))
     expect(payloads(alice)).toEqual([])

@@ -7,6 +7,9 @@
 import { Extension, Float } from '../value.ts'
 import type { Value } from '../value.ts'
 
+/** One character for each byte, also of a key of many MiB, to which a frame of some KiB may inflate. */
+const latin1 = new TextDecoder('latin1')
+
 export class DuplicateKeys {
   readonly #seen = new Set<string | number>()
 
@@ -39,9 +42,9 @@ function objectKeyName(
   key: Exclude<Value, number | string | boolean | bigint>,
 ): string | number | undefined {
   if (key === null) return 'n'
-  if (key instanceof Uint8Array) return `b${key.join()}`
+  if (key instanceof Uint8Array) return `b${latin1.decode(key)}`
   if (key instanceof Float) return key.value
-  if (key instanceof Extension) return `e${key.type}:${key.data.join()}`
+  if (key instanceof Extension) return `e${key.type}:${latin1.decode(key.data)}`
   if (!Array.isArray(key)) return undefined
   let name = 'a'
   for (const element of key as readonly Value[]) {

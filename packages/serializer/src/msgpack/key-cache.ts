@@ -8,8 +8,8 @@ const slots = 512
 const longestKeyBytes = 24
 
 export class KeyCache {
-  readonly #keys: (Uint8Array | undefined)[] = new Array<undefined>(slots).fill(undefined)
-  readonly #texts: string[] = new Array<string>(slots).fill('')
+  readonly #keys = new Array<Uint8Array | undefined>(slots)
+  readonly #texts = new Array<string | undefined>(slots)
 
   /** The text of these bytes, if it is remembered. */
   find(bytes: Uint8Array, start: number, end: number): string | undefined {

@@ -8,6 +8,7 @@
  */
 import { readUtf8 } from '#text'
 import { DecodeError } from '../errors.ts'
+import { sparedValues } from '../limits.ts'
 import type { Limits } from '../limits.ts'
 import { Extension, Float, keepOrder } from '../value.ts'
 import type { Value } from '../value.ts'
@@ -211,8 +212,10 @@ export class Reader {
     }
   }
 
-  /** Enters the array that begins here and returns its count; undefined when here is no array. */
-  arrayHeader(): number | undefined {
+  /** Enters the message that begins here and returns the count of its array; undefined when here is no array. */
+  messageHeader(): number | undefined {
+    this.#depth = -1
+    this.#values = -sparedValues
     const tag = this.#at < this.#end ? (this.#bytes[this.#at] as number) : 0
     let count: number
     if (tag >= 0x90 && tag < 0xa0) {

@@ -6,7 +6,7 @@
  * known of it. A result is never written to again.
  */
 import { EncodeError } from '../errors.ts'
-import { defaultLimits } from '../limits.ts'
+import { defaultLimits, sparedValues } from '../limits.ts'
 import { isWellFormed, writeUtf8 } from '../text.ts'
 import { Extension, Float, orderedKeys } from '../value.ts'
 import type { Value } from '../value.ts'
@@ -32,6 +32,7 @@ export class Writer {
   #start = 0
   #at = 0
   #depth = 0
+  #values = 0
 
   /** Bytes written so far, the headroom included. */
   get length(): number {
@@ -46,6 +47,7 @@ export class Writer {
     this.#start = this.#slabAt
     this.#at = this.#start + headroom
     this.#depth = 0
+    this.#values = 0
   }
 
   #newSlab(): void {
@@ -113,11 +115,6 @@ export class Writer {
     else if (value instanceof Float) this.#float(value.value)
     else if (value instanceof Extension) this.#extension(value)
     else {
-      if (++this.#depth > defaultLimits.maxDepth) {
-        throw new EncodeError('P2P_ENCODE_TOO_DEEP', 'value is nested too deeply or holds itself', {
-          limit: defaultLimits.maxDepth,
-        })
-      }
       if (isArray(value)) this.#array(value)
       else if (value instanceof Map) this.#map(value as ReadonlyMap<Value, Value>)
       else this.#record(value as { readonly [key: string]: Value })
@@ -132,9 +129,7 @@ export class Writer {
       if (value < 0x80) {
         bytes[at] = value
         this.#at = at + 1
-      } else if (value < 0x100) this.#tag8(0xcc, value)
-      else if (value < 0x1_0000) this.#tag16(0xcd, value)
-      else if (value < 0x1_0000_0000) this.#tag32(0xce, value)
+      } else if (value < 0x1_0000_0000) this.#sized(0xcc, value)
       else this.#tag64(0xcf, value)
     } else if (value >= -0x20) this.#tag(value & 0xff)
     else if (value >= -0x80) this.#tag8(0xd0, value)
@@ -174,6 +169,13 @@ export class Writer {
     bytes[at + 3] = value >> 8
     bytes[at + 4] = value
     this.#at = at + 5
+  }
+
+  /** Behind the narrowest of the three tags from this one on. */
+  #sized(tag: number, value: number): void {
+    if (value < 0x100) this.#tag8(tag, value)
+    else if (value < 0x1_0000) this.#tag16(tag + 1, value)
+    else this.#tag32(tag + 2, value)
   }
 
   #tag64(tag: number, value: number): void {
@@ -249,17 +251,13 @@ export class Writer {
 
   #textHeader(length: number): void {
     if (length < 0x20) this.#tag(0xa0 | length)
-    else if (length < 0x100) this.#tag8(0xd9, length)
-    else if (length < 0x1_0000) this.#tag16(0xda, length)
-    else this.#tag32(0xdb, length)
+    else this.#sized(0xd9, length)
   }
 
   bytes(bytes: Uint8Array): void {
     const length = bytes.length
     this.#room(5 + length)
-    if (length < 0x100) this.#tag8(0xc4, length)
-    else if (length < 0x1_0000) this.#tag16(0xc5, length)
-    else this.#tag32(0xc6, length)
+    this.#sized(0xc4, length)
     this.raw(bytes)
   }
 
@@ -274,15 +272,13 @@ export class Writer {
     const length = data.length
     const fixed = [1, 2, 4, 8, 16].indexOf(length)
     if (fixed >= 0) this.#tag(0xd4 + fixed)
-    else if (length < 0x100) this.#tag8(0xc7, length)
-    else if (length < 0x1_0000) this.#tag16(0xc8, length)
-    else this.#tag32(0xc9, length)
+    else this.#sized(0xc7, length)
     this.#tag(type)
     this.raw(data)
   }
 
   #array(values: readonly Value[]): void {
-    this.arrayHeader(values.length)
+    this.#enter(values.length, values.length, 0x90, 0xdc)
     this.elements(values)
   }
 
@@ -291,20 +287,33 @@ export class Writer {
     for (let i = 0; i < values.length; i++) this.value(values[i] as Value)
   }
 
-  arrayHeader(count: number): void {
-    if (count < 0x10) this.#tag(0x90 | count)
-    else if (count < 0x1_0000) this.#tag16(0xdc, count)
-    else this.#tag32(0xdd, count)
+  /** The header of a message, whose values follow. */
+  openMessage(count: number): void {
+    this.#depth = -1
+    this.#values = -sparedValues
+    this.#enter(count, count, 0x90, 0xdc)
   }
 
-  #mapHeader(count: number): void {
-    if (count < 0x10) this.#tag(0x80 | count)
-    else if (count < 0x1_0000) this.#tag16(0xde, count)
-    else this.#tag32(0xdf, count)
+  /** The header of an array or a map. Counts as a reader does: what it refuses is not written. */
+  #enter(count: number, values: number, short: number, tag: number): void {
+    const { maxDepth, maxValues } = defaultLimits
+    if (++this.#depth > maxDepth) {
+      throw new EncodeError('P2P_ENCODE_TOO_DEEP', 'value is nested too deeply or holds itself', {
+        limit: maxDepth,
+      })
+    }
+    if ((this.#values += values) > maxValues) {
+      throw new EncodeError('P2P_ENCODE_TOO_LARGE', 'too many values', {
+        limit: maxValues,
+      })
+    }
+    if (count < 0x10) this.#tag(short | count)
+    else if (count < 0x1_0000) this.#tag16(tag, count)
+    else this.#tag32(tag + 1, count)
   }
 
   #map(map: ReadonlyMap<Value, Value>): void {
-    this.#mapHeader(map.size)
+    this.#enter(map.size, 2 * map.size, 0x80, 0xde)
     const seen = new DuplicateKeys()
     for (const [key, value] of map) {
       const verdict = seen.add(key)
@@ -325,7 +334,7 @@ export class Writer {
       throw new EncodeError('P2P_ENCODE_TYPE', 'only plain objects can be encoded')
     }
     const keys = prototype === null ? orderedKeys(record) : Object.keys(record)
-    this.#mapHeader(keys.length)
+    this.#enter(keys.length, 2 * keys.length, 0x80, 0xde)
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string
       this.text(key)
