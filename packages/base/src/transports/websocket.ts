@@ -146,6 +146,8 @@ class WebSocketLink implements Link {
   #error: P2pError | undefined
   #isClosed = false
   #owesDrain = false
+  /** Of our own messages: `ws` writes pongs between them, which nobody here waits for. */
+  #unwrittenCount = 0
   /** Bytes since the last whole message, as they came from the network. */
   #heldBytes = 0
   #closeTimer: ReturnType<typeof setTimeout> | undefined
@@ -201,8 +203,10 @@ class WebSocketLink implements Link {
 
   send(bytes: Uint8Array): boolean {
     if (this.#socket.readyState !== WebSocket.OPEN) return true
+    this.#unwrittenCount += 1
     this.#socket.send(bytes, { binary: true }, () => {
-      this.#onWritten()
+      this.#unwrittenCount -= 1
+      if (this.#unwrittenCount === 0) this.#onFlushed()
     })
     if (this.#socket.bufferedAmount > highWaterBytes) this.#owesDrain = true
     return !this.#owesDrain
@@ -233,8 +237,8 @@ class WebSocketLink implements Link {
     else this.#events.onBytes(bytes)
   }
 
-  #onWritten(): void {
-    if (!this.#owesDrain || this.#socket.bufferedAmount > 0) return
+  #onFlushed(): void {
+    if (!this.#owesDrain) return
     this.#owesDrain = false
     this.#events?.onDrain()
   }

@@ -7,7 +7,7 @@ import { TlsTransport } from '../../src/transports/tls.ts'
 import { WebSocketTransport } from '../../src/transports/websocket.ts'
 import { BrowserWebSocketTransport } from '../../src/transports/websocket-browser.ts'
 import type { WebSocketConstructor } from '../../src/transports/websocket-browser.ts'
-import type { Transport } from '../../src/transport.ts'
+import type { Link, Transport } from '../../src/transport.ts'
 
 /** A port that was free a moment ago, as an address of this scheme. */
 async function deadAddress(scheme: string): Promise<string> {
@@ -87,6 +87,37 @@ test('a WebSocket dial to a plain web server, and TLS to something else, have th
   })
   await web.close()
   await plain.close()
+})
+
+test('pings of the other end do not keep a WebSocket link from saying when to go on', async () => {
+  let onAccepted: (link: Link) => void = () => undefined
+  const accepted = new Promise<Link>((resolve) => {
+    onAccepted = resolve
+  })
+  const listener = await new WebSocketTransport().listen('wss://127.0.0.1:0', (link) => {
+    onAccepted(link)
+  })
+  const socket = new WebSocket(listener.address, { rejectUnauthorized: false })
+  await new Promise((resolve) => socket.once('open', resolve))
+  const link = await accepted
+  let onBytes: () => void = () => undefined
+  let onDrain: () => void = () => undefined
+  const heard = new Promise<void>((resolve) => (onBytes = resolve))
+  const drained = new Promise<void>((resolve) => (onDrain = resolve))
+  const ended = new Promise<void>((resolve) => {
+    link.attach({ onBytes, onDrain, onClose: () => resolve() })
+  })
+  socket.pause()
+  expect(link.send(new Uint8Array(16_000_000))).toBe(false)
+  socket.ping()
+  // Behind the ping: when it has come, the pong waits behind what is being sent.
+  socket.send(Uint8Array.of(1))
+  await heard
+  socket.resume()
+  await drained
+  socket.terminate()
+  await ended
+  await listener.close()
 })
 
 test('a link of a browser that is destroyed has ended, however long the browser waits for the other end', async () => {
