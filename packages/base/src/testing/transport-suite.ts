@@ -30,6 +30,8 @@ export interface TransportSubject {
 }
 
 const timeoutMs = 5_000
+/** Longer than the other end of an orderly closed link takes to confirm its end. */
+const readerPauseMs = 700
 
 /** Records what a link says and lets the test wait for it. */
 class Recorder {
@@ -202,6 +204,25 @@ function testEnds({ test, expect }: TestFramework, subject: TransportSubject): v
       near.link.destroy()
       far.link.destroy()
       expect([near.closeCount, far.closeCount]).toEqual([1, 1])
+    })
+  })
+
+  test('delivers what was sent before an orderly close to a reader that makes a pause', async () => {
+    await withPair(subject, async ({ near, far }) => {
+      far.link.pause()
+      const chunk = new Uint8Array(262_144)
+      let sentBytes = 0
+      // What is sent after the first word to wait is more than the buffers of the system take.
+      for (let extraCount = 0; extraCount < 16 && sentBytes < 64 * 1_048_576;) {
+        if (!near.link.send(chunk)) extraCount += 1
+        sentBytes += chunk.length
+      }
+      near.link.close()
+      await new Promise<void>((resolve) => setTimeout(resolve, readerPauseMs))
+      far.link.resume()
+      await far.until((recorder) => recorder.closeCount > 0)
+      expect(far.received.length).toBe(sentBytes)
+      expect(far.error).toBe(undefined)
     })
   })
 

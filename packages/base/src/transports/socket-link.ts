@@ -8,8 +8,10 @@ import { linkError } from './socket-errors.ts'
 
 /** Silence after which the operating system begins to probe the other end. */
 export const keepAliveDelayMs = 30_000
-/** How long the other end may take to confirm the end of an orderly closed link. */
-const closeGraceMs = 500
+/** How long the other end may take to confirm the end of an orderly closed link, once it was sent … */
+export const closeGraceMs = 500
+/** … and how long it may take to read what was sent before. */
+export const maxFlushMs = 15_000
 
 export class SocketLink implements Link {
   readonly transport: TransportName
@@ -71,13 +73,20 @@ export class SocketLink implements Link {
   }
 
   close(): void {
-    if (this.#socket.destroyed) return
-    this.#socket.end()
-    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), closeGraceMs)
+    if (this.#socket.destroyed || this.#closeTimer !== undefined) return
+    this.#destroyIn(maxFlushMs)
+    this.#socket.end(() => {
+      if (!this.#socket.destroyed) this.#destroyIn(closeGraceMs)
+    })
   }
 
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  #destroyIn(delayMs: number): void {
+    clearTimeout(this.#closeTimer)
+    this.#closeTimer = setTimeout(() => this.#socket.destroy(), delayMs)
   }
 }
 

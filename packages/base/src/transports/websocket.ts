@@ -22,7 +22,7 @@ import { PendingSockets } from './pending-sockets.ts'
 import { createSelfSignedCertificate } from './self-signed-certificate.ts'
 import type { KeyAndCertificate } from './self-signed-certificate.ts'
 import { dialError, linkError, systemCode } from './socket-errors.ts'
-import { remoteAddress } from './socket-link.ts'
+import { closeGraceMs, maxFlushMs, remoteAddress } from './socket-link.ts'
 
 /** One message; above one largest frame of the default limits. */
 const maxMessageBytes = 17 * 1_048_576
@@ -30,7 +30,6 @@ const maxMessageBytes = 17 * 1_048_576
 const heldStepBytes = 16_384
 /** Waiting bytes above which the sender is asked to wait. */
 const highWaterBytes = 65_536
-const closeGraceMs = 500
 /** How long an accepted connection may take to ask for the upgrade. */
 const upgradeTimeoutMs = 10_000
 
@@ -221,11 +220,9 @@ class WebSocketLink implements Link {
   }
 
   close(): void {
-    if (this.#isClosed) return
+    if (this.#isClosed || this.#closeTimer !== undefined) return
     this.#socket.close()
-    this.#closeTimer ??= setTimeout(() => {
-      this.#socket.terminate()
-    }, closeGraceMs)
+    this.#terminateIn(this.#unwrittenCount > 0 ? maxFlushMs : closeGraceMs)
   }
 
   destroy(): void {
@@ -237,7 +234,15 @@ class WebSocketLink implements Link {
     else this.#events.onBytes(bytes)
   }
 
+  #terminateIn(delayMs: number): void {
+    clearTimeout(this.#closeTimer)
+    this.#closeTimer = setTimeout(() => {
+      this.#socket.terminate()
+    }, delayMs)
+  }
+
   #onFlushed(): void {
+    if (this.#closeTimer !== undefined && !this.#isClosed) this.#terminateIn(closeGraceMs)
     if (!this.#owesDrain) return
     this.#owesDrain = false
     this.#events?.onDrain()
