@@ -47,16 +47,18 @@ export class AcceptGate {
     return this.#refusedCount
   }
 
+  /**
+   * An error when an incoming link may not become a peer beside so many. Asked when it comes and again
+   * when it has introduced itself: any number may come in before the first of them does.
+   */
+  refusePeer(peerCount: number): P2pError | undefined {
+    return peerCount >= this.#limits.maxPeers ? this.#refuse('maxPeers') : undefined
+  }
+
   /** Counts an incoming link in; an error when it has to be closed at once. */
-  enter(
-    link: LinkId,
-    remote: string,
-    state: { readonly monoMs: number; readonly peerCount: number },
-  ): P2pError | undefined {
-    const { monoMs, peerCount } = state
+  enter(link: LinkId, remote: string, monoMs: number): P2pError | undefined {
     const host = parseAddress(remote)?.host ?? remote
-    const { maxPeers, maxPendingLinks } = this.#limits
-    if (peerCount >= maxPeers) return this.#refuse('maxPeers')
+    const { maxPendingLinks } = this.#limits
     if (this.#pendingByLink.size >= burstFactor * maxPendingLinks) {
       return this.#refuse('maxPendingLinks')
     }

@@ -244,8 +244,8 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   }
 
   #refuseIncoming(link: LinkId, remote: string): P2pError | undefined {
-    const { monoMs } = this.#now
-    const refusal = this.#gate.enter(link, remote, { monoMs, peerCount: this.peers.size })
+    const refusal =
+      this.#gate.refusePeer(this.peers.size) ?? this.#gate.enter(link, remote, this.#now.monoMs)
     this.#deadlines.set('trim', this.#gate.nextTrimMs())
     return refusal
   }
@@ -333,8 +333,11 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
   #admit(connection: Connection): void {
     const id = connection.handshake?.id ?? ''
     const incumbent = this.#table.byId.get(id)
-    if (incumbent === undefined) this.#open(connection, id)
-    else if (this.#contests.ofId(id) !== undefined) this.#close(connection, duplicateLinkError())
+    if (incumbent === undefined) {
+      const refusal = connection.outgoing ? undefined : this.#gate.refusePeer(this.peers.size)
+      if (refusal === undefined) this.#open(connection, id)
+      else this.#close(connection, refusal)
+    } else if (this.#contests.ofId(id) !== undefined) this.#close(connection, duplicateLinkError())
     else this.#contest(incumbent, connection)
   }
 

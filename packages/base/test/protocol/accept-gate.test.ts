@@ -13,7 +13,7 @@ function refusal(
   remote: string,
   { monoMs = 0, peerCount = 0 } = {},
 ): unknown {
-  return gate.enter(link, remote, { monoMs, peerCount })?.facts['limit']
+  return (gate.refusePeer(peerCount) ?? gate.enter(link, remote, monoMs))?.facts['limit']
 }
 
 test('with maxPeers peers nobody comes in any more', () => {

@@ -235,6 +235,24 @@ describe('Peers: links that others open', () => {
     expect(codes(alice, 'close')).toEqual(['P2P_TOO_MANY_LINKS', 'P2P_TOO_MANY_LINKS'])
   })
 
+  test('of many that came before anybody was a peer, only so many become peers', () => {
+    const bench = new Bench()
+    const alice = bench.add('A', { limits: { maxPeers: 2 } })
+    const ids = ['Ja', 'Jb', 'Jc', 'Jd']
+    const links = ids.map(() => bench.rawLink(alice))
+    ids.forEach((id, index) => {
+      alice.handle({ type: 'link-bytes', link: links[index] ?? -1, bytes: handshake(id) })
+    })
+    expect(peerIds(alice)).toEqual(['Ja', 'Jb'])
+    expect(codes(alice, 'close')).toEqual(['P2P_TOO_MANY_LINKS', 'P2P_TOO_MANY_LINKS'])
+    expect(alice.peers.counters()).toMatchObject({ links: 2, refusedLinks: 2 })
+    // Whom we dialled ourselves is welcome all the same.
+    connect(alice, 'tcp://h:1')
+    const outgoing = bench.rawLink(alice, { dial: 1 })
+    alice.handle({ type: 'link-bytes', link: outgoing, bytes: handshake('Je') })
+    expect(peerIds(alice)).toEqual(['Ja', 'Jb', 'Je'])
+  })
+
   test('one host has fewer silent links than all together', () => {
     const bench = new Bench()
     const alice = bench.add('A', {
