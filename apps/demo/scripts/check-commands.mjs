@@ -14,6 +14,9 @@ const mayFind = /^p2p doctor/
 /** Tools that the workspace builds on demand, and tests for themselves. */
 const isTool = /^p2p (sim|bench)/
 
+/** A mistake of who types is told in words, not by lines of a program. */
+const isTrace = /^ +at .*:\d+:\d+/m
+
 /** It runs until it is interrupted. */
 const isServer = /^p2p seed/
 
@@ -113,6 +116,34 @@ async function tellWrongAddress(args) {
     : `status ${status}: ${JSON.stringify(told)}${stderr}`
 }
 
+/** One line says what is wrong, and the status that it failed. */
+async function meetUsedPort(line) {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const address = `tcp://127.0.0.1:${taken.address().port}`
+  const child = spawn(process.execPath, [binary, ...line.split(' '), '--listen', address])
+  const { status, stdout, stderr } = await ending(child)
+  taken.close()
+  const said = stdout + stderr
+  return status === 1 && said.trim().split('\n').length === 1 && said.includes(address)
+    ? undefined
+    : `status ${status}: ${said}`
+}
+
+/** What a pipe into `head` does. */
+async function stopReading(line) {
+  const child = spawn(process.execPath, [binary, ...line.split(' ')])
+  child.stdin.on('error', () => undefined)
+  child.stdout.destroy()
+  if (line === 'node mesh') child.stdin.write('{"op":"listen"}\n{"op":"ping"}\n')
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text) => (said += text))
+  const late = setTimeout(() => child.kill('SIGKILL'), patienceMs)
+  const [status, signal] = await once(child, 'close')
+  clearTimeout(late)
+  return signal === null && said === '' ? undefined : `status ${status}, signal ${signal}: ${said}`
+}
+
 /** One SIGTERM is enough while the node still waits for somebody who says nothing. */
 async function endWhileJoining(kind) {
   const silent = createServer().listen(0, '127.0.0.1')
@@ -176,10 +207,28 @@ for (const command of commands) {
   }
 }
 report('help texts have examples', exampleCount >= commands.length ? undefined : `${exampleCount}`)
-for (const args of [['fly'], ['node', 'fly'], ['doctor'], ['doctor', 'x', '--timeout', 'no']]) {
-  const { status } = p2p(args)
-  report(`p2p ${args.join(' ')} is wrong usage`, status === 2 ? undefined : `status ${status}`)
+for (const line of [
+  'fly',
+  'node fly',
+  'doctor',
+  'doctor x --timeout no',
+  'doctor x',
+  'chat tea --listen 127.0.0.1:4444',
+  'chat tea --connect x',
+  'chat tea --seed x',
+  'seed --listen x',
+  'seed --advertise x',
+  'node mesh --listen x',
+  'node p2py --connect ws://127.0.0.1:1',
+]) {
+  const { status, stdout, stderr } = p2p(line.split(' '), { input: '' })
+  const problem = isTrace.test(stderr) ? stderr : status === 2 ? undefined : `status ${status}`
+  report(`p2p ${line} is wrong usage`, problem && `${problem} ${stdout}`)
 }
+for (const line of ['chat tea', 'seed', 'node mesh'])
+  report(`p2p ${line} on a port in use fails in one line`, await meetUsedPort(line))
+for (const line of ['--help', 'decode 00', 'node mesh', 'chat tea --listen tcp://127.0.0.1:0'])
+  report(`p2p ${line} ends quietly when nobody reads on`, await stopReading(line))
 report('Ctrl-C ends a node', await interrupt(['node', 'mesh', ...listening]))
 report('a p2py node that cannot join ends', await failToJoin('p2py'))
 for (const kind of ['mesh', 'p2py'])

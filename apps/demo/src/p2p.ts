@@ -124,18 +124,18 @@ program
     'after',
     `
 The dictionary and hash table networks are called sync1 (sync0 without leases) and chord, unless named otherwise.
-Status: 0 when every step passes, 1 when one fails.
+Status: 0 when every step passes, 1 when one fails, 2 when it is no address.
 
 Examples:
   p2p doctor tcp://127.0.0.1:1
   p2p doctor ws://127.0.0.1:1 --subnet sync1 --json`,
   )
   .action(async (address: string, options: DoctorOptions & { readonly json: boolean }) => {
-    const { describeWalk, walk } = await import('./commands/doctor.ts')
+    const { describeWalk, statusOf, walk } = await import('./commands/doctor.ts')
     const { withProgress } = await import('./commands/progress.ts')
     const result = await withProgress(`examining ${address}`, walk(address, options))
     process.stdout.write(`${options.json ? JSON.stringify(result) : describeWalk(result)}\n`)
-    if (!result.ok) process.exitCode = 1
+    process.exitCode = statusOf(result)
   })
 
 program
@@ -179,10 +179,28 @@ function readMilliseconds(text: string): number {
   return ms
 }
 
+/** The status of a command that could not do its work. What is no mistake of anybody else's is thrown on. */
+async function tellFailure(error: unknown): Promise<number> {
+  // Of commander: help was shown (0), or the command line was wrong; it has said so.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : wrongUsageStatus
+  const { isP2pError } = await import('@p2p/base')
+  const { WrongUsage } = await import('./commands/wrong-usage.ts')
+  if (!(error instanceof WrongUsage || isP2pError(error))) throw error
+  process.stderr.write(`p2p: ${error.message}\n`)
+  return isP2pError(error) ? 1 : wrongUsageStatus
+}
+
+let isRead = true
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  if (!isRead) return
+  isRead = false
+  // Nobody reads on, as after `| head`: what runs until Ctrl-C ends as by that, anything else at once.
+  if (!process.emit('SIGINT')) process.exit()
+})
+
 try {
   await program.parseAsync()
 } catch (error) {
-  // Of commander: help was shown (0), or the command line was wrong.
-  if (!(error instanceof CommanderError)) throw error
-  process.exitCode = error.exitCode === 0 ? 0 : wrongUsageStatus
+  process.exitCode = await tellFailure(error)
 }

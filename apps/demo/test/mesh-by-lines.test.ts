@@ -82,3 +82,17 @@ test('a whisper to nobody is refused with a code', async () => {
     code: 'P2P_NOT_CONNECTED',
   })
 })
+
+test('a node that is still opening when the end comes is closed as well', async () => {
+  const node = start()
+  const listening = node.request('listen', { port: 0 })
+  node.write('{"op":"exit"}')
+  await node.ended
+  const { addresses } = await listening
+  const [address] = addresses as readonly string[]
+  const other = start()
+  await other.request('listen', { listen: [] })
+  expect(await other.request('connect', { address })).toMatchObject({
+    code: 'P2P_CONNECTION_REFUSED',
+  })
+})

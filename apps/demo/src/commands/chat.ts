@@ -13,6 +13,7 @@ import { bootstrap } from '@p2p/chord'
 import { MeshNode } from '@p2p/mesh'
 import { chatMark } from '../view/world-event.ts'
 import { withProgress } from './progress.ts'
+import { checkAddresses } from './wrong-usage.ts'
 
 export interface ChatOptions {
   readonly listen: readonly string[]
@@ -29,6 +30,7 @@ type ChatEvent =
 
 export async function runChat(room: string, options: ChatOptions): Promise<void> {
   const { listen, connect, seed, json } = options
+  checkAddresses({ '--listen': listen, '--connect': connect, '--seed': seed })
   const opening = MeshNode.open({
     listen: listen.length > 0 ? listen : 'tcp://127.0.0.1:0',
     connect,

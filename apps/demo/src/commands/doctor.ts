@@ -72,6 +72,12 @@ export async function walk(address: string, options: DoctorOptions): Promise<Wal
   return { address, ok, steps, ...(advice !== undefined && { advice }) }
 }
 
+/** Of the command: 2 for what is no address at all, which no network could help. */
+export function statusOf({ ok, steps }: Walk): number {
+  if (ok) return 0
+  return steps.at(-1)?.code === 'P2P_BAD_ADDRESS' ? 2 : 1
+}
+
 /** The lines for people. */
 export function describeWalk({ address, ok, steps, advice }: Walk): string {
   const lines = steps.map(

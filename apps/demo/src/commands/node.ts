@@ -13,6 +13,9 @@ export interface NodeCommandOptions {
   readonly subnet?: string
 }
 
+/** Of what is wrong with the command line rather than with the world. */
+const usageCodes: ReadonlySet<string> = new Set(['P2P_INVALID_ARGUMENT', 'P2P_BAD_COMMAND'])
+
 /**
  * Reads commands from stdin, writes answers and events to stdout. With addresses on the command line
  * the node opens at once and says so by an `open` event; without, the `listen` command opens it.
@@ -43,8 +46,9 @@ async function opens(
     return true
   } catch (error) {
     if (signal.aborted) return false
-    session.emit('error', { ...describeFailure(error) })
-    process.exitCode = 1
+    const failure = describeFailure(error)
+    session.emit('error', failure)
+    process.exitCode = usageCodes.has(failure.code) ? 2 : 1
     return false
   }
 }

@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { ChordNode, seedSubnet } from '@p2p/chord'
 import { describeFailure } from '../node/line-error.ts'
 import { withProgress } from './progress.ts'
+import { checkAddresses } from './wrong-usage.ts'
 
 export interface SeedOptions {
   readonly listen: readonly string[]
@@ -28,6 +29,7 @@ const defaultListen = 'tcp://0.0.0.0:44565'
 
 export async function runSeed(options: SeedOptions): Promise<void> {
   const { listen, connect, advertise, json } = options
+  checkAddresses({ '--listen': listen, '--connect': connect, '--advertise': advertise })
   const opening = ChordNode.open({
     subnet: seedSubnet,
     listen: listen.length > 0 ? listen : defaultListen,

@@ -45,6 +45,8 @@ export async function serveLines(
   // Whatever still waits for the network ends with the node.
   await session.close()
   await Promise.all(running)
+  // One that was being opened until now.
+  await session.close()
 }
 
 type Command = z.infer<typeof commandLine>
