@@ -15,6 +15,8 @@ type Handler = (value: never) => unknown
 interface Subscription {
   readonly handler: Handler
   readonly once: boolean
+  /** Takes it out, and its listener off the application's signal. */
+  readonly end: () => void
 }
 
 /** Of events by name, each with the one value it carries. */
@@ -35,16 +37,16 @@ export class Emitter<Events extends object> {
     if (typeof handler !== 'function') throw new TypeError(`handler of "${event}" is no function`)
     const { signal, once = false } = options
     if (signal?.aborted === true) return () => undefined
-    const subscription: Subscription = { handler, once }
     const subscriptions = this.#subscriptionsByEvent.get(event) ?? new Set<Subscription>()
     this.#subscriptionsByEvent.set(event, subscriptions)
-    subscriptions.add(subscription)
-    const unsubscribe = (): void => {
+    const end = (): void => {
       subscriptions.delete(subscription)
-      signal?.removeEventListener('abort', unsubscribe)
+      signal?.removeEventListener('abort', end)
     }
-    signal?.addEventListener('abort', unsubscribe)
-    return unsubscribe
+    const subscription: Subscription = { handler, once, end }
+    subscriptions.add(subscription)
+    signal?.addEventListener('abort', end)
+    return end
   }
 
   hasListeners(event: keyof Events): boolean {
@@ -57,13 +59,16 @@ export class Emitter<Events extends object> {
     if (subscriptions === undefined || subscriptions.size === 0) return
     for (const subscription of [...subscriptions]) {
       if (!subscriptions.has(subscription)) continue
-      if (subscription.once) subscriptions.delete(subscription)
+      if (subscription.once) subscription.end()
       this.#call(subscription.handler as (value: Events[Name]) => unknown, value, event)
     }
   }
 
   /** Forgets all handlers. */
   clear(): void {
+    for (const subscriptions of this.#subscriptionsByEvent.values()) {
+      for (const { end } of subscriptions) end()
+    }
     this.#subscriptionsByEvent.clear()
   }
 
