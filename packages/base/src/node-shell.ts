@@ -180,7 +180,8 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
   /**
    * Listens, and begins to join the bootstrap addresses. Resolves when one of those is connected or
    * all have failed for now, and then some that an earlier process has reached, if there is a store.
-   * Rejects, with nothing left open, when an address cannot be listened on.
+   * Rejects, with nothing left open, when an address cannot be listened on, and when the node is closed
+   * meanwhile.
    */
   async start(): Promise<void> {
     const { listen, advertise, connect, signal } = this.#options
@@ -201,6 +202,10 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
     await this.#join(connect)
     if (book !== undefined && this.#peers.size === 0)
       await this.#join(book.latest(maxRememberedDials))
+    if (this.#isClosed) {
+      await this.close()
+      throw closedError()
+    }
     // A turn later, those who awaited this have their handlers in place.
     setTimeout(() => {
       const untold = this.#untold

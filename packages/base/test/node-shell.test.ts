@@ -107,6 +107,17 @@ describe('NodeShell over TCP', () => {
     expect(node.shell.report().lastErrors).toHaveLength(1)
   })
 
+  test('a node that is closed by its signal before it has opened is not handed out', async () => {
+    const early = open({ listen: [], signal: AbortSignal.abort() })
+    await expect(early).rejects.toMatchObject({ code: 'P2P_CLOSED' })
+    const controller = new AbortController()
+    const silent = await serve(() => {
+      controller.abort()
+    })
+    const late = open({ listen: [], connect: silent, signal: controller.signal })
+    await expect(late).rejects.toMatchObject({ code: 'P2P_CLOSED' })
+  })
+
   test('a node that has a store finds its network again without being told', async () => {
     const store = new MemoryStore()
     const seed = await open()
