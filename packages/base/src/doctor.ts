@@ -11,6 +11,7 @@ import {
   offeredMethods,
 } from '@p2p/serializer'
 import { createDefaultTransports } from '#default-transports'
+import { timerDelay } from './node-shell.ts'
 import { recogniseAnswer, recogniseOlderNetwork, tlsThereError } from './other-speech.ts'
 import { formatAddress, parseAddress } from './protocol/address.ts'
 import { Connection } from './protocol/connection.ts'
@@ -57,6 +58,8 @@ export interface DoctorReport {
 }
 
 /**
+ * @throws RangeError for a time-out that is no number above 0
+ *
  * @example
  * const { ok, steps } = await examine('tcp://127.0.0.1:4444', { subnet: 'mesh' })
  */
@@ -70,7 +73,8 @@ export async function examine(
     readonly transports?: readonly Transport[]
   } = {},
 ): Promise<DoctorReport> {
-  const { subnet = 'mesh', timeoutMs = defaultLimits.dialTimeoutMs } = options
+  const { subnet = 'mesh' } = options
+  const timeoutMs = timerDelay(options.timeoutMs ?? defaultLimits.dialTimeoutMs)
   const transports = options.transports ?? createDefaultTransports()
   const steps: DoctorStep[] = []
   const step = async <Result>(

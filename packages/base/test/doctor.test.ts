@@ -143,3 +143,12 @@ test('somebody who says something else entirely is no p2p node', async () => {
     expect((await codes(address, { timeoutMs: fewMs })).at(-1)).not.toBe('handshake')
   })
 })
+
+test('a time-out is one that timers take: no limit is a long one, and nonsense is refused', async () => {
+  await withNode('tcp://127.0.0.1:0', async (address) => {
+    expect((await examine(address, { timeoutMs: Infinity })).ok).toBe(true)
+    for (const timeoutMs of [0, -1, Number.NaN, '1' as never]) {
+      await expect(examine(address, { timeoutMs })).rejects.toThrow(RangeError)
+    }
+  })
+})
