@@ -66,6 +66,9 @@ const optionNames = [
   'transports',
 ] as const
 
+/** All that a node calls; it leaves `close` to the application. */
+const storeMethods = ['get', 'put', 'delete', 'batch', 'iterate'] as const
+
 /** UTF-8 cannot carry it: two such names would be one network. */
 const loneSurrogate = /[\ud800-\udfff]/u
 
@@ -107,7 +110,7 @@ export function resolveNodeOptions(
     limits: nodeLimits(options.limits ?? {}, ownLimits),
     logger: withMethods('logger', options.logger, ['debug', 'warn']),
     signal: withMethods('signal', options.signal, ['addEventListener']),
-    store: withMethods('store', options.store, ['get', 'put', 'iterate']),
+    store: withMethods('store', options.store, storeMethods),
     idEncoding,
     extensions,
     compression,

@@ -3,6 +3,16 @@ import { resolveNodeOptions } from '../src/node-options.ts'
 
 const kind = { subnet: 'mesh', ownNames: ['leasing'], ownLimits: ['maxKeys'] }
 
+function storeWithout(method: string): object {
+  const methods = ['get', 'put', 'delete', 'batch', 'iterate'].filter((name) => name !== method)
+  return Object.fromEntries(methods.map((name) => [name, () => undefined]))
+}
+
+test('a store that has all that a node calls is taken', () => {
+  const store = storeWithout('close')
+  expect(resolveNodeOptions({ store: store as never }, kind).store).toBe(store)
+})
+
 test('what is not given has its default', () => {
   expect(resolveNodeOptions({}, kind)).toMatchObject({
     listen: [],
@@ -44,6 +54,8 @@ describe('an option that cannot be is refused with a text that names it', () => 
     ['a switch that is no switch', { extensions: 1 }, TypeError, /extensions must be a boolean/],
     ['a compression by name', { compression: ['zlib'] }, TypeError, /compression must be a list/],
     ['a store without methods', { store: {} }, TypeError, /store must have a method get/],
+    ['a store without batch', { store: storeWithout('batch') }, TypeError, /method batch\(\)/],
+    ['a store without delete', { store: storeWithout('delete') }, TypeError, /method delete\(\)/],
     [
       'a logger that is a function',
       { logger: () => undefined },
