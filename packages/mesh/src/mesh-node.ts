@@ -28,7 +28,6 @@ import {
   checksumBytes,
   createMessage,
   encodeBase58Integer,
-  encodeFrame,
   flags,
   toHex,
   wholeNumber,
@@ -36,7 +35,7 @@ import {
   type WireMessage,
 } from '@p2p/serializer'
 import { handlerFailed } from './early-errors.ts'
-import { messageIn } from './protocol/kept-frame.ts'
+import { frameToKeep, messageIn } from './protocol/kept-frame.ts'
 import type { LayerControl, MeshEmitted, MeshLayer, MeshLikeMachine, Typed } from './mesh-layer.ts'
 import { MessageQueue, resolveQueueLimits } from './message-queue.ts'
 import { MeshMachine } from './protocol/mesh.ts'
@@ -443,7 +442,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     const { isPrivate } = message
     if (this.#handlers.size > 0 && this.#isKept(message)) return
     if (effect.type === 'message') {
-      this.#queue.push({ frame: encodeFrame(wire), via: from.id })
+      this.#queue.push({ frame: frameToKeep(wire), via: from.id })
       this.#shell.events.emit('message', message)
       return
     }
@@ -457,8 +456,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   #take(): ReceivedMessage | undefined {
     const queued = this.#queue.take()
     if (queued === undefined) return undefined
-    const wire = messageIn(queued.frame, { limits: this.#limits })
-    return new ReceivedMessage(wire, queued.via, this.#reply)
+    return new ReceivedMessage(messageIn(queued.frame), queued.via, this.#reply)
   }
 
   #isKept(message: ReceivedMessage): boolean {

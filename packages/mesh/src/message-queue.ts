@@ -24,12 +24,12 @@ const defaultQueueLimits: MessageQueueLimits = { maxMessages: 1_024, maxBytes: 1
 export function resolveQueueLimits(given: Partial<MessageQueueLimits> = {}): MessageQueueLimits {
   const options: unknown = given
   if (typeof options !== 'object' || options === null)
-    throw new TypeError(`queue must be an object, got ${String(options)}`)
+    throw new TypeError('queue must be an object')
   return limitsOver(defaultQueueLimits, given)
 }
 
 export interface QueuedMessage {
-  /** Uncompressed: for the most part the array that is kept to serve neighbours, too. */
+  /** Uncompressed, in memory of its own (kept-frame.ts). */
   readonly frame: Uint8Array
   /** The neighbour that brought it. */
   readonly via: string

@@ -1,4 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals'
+import type { Link, Transport } from '@p2p/base'
+import { MemoryTransport } from '@p2p/base/memory'
 import { createServer } from 'node:net'
 import { MeshNode, type MeshNodeOptions } from '../src/mesh-node.ts'
 import type { ReceivedMessage } from '../src/received-message.ts'
@@ -134,11 +136,57 @@ test('what an event has shown is received as it was, private or not', async () =
   expect(b.receive()).toBeUndefined()
 })
 
+/** Links in memory on which all bytes come in the middle of chunks of 64 KiB. */
+function inLargeChunks(): Transport {
+  const memory = new MemoryTransport()
+  const widen = (link: Link): Link => {
+    const attach = link.attach.bind(link)
+    link.attach = (events) => {
+      attach({
+        onBytes: (bytes) => {
+          const chunk = new Uint8Array(65_536)
+          chunk.set(bytes, 1)
+          events.onBytes(chunk.subarray(1, 1 + bytes.length))
+        },
+        onDrain: () => {
+          events.onDrain()
+        },
+        onClose: (error) => {
+          events.onClose(error)
+        },
+      })
+    }
+    return link
+  }
+  return {
+    schemes: memory.schemes,
+    dial: async (address, options) => widen(await memory.dial(address, options)),
+    listen: (address, onLink) =>
+      memory.listen(address, (link) => {
+        onLink(widen(link))
+      }),
+  }
+}
+
+test('a message waits without the chunk that it came in', async () => {
+  const options = { transports: [inLargeChunks()] }
+  const a = await open({ ...options, listen: 'memory://large-chunks' })
+  const b = await open({ ...options, listen: [], connect: a.addresses })
+  const shown = nextMessage(a)
+  b.whisper(a.id, 'small')
+  expect((await shown).wire.body.buffer.byteLength).toBe(65_536)
+  const received = a.receive()
+  expect(received?.packets).toEqual(['small'])
+  expect(received?.wire.body.buffer.byteLength).toBeLessThan(1_000)
+})
+
 test('a handler can keep messages, and one that throws does not stop them', async () => {
   const [a, b] = await pair()
   const kept: unknown[] = []
   const errors: string[] = []
   b.on('error', ({ code }) => errors.push(code))
+  // A node that has just opened tells a turn later.
+  const told = new Promise((resolve) => b.on('error', resolve))
   const stop = b.handle((message) => {
     if (message.packets[0] === 'throw') throw new Error('handler fault')
     kept.push(message.packets[0])
@@ -148,6 +196,7 @@ test('a handler can keep messages, and one that throws does not stop them', asyn
   for (const text of ['mine', 'throw']) a.broadcast(text)
   expect((await received).packets).toEqual(['throw'])
   expect(kept).toEqual(['mine'])
+  await told
   expect(errors).toEqual(['P2P_HANDLER_FAILED'])
   stop()
   const next = nextMessage(b)

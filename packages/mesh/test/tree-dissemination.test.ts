@@ -3,7 +3,7 @@ import type { Peer } from '@p2p/base'
 import { createMessage, flags, type WireMessage } from '@p2p/serializer'
 import { decodeTreeControl, encodeTreeControl } from '../src/protocol/tree-control.ts'
 import { TreeDissemination, type TreeLimits } from '../src/protocol/tree-dissemination.ts'
-import { idsOf } from './tree-fixtures.ts'
+import { idsOf, inChunk } from './tree-fixtures.ts'
 
 const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({
   monoMs,
@@ -33,7 +33,11 @@ function broadcast(text: string, sender = 'far'): WireMessage {
 }
 
 const none = idsOf()
-const control = (lists: { announced?: Uint8Array; pruned?: Uint8Array }): WireMessage =>
+const control = (lists: {
+  announced?: Uint8Array
+  pruned?: Uint8Array
+  wanted?: Uint8Array
+}): WireMessage =>
   whisper(
     encodeTreeControl({ announced: none, wanted: none, pruned: none, sinceSeconds: 0, ...lists }),
   )
@@ -186,4 +190,22 @@ test('a message that is no longer kept leaves no deadline that has passed', () =
   expect(tree.nextDeadline()).toBe(1_070)
   expect(tree.handleDeadline(at(1_070))).toHaveLength(1)
   expect(tree.nextDeadline()).toBe(Infinity)
+})
+
+test('a message is kept for others without the chunk that it came in', () => {
+  const { tree, lazy } = withLazyNeighbour(true)
+  const message = inChunk(broadcast('small'))
+  tree.spread(message, peer('upstream', true), at(1_000))
+  const [copy] = tree.handleControl(control({ wanted: idsOf(message) }), lazy, at(1_010))
+  expect(copy?.message.id).toEqual(message.id)
+  expect(copy?.message.body.buffer.byteLength).toBeLessThan(1_000)
+})
+
+test('on a quiet network, too, messages are kept for a minute', () => {
+  const { tree, announce } = withLazyNeighbour(true)
+  announce('3', 1_000)
+  tree.handleDeadline(at(61_000))
+  expect(tree.counters().recentMessages).toBe(1)
+  tree.handleDeadline(at(61_001))
+  expect(tree.counters()).toMatchObject({ recentMessages: 0, recentBytes: 0 })
 })

@@ -1,6 +1,12 @@
 /** Neighbours, keys and messages for the tests of dissemination. */
 import type { Now, Peer, PeerKind } from '@p2p/base'
-import { createMessage, type Value, type WireMessage } from '@p2p/serializer'
+import {
+  createMessage,
+  decodeFrame,
+  encodeFrame,
+  type Value,
+  type WireMessage,
+} from '@p2p/serializer'
 import { messageKey, shortIdBytes, type MessageKey } from '../src/protocol/message-key.ts'
 import { treeFeature } from '../src/protocol/tree-control.ts'
 import type { TreeNeighbour } from '../src/protocol/tree-dissemination.ts'
@@ -38,6 +44,14 @@ export function treeNeighbour(id: string, more: Partial<TreeNeighbour> = {}): Tr
 
 export function broadcastOf(sender: string, ...payload: readonly Value[]): WireMessage {
   return createMessage({ type: 0, sender, time: 1_500_000_000, payload: [0, ...payload] })
+}
+
+/** A message as it comes off a link, in the middle of a chunk. */
+export function inChunk(message: WireMessage, chunkBytes = 65_536): WireMessage {
+  const frame = encodeFrame(message)
+  const chunk = new Uint8Array(chunkBytes)
+  chunk.set(frame, 1)
+  return decodeFrame(chunk.subarray(1, 1 + frame.length))
 }
 
 /** The ids of messages as control messages name them. */

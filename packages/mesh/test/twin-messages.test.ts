@@ -3,6 +3,7 @@ import type { LinkId, Peer } from '@p2p/base'
 import { createMessage, utf8Encode, type Value, type WireMessage } from '@p2p/serializer'
 import { OutgoingStamps } from '../src/protocol/outgoing-stamps.ts'
 import { payloadOffset, TwinMessages } from '../src/protocol/twin-messages.ts'
+import { inChunk } from './tree-fixtures.ts'
 
 const sender = 'z'.repeat(66)
 const at = (monoMs: number): { monoMs: number; utcSeconds: number } => ({ monoMs, utcSeconds: 0 })
@@ -126,6 +127,18 @@ test('when the sender is gone, what it may have repeated is delivered', () => {
   expect(twins.check(message(tick + 1), relay, at(settled + 1_000))).toBe(true)
   expect(twins.removeNeighbour(senderPeer).map((late) => late.message.time)).toEqual([tick + 1])
   expect(twins.removeNeighbour(senderPeer)).toEqual([])
+})
+
+test('what is held back is kept without the chunk that it came in, and delivered as it was', () => {
+  const twins = besideSender()
+  twins.check(inChunk(message(tick)), senderPeer, at(settled))
+  const held = message(tick + 1)
+  expect(twins.check(inChunk(held), relay, at(settled + 1_000))).toBe(true)
+  const [late] = twins.noteDuplicate(inChunk(held), senderPeer)
+  expect(late?.from).toBe(relay)
+  const { id, type, time, payload, body } = held
+  expect(late?.message).toMatchObject({ id, type, time, payload, body, sender })
+  expect(late?.message.body.buffer.byteLength).toBeLessThan(1_000)
 })
 
 test('what is held back is delivered when so much comes that it has to be forgotten', () => {

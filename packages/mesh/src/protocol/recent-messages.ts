@@ -123,7 +123,7 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     this.#ring[this.#place(number)] = entry
     this.#end += 1
     this.#bytes += entry.frame.length
-    this.#trim(entry.seenMs)
+    this.trim(entry.seenMs)
     return number
   }
 
@@ -183,7 +183,8 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     }
   }
 
-  #trim(monoMs: number): void {
+  /** Drops what is too old now, and the oldest beyond the other limits. */
+  trim(monoMs: number): void {
     const { maxAgeMs, maxRecentBytes, maxRecentMessages } = this.#limits
     while (
       this.seenMs(this.#oldest) < monoMs - maxAgeMs ||

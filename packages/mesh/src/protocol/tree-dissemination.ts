@@ -28,9 +28,9 @@
  * rule for optimising paths is left out: it costs copies and gains no time (same place, 3.2).
  */
 import type { Now, Peer, RandomBytes, SendPriority } from '@p2p/base'
-import { encodeFrame, idText, type Value, type WireMessage } from '@p2p/serializer'
+import { idText, type Value, type WireMessage } from '@p2p/serializer'
 import { HeldCopies, type HeldCopy } from './held-copies.ts'
-import { messageIn } from './kept-frame.ts'
+import { frameToKeep, messageIn } from './kept-frame.ts'
 import { joinKeys, messageKey, shortIdBytes, type MessageKey } from './message-key.ts'
 import { MissingMessages, notMissing } from './missing-messages.ts'
 import { OldGroups } from './old-groups.ts'
@@ -201,7 +201,7 @@ export class TreeDissemination {
     for (;;) {
       const entry = this.#recent.get(number)
       if (entry === undefined) return copies
-      const message = messageIn(entry.frame, { lazyPayload: true })
+      const message = messageIn(entry.frame, true)
       const cameFromIt = idText(message.sender) === id || entry.first?.peer.id === id
       // What it floods back does not show that others serve it.
       this.#oldGroups.noteSent(number)
@@ -265,7 +265,7 @@ export class TreeDissemination {
       this.#missing.count === 0
         ? notMissing
         : this.#missing.take(messageKey(message.id), first, now.monoMs)
-    const entry: Recent = { frame: encodeFrame(message), seenMs: now.monoMs, first, tree }
+    const entry: Recent = { frame: frameToKeep(message), seenMs: now.monoMs, first, tree }
     const number = this.#recent.add(entry)
     if (first !== undefined) {
       this.#recent.noteHolder(number, first)
@@ -374,7 +374,9 @@ export class TreeDissemination {
     copies.push(this.#copy({ number, entry, neighbour }))
   }
 
+  /** To be called at every deadline of the node: what is too old goes then, also when nothing new comes. */
   handleDeadline(now: Now): readonly Copy[] {
+    this.#recent.trim(now.monoMs)
     if (now.monoMs < this.nextDeadline()) return noCopies
     const copies: Copy[] = []
     // What it stands for may have moved: the message is no longer kept, or the link is another one by now.
@@ -424,10 +426,7 @@ export class TreeDissemination {
     }
   }
 
-  #copy(
-    { number, entry, neighbour }: HeldCopy,
-    message = messageIn(entry.frame, { lazyPayload: true }),
-  ): Copy {
+  #copy({ number, entry, neighbour }: HeldCopy, message = messageIn(entry.frame, true)): Copy {
     this.#recent.noteHolder(number, neighbour)
     this.#counters.copiesSent += 1
     const priority = entry.first === undefined ? 'own' : 'relay'

@@ -24,7 +24,8 @@
  * Source: spec/wire.md, 5 (third point); a live network of 8 of ours, 4 py2p and 4 js2p nodes.
  */
 import type { Now, Peer } from '@p2p/base'
-import { bytesEqual, idText, type WireMessage } from '@p2p/serializer'
+import { bytesEqual, encodeFrame, idText, type WireMessage } from '@p2p/serializer'
+import { bodyIn, frameToKeep, messageIn } from './kept-frame.ts'
 
 /** Longer would swallow what a far original repeats every second. */
 const twinWithinMs = 750
@@ -33,8 +34,8 @@ const settledAfterMs = 5_000
 /** Messages of one sender that are compared with, and the bytes of all messages of all senders … */
 const maxMessagesPerSender = 64
 const maxBytes = 4 * 1_048_576
-/** … where each counts for so much more than its body has. */
-const bytesPerMessage = 256
+/** … where each counts for so much more than its frame has. */
+const bytesPerMessage = 220
 
 /** A message to deliver after all, and the neighbour that brought it first. */
 export interface HeardMessage {
@@ -42,7 +43,10 @@ export interface HeardMessage {
   readonly from: Peer
 }
 
-interface Heard extends HeardMessage {
+interface Heard {
+  readonly frame: Uint8Array
+  readonly time: number
+  readonly from: Peer
   readonly heardMs: number
   /** True from the moment the sender itself brought it. */
   isDirect: boolean
@@ -81,7 +85,8 @@ export class TwinMessages {
     if (isDirect && from.kind === 'ours') return false
     const all = this.#of(sender)
     const heard: Heard = {
-      message,
+      frame: frameToKeep(message),
+      time: message.time,
       from,
       heardMs: now.monoMs,
       isDirect,
@@ -92,12 +97,12 @@ export class TwinMessages {
     if (isDirect || now.monoMs - neighbourSince >= settledAfterMs) {
       holdBackIfTwin(heard, all)
     } else if (
-      all.some((o) => now.monoMs - o.heardMs <= twinWithinMs && areTwins(o.message, message))
+      all.some((other) => now.monoMs - other.heardMs <= twinWithinMs && areTwins(other, heard))
     ) {
       return true
     }
     all.push(heard)
-    this.#bytes += message.body.length + bytesPerMessage
+    this.#bytes += heard.frame.length + bytesPerMessage
     const { isHeldBack } = heard
     if (all.length > maxMessagesPerSender) this.#forgetFirst(sender, all)
     this.#makeRoom()
@@ -107,14 +112,15 @@ export class TwinMessages {
   /** Another copy of a message that was here: perhaps the proof that it, or its partner, is no twin. */
   noteDuplicate(message: WireMessage, from: Peer): readonly HeardMessage[] {
     if (from.id !== idText(message.sender)) return []
-    const heard = this.#bySender.get(from.id)?.find((one) => bytesEqual(one.message.id, message.id))
+    const frame = encodeFrame(message)
+    const heard = this.#bySender.get(from.id)?.find((one) => bytesEqual(one.frame, frame))
     if (heard === undefined) return []
     heard.isDirect = true
     const { partner } = heard
     if (partner?.isDirect !== true) return []
     const late = heard.isHeldBack ? heard : partner
     separate(heard, partner)
-    return [late]
+    return [asHeard(late)]
   }
 
   #of(sender: string): Heard[] {
@@ -135,7 +141,7 @@ export class TwinMessages {
 
   #forgetFirst(sender: string, all: Heard[]): void {
     for (const first of all.splice(0, 1)) {
-      this.#bytes -= first.message.body.length + bytesPerMessage
+      this.#bytes -= first.frame.length + bytesPerMessage
       this.#released.push(...judgeByTime(first))
     }
     if (all.length === 0) this.#bySender.delete(sender)
@@ -148,16 +154,14 @@ function judgeByTime(heard: Heard): HeardMessage[] {
   if (partner === undefined) return []
   const late = heard.isHeldBack ? heard : partner
   separate(heard, partner)
-  return Math.abs(heard.heardMs - partner.heardMs) > twinWithinMs ? [late] : []
+  return Math.abs(heard.heardMs - partner.heardMs) > twinWithinMs ? [asHeard(late)] : []
 }
 
 /** Of two that the sender itself brought neither is a twin, and each has one twin at most. */
 function holdBackIfTwin(heard: Heard, others: readonly Heard[]): void {
   const partner = others.find(
     (other) =>
-      other.partner === undefined &&
-      !(other.isDirect && heard.isDirect) &&
-      areTwins(other.message, heard.message),
+      other.partner === undefined && !(other.isDirect && heard.isDirect) && areTwins(other, heard),
   )
   if (partner === undefined) return
   heard.partner = partner
@@ -172,11 +176,16 @@ function separate(a: Heard, b: Heard): void {
   }
 }
 
-function areTwins(a: WireMessage, b: WireMessage): boolean {
-  if (Math.abs(a.time - b.time) !== 1 || a.body.length !== b.body.length) return false
-  const offset = payloadOffset(a.body)
-  if (offset === undefined || offset !== payloadOffset(b.body)) return false
-  return bytesEqual(a.body.subarray(offset), b.body.subarray(offset))
+function asHeard({ frame, from }: Heard): HeardMessage {
+  return { message: messageIn(frame), from }
+}
+
+function areTwins(a: Heard, b: Heard): boolean {
+  if (Math.abs(a.time - b.time) !== 1 || a.frame.length !== b.frame.length) return false
+  const [one, other] = [bodyIn(a.frame), bodyIn(b.frame)]
+  const offset = payloadOffset(one)
+  if (offset === undefined || offset !== payloadOffset(other)) return false
+  return bytesEqual(one.subarray(offset), other.subarray(offset))
 }
 
 /**
