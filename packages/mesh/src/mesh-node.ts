@@ -223,12 +223,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
    *   the peer is no neighbour
    */
   whisper(peerId: string, ...packets: readonly Value[]): string {
-    if (!this.peers.has(peerId)) {
-      throw new P2pError('P2P_NOT_CONNECTED', `peer ${peerId} is no neighbour`)
-    }
-    const message = this.#compose([flags.whisper, ...packets])
-    this.#command({ type: 'pass', peer: peerId, message, priority: 'own' })
-    return toHex(message.id)
+    return this.#pass(peerId, [flags.whisper, ...packets])
   }
 
   /**
@@ -363,7 +358,10 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     }
   }
 
-  /** Answers what other nodes ask with `request`; one responder at a time. Returns the function that ends it. */
+  /**
+   * Answers what other nodes ask with `request`; one responder at a time. Returns the function that ends it.
+   * An answer goes over the link that the asking node made; when that is gone, it is not sent.
+   */
   respond(responder: Responder): () => void {
     if (typeof responder !== 'function') throw new TypeError('the responder must be a function')
     this.#responder = responder
@@ -492,10 +490,11 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   async #onQuestion(wire: WireMessage, from: string): Promise<void> {
     const payload = await answerTo(wire.payload, from, this.#responder)
     if (payload === undefined || this.#shell.isClosed) return
-    // The asking node would wait for its whole time if it was not told.
+    // Over the link alone: who asks and hangs up does not have the whole network searched for it. And who
+    // is there would wait for its whole time if it was not told.
     for (const answer of [payload, refusalFor(payload)]) {
       try {
-        await this.#deliver(from, answer)
+        this.#pass(from, answer)
         return
       } catch (cause) {
         const text = 'an answer was not sent'
@@ -510,6 +509,15 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     const message = this.#stamps.create({ sender: this.#wireId, payload }, nowSeconds())
     this.#assertFits(message)
     this.#command({ type: 'spread', message, standsAlone: true })
+    return toHex(message.id)
+  }
+
+  #pass(peer: string, payload: readonly Value[]): string {
+    if (!this.peers.has(peer)) {
+      throw new P2pError('P2P_NOT_CONNECTED', `peer ${peer} is no neighbour`)
+    }
+    const message = this.#compose(payload)
+    this.#command({ type: 'pass', peer, message, priority: 'own' })
     return toHex(message.id)
   }
 

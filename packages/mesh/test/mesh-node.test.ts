@@ -311,6 +311,38 @@ test('an answer that the wire cannot carry is refused at once, and told to both 
   expect(await b.request(a.id, ['?'])).toEqual(['fine'])
 })
 
+test('a node that asked and hung up is not searched for', async () => {
+  const [a, b] = await pair()
+  const asked = new Promise<(packets: string[]) => void>((ask) => {
+    a.respond(
+      () =>
+        new Promise<string[]>((resolve) => {
+          ask(resolve)
+        }),
+    )
+  })
+  const answer = b.request(a.id, ['?']).catch(() => undefined)
+  const finish = await asked
+  const left = new Promise((resolve) => a.on('peer:leave', resolve))
+  const failed = new Promise((resolve) => a.on('error', resolve))
+  await b.close()
+  await left
+  finish(['too late'])
+  expect(await failed).toMatchObject({
+    code: 'P2P_ANSWER_FAILED',
+    cause: { code: 'P2P_NOT_CONNECTED' },
+  })
+  expect(a.metrics()['openSearches']).toBe(0)
+  await answer
+})
+
+test('a node that is no neighbour yet is searched for, asked, and answers', async () => {
+  const [a, b] = await pair()
+  const c = await open({ connect: a.addresses })
+  c.respond(({ packets }) => ['found', ...packets])
+  expect(await b.request(c.id, ['me'])).toEqual(['found', 'me'])
+})
+
 test('wrong limits of the queue are refused', async () => {
   const none = { maxMessages: undefined } as never
   await expect(MeshNode.open({ queue: none })).rejects.toThrow('maxMessages must be a number')
