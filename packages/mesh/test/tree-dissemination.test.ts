@@ -209,3 +209,19 @@ test('on a quiet network, too, messages are kept for a minute', () => {
   tree.handleDeadline(at(61_001))
   expect(tree.counters()).toMatchObject({ recentMessages: 0, recentBytes: 0 })
 })
+
+test('a message that is too large to be kept goes on, is not announced, and pushes out no other', () => {
+  const { tree, announce } = withLazyNeighbour(true, 0, { maxRecentBytes: 10_000 })
+  const eager = peer('eager', true)
+  tree.addNeighbour(eager, at(500))
+  tree.handleDeadline(at(900))
+  announce('3', 900)
+  tree.handleDeadline(at(1_000))
+  const before = tree.counters()
+  const copies = tree.spread(broadcast('x'.repeat(10_000)), peer('upstream', true), at(1_000))
+  expect(copies.map((copy) => copy.peer)).toEqual(['eager'])
+  expect(tree.nextDeadline()).toBe(Infinity)
+  const { recentMessages, recentBytes, announcements } = before
+  expect(recentMessages).toBe(3)
+  expect(tree.counters()).toMatchObject({ recentMessages, recentBytes, announcements })
+})

@@ -110,8 +110,12 @@ export class RecentMessages<Neighbour extends Placed, Tree> {
     return number
   }
 
-  /** Returns the number of the message, which nobody holds yet. */
+  /**
+   * Returns the number of the message, which nobody holds yet; `noMessage` for one that has no room here: it must
+   * not push out all others.
+   */
   add(entry: RecentMessage<Neighbour, Tree>): number {
+    if (entry.frame.length > this.#limits.maxRecentBytes) return noMessage
     if (this.count === this.#capacity) this.#layOut(2 * this.#capacity, this.#rowWords)
     const number = this.#end
     const row = this.#row(number)

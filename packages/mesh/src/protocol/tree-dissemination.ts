@@ -75,7 +75,7 @@ export interface TreeLimits {
   readonly maxSenderTrees: number
   /** Broadcasts kept to serve neighbours that lack them … */
   readonly maxRecentMessages: number
-  /** … and their bytes. */
+  /** … and their bytes. A message above is passed on whole, and not kept. */
   readonly maxRecentBytes: number
   /** Announced messages that we wait for; more are ignored until some came. */
   readonly maxMissingMessages: number
@@ -267,24 +267,20 @@ export class TreeDissemination {
         : this.#missing.take(messageKey(message.id), first, now.monoMs)
     const entry: Recent = { frame: frameToKeep(message), seenMs: now.monoMs, first, tree }
     const number = this.#recent.add(entry)
-    if (first !== undefined) {
-      this.#recent.noteHolder(number, first)
-      noteFirstCopy(tree, first, { wasAskedFor, monoMs: now.monoMs })
-    }
-    for (const announcer of announcers) this.#recent.noteHolder(number, announcer)
-    for (const id of heldBy) {
-      const holder = this.#neighbours.get(id)
-      if (holder !== undefined) this.#recent.noteHolder(number, holder)
-    }
+    if (first !== undefined) noteFirstCopy(tree, first, { wasAskedFor, monoMs: now.monoMs })
+    const heldByIds = [sender, ...heldBy].map((id) => this.#neighbours.get(id))
+    const holders = [first, ...announcers, ...heldByIds]
+    for (const holder of holders) if (holder !== undefined) this.#recent.noteHolder(number, holder)
     const copies: Copy[] = []
     const served: number[] = []
     for (const neighbour of this.#neighbours.values()) {
       const { peer } = neighbour
-      if (peer.id === sender) this.#recent.noteHolder(number, neighbour)
-      if (this.#recent.holds(number, neighbour)) continue
+      if (holders.includes(neighbour)) continue
       const isTree = isTreeNode(neighbour)
       if (isTree && !isEager(tree, neighbour)) {
-        if (neighbour.lot * this.#neighbours.size < this.#limits.maxLazyLinks) {
+        // What is not kept could not be handed out.
+        const isAnnouncer = neighbour.lot * this.#neighbours.size < this.#limits.maxLazyLinks
+        if (isAnnouncer && number !== noMessage) {
           this.#announce(neighbour, number, now, copies)
         }
       } else if (isTree || peer.kind === 'ours' || this.#options.floods) {
