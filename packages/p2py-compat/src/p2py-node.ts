@@ -47,7 +47,6 @@ export interface P2pyNodeOptions {
 }
 
 export interface P2pyNodeEvents {
-  readonly [name: string]: unknown
   joined: { readonly uuid: number; readonly networkSize: number }
   left: undefined
   /** Every message of an application, also the built-in TEXT. Requests go to their handler only. */
@@ -70,6 +69,16 @@ interface Waiting {
   resolve(response: Response | undefined): void
   reject(error: unknown): void
 }
+
+const optionNames: readonly string[] = [
+  'port',
+  'host',
+  'listenHost',
+  'rendezvous',
+  'limits',
+  'signal',
+  'logger',
+] satisfies (keyof P2pyNodeOptions)[]
 
 /** Rough number of things that went wrong, by code; part of `report()`. */
 const maxCountedCodes = 64
@@ -131,6 +140,7 @@ export class P2pyNode {
    * and with the reason of the signal when that is aborted meanwhile.
    */
   static async open(options: P2pyNodeOptions = {}): Promise<P2pyNode> {
+    checkNames(options)
     const { host = '127.0.0.1', port = defaultPort, listenHost = host, signal } = options
     signal?.throwIfAborted()
     // All that can be wrong with the options, before there is something to close.
@@ -460,6 +470,15 @@ export class P2pyNode {
     if (known === undefined && this.#rejections.size >= maxCountedCodes) return
     this.#rejections.set(code, (known ?? 0) + 1)
   }
+}
+
+/** An option that a p2py node does not have would do nothing, and nobody would know. */
+function checkNames(options: unknown): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError('options must be an object')
+  for (const name of Object.keys(options))
+    if (!optionNames.includes(name))
+      throw new TypeError(`unknown option "${name}"; known: ${optionNames.join(', ')}`)
 }
 
 /**

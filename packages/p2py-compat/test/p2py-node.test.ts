@@ -252,3 +252,17 @@ test('a node that closes is gone for the others at once', async () => {
 async function expectSoon(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve))
 }
+
+test('a misspelt option is refused by its name, as other nodes refuse it', async () => {
+  // Taken from a mesh node, by who writes JavaScript.
+  const listen = { port: 0, listen: 'tcp://127.0.0.1:4444' } as P2pyNodeOptions
+  await expect(openNode(listen)).rejects.toThrow('unknown option "listen"; known: port, host, ')
+  const nothing = null as unknown as P2pyNodeOptions
+  await expect(P2pyNode.open(nothing)).rejects.toThrow('options must be an object')
+})
+
+test('a name that is no event does not compile', async () => {
+  const node = await openNode()
+  // @ts-expect-error -- the event is peer:join
+  expect(node.on('peer:joined', () => undefined)).toBeInstanceOf(Function)
+})
