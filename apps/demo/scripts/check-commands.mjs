@@ -229,6 +229,15 @@ for (const line of ['chat tea', 'seed', 'node mesh'])
   report(`p2p ${line} on a port in use fails in one line`, await meetUsedPort(line))
 for (const line of ['--help', 'decode 00', 'node mesh', 'chat tea --listen tcp://127.0.0.1:0'])
   report(`p2p ${line} ends quietly when nobody reads on`, await stopReading(line))
+for (const [event, start] of [
+  ['p2p', 'npm run p2p --'],
+  ['verify', 'p2p'],
+]) {
+  const env = { ...process.env, npm_lifecycle_event: event }
+  const { stdout } = p2p(['chat', 'tea'], { input: '', env })
+  const isRight = stdout.includes(`join with: ${start} chat tea --connect tcp://`)
+  report(`a chat of npm run ${event} prints a line that runs`, isRight ? undefined : stdout)
+}
 report('Ctrl-C ends a node', await interrupt(['node', 'mesh', ...listening]))
 report('a p2py node that cannot join ends', await failToJoin('p2py'))
 for (const kind of ['mesh', 'p2py'])

@@ -4,7 +4,7 @@
  *
  *   p2p chat tea --listen tcp://0.0.0.0:4444
  *   p2p chat tea --connect tcp://192.168.1.7:4444
- *   p2p chat tea --seed tcp://198.51.100.7:44565
+ *   p2p chat tea --seed tcp://198.51.100.7:44565 --listen tcp://0.0.0.0:0
  *
  * On the wire a line is a broadcast ['chat', room, line], so py2p and js2p programs can join in.
  */
@@ -12,7 +12,9 @@ import { createInterface } from 'node:readline'
 import { bootstrap } from '@p2p/chord'
 import { MeshNode } from '@p2p/mesh'
 import { chatMark } from '../view/world-event.ts'
+import { invocation } from './invocation.ts'
 import { withProgress } from './progress.ts'
+import { reachHint } from './reach.ts'
 import { checkAddresses } from './wrong-usage.ts'
 
 export interface ChatOptions {
@@ -61,6 +63,8 @@ export async function runChat(room: string, options: ChatOptions): Promise<void>
     show({ ev: 'line', sender, text })
   })
   try {
+    const hint = reachHint(node.addresses, seed)
+    if (hint !== undefined) process.stderr.write(`p2p: ${hint}\n`)
     if (seed.length > 0) await askSeeds(node, seed, ending.signal)
     for await (const line of lines) {
       if (line === '/quit') break
@@ -94,7 +98,7 @@ function describe(event: ChatEvent, room: string): string {
       return event.addresses
         .map(
           (address) =>
-            `* you are ${nickname(event.id)}; others join with: p2p chat ${room} --connect ${address}`,
+            `* you are ${nickname(event.id)}; others join with: ${invocation} chat ${room} --connect ${address}`,
         )
         .join('\n')
     case 'peer_join':

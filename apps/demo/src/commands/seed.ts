@@ -3,12 +3,14 @@
  * same command, and seeds of all three make one hash table.
  *
  *   p2p seed --advertise tcp://198.51.100.7:44565
- *   p2p chat tea --seed tcp://198.51.100.7:44565
+ *   p2p chat tea --seed tcp://198.51.100.7:44565 --listen tcp://0.0.0.0:0
  */
 import { once } from 'node:events'
 import { ChordNode, seedSubnet } from '@p2p/chord'
 import { describeFailure } from '../node/line-error.ts'
+import { invocation } from './invocation.ts'
 import { withProgress } from './progress.ts'
+import { isOnThisMachine, listenForAll } from './reach.ts'
 import { checkAddresses } from './wrong-usage.ts'
 
 export interface SeedOptions {
@@ -67,11 +69,17 @@ export async function runSeed(options: SeedOptions): Promise<void> {
   }
 }
 
+/** A chat that others find, too: on this machine, or from anywhere. */
+function chatThrough(seed: string): string {
+  const line = `${invocation} chat tea --seed ${seed}`
+  return isOnThisMachine(seed) ? line : `${line} ${listenForAll}`
+}
+
 function describe(event: SeedEvent): string {
   switch (event.ev) {
     case 'open':
       return event.addresses
-        .map((address) => `* seed; nodes find each other with: p2p chat tea --seed ${address}`)
+        .map((address) => `* seed; nodes find each other with: ${chatThrough(address)}`)
         .join('\n')
     case 'error':
       return `* ${event.code}: ${event.error}`
