@@ -63,7 +63,7 @@ const members = ['apps', 'tooling'].flatMap((group) =>
 
 function referenceProblems(path, markdown) {
   const named = [...markdown.matchAll(/@p2p\/([a-z0-9-]+)/g)].map(([name]) => name)
-  const commands = [...markdown.matchAll(/npm run ([a-z0-9:-]+)/g)].map(([, name]) => name)
+  const commands = [...markdown.matchAll(/npm run (?:-s )?([a-z0-9:-]+)/g)].map(([, name]) => name)
   return [
     ...named
       .filter((name) => ![...packages, ...members, '@p2p/source'].includes(name))
