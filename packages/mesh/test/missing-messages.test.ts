@@ -114,6 +114,44 @@ test('announcements beyond the limit are ignored until others came', () => {
   expect(asked(missing, 1_000).map(([one]) => one)).toEqual([key(2), key(4)])
 })
 
+test('one announcer does not keep out others: who has most gives up its oldest', () => {
+  const missing = open(4)
+  const [busy, a, b] = [treeNeighbour('busy'), treeNeighbour('a'), treeNeighbour('b')]
+  for (const number of [1, 2, 3, 4, 5]) missing.announce(key(number), busy, 0)
+  missing.announce(key(6), a, 1)
+  missing.announce(key(7), b, 2)
+  expect(missing.count).toBe(4)
+  expect(asked(missing, 1_000)).toEqual([
+    [key(3), busy],
+    [key(4), busy],
+    [key(6), a],
+    [key(7), b],
+  ])
+  // Nobody has more than the others: what one more announces is ignored, as is what they do themselves.
+  const full = open(2)
+  full.announce(key(1), a, 0)
+  full.announce(key(2), b, 0)
+  full.announce(key(3), a, 0)
+  full.announce(key(4), b, 0)
+  expect(asked(full, 1_000)).toEqual([
+    [key(1), a],
+    [key(2), b],
+  ])
+})
+
+test('what a lost announcer leaves behind is given up before what is still announced', () => {
+  const missing = open(3)
+  const [gone, a] = [treeNeighbour('gone'), treeNeighbour('a')]
+  for (const number of [1, 2, 3]) missing.announce(key(number), gone, 0)
+  missing.forgetAnnouncer(gone)
+  for (const number of [4, 5]) missing.announce(key(number), a, 10)
+  expect(asked(missing, 1_000)).toEqual([
+    [key(4), a],
+    [key(5), a],
+  ])
+  expect(missing.count).toBe(2)
+})
+
 test('of many announcers of one message only the first are written down', () => {
   const missing = open()
   const many = Array.from({ length: 40 }, (_, number) => treeNeighbour(`n${number}`))

@@ -6,7 +6,8 @@
  * follows the time by which messages lately came after their announcements: when links or nodes are
  * busy, asking early would only make them busier.
  * Whoever did not deliver gets a penalty; with `maxPenalty` of them its announcements are read last,
- * so peers that announce what they never send cost one delay, not one per message.
+ * so peers that announce what they never send cost one delay, not one per message. Their number is bounded, and
+ * shared: when there is no room, whoever announced most gives up one.
  *
  * Source: research/reliability.md, 3.4 rule 3, and the waits simulated there.
  */
@@ -26,6 +27,8 @@ const maxPenalty = 2
 const maxAnnouncers = 32
 
 interface MissingMessage {
+  /** The first that announced it. */
+  readonly owner: TreeNeighbour
   /** Those that were not asked yet. */
   readonly announcers: TreeNeighbour[]
   readonly announcedBy: TreeNeighbour[]
@@ -50,6 +53,8 @@ export interface Graft {
 
 export class MissingMessages {
   readonly #messages = new Map<MessageKey, MissingMessage>()
+  /** The messages that each neighbour was the first to announce, the oldest first. */
+  readonly #owned = new Map<TreeNeighbour, Set<MessageKey>>()
   /** By the keys of the messages. */
   readonly #waits = new Deadlines()
   readonly #maxMessages: number
@@ -67,9 +72,17 @@ export class MissingMessages {
   announce(key: MessageKey, announcer: TreeNeighbour, monoMs: number): void {
     let missing = this.#messages.get(key)
     if (missing === undefined) {
-      if (this.#messages.size >= this.#maxMessages) return
-      missing = { announcers: [], announcedBy: [], announcedMs: monoMs, asked: undefined }
+      const owned = this.#owned.get(announcer) ?? new Set()
+      if (this.#messages.size >= this.#maxMessages && !this.#makeRoom(owned)) return
+      missing = {
+        owner: announcer,
+        announcers: [],
+        announcedBy: [],
+        announcedMs: monoMs,
+        asked: undefined,
+      }
       this.#messages.set(key, missing)
+      this.#owned.set(announcer, owned.add(key))
       this.#waits.set(key, monoMs + this.#graftAfterMs())
     }
     const { announcedBy } = missing
@@ -82,8 +95,7 @@ export class MissingMessages {
   take(key: MessageKey, from: TreeNeighbour | undefined, monoMs: number): Taken {
     const missing = this.#messages.get(key)
     if (missing === undefined) return notMissing
-    this.#messages.delete(key)
-    this.#waits.delete(key)
+    this.#drop(key)
     const wasAskedFor = from !== undefined && missing.asked === from
     if (wasAskedFor && from.penalty > 0) from.penalty -= 1
     if (!wasAskedFor) {
@@ -103,7 +115,7 @@ export class MissingMessages {
       if (missing.asked !== undefined) missing.asked.penalty += 1
       missing.asked = takeBest(missing.announcers)
       if (missing.asked === undefined) {
-        this.#messages.delete(key)
+        this.#drop(key)
       } else {
         grafts.push({ key, announcer: missing.asked })
         this.#waits.set(key, monoMs + retryAfterMs)
@@ -121,6 +133,31 @@ export class MissingMessages {
 
   nextDeadline(): number {
     return this.#waits.next()
+  }
+
+  /**
+   * Nobody keeps out what others announce: whoever owns most messages gives up the oldest. False when those are
+   * the announcer's own.
+   */
+  #makeRoom(own: ReadonlySet<MessageKey>): boolean {
+    let most = own
+    for (const owned of this.#owned.values()) if (owned.size > most.size) most = owned
+    if (most === own) return false
+    for (const oldest of most) {
+      this.#drop(oldest)
+      break
+    }
+    return true
+  }
+
+  #drop(key: MessageKey): void {
+    const owner = this.#messages.get(key)?.owner
+    if (owner === undefined) return
+    this.#messages.delete(key)
+    this.#waits.delete(key)
+    const owned = this.#owned.get(owner)
+    owned?.delete(key)
+    if (owned?.size === 0) this.#owned.delete(owner)
   }
 
   #graftAfterMs(): number {

@@ -77,7 +77,7 @@ export interface TreeLimits {
   readonly maxRecentMessages: number
   /** … and their bytes. A message above is passed on whole, and not kept. */
   readonly maxRecentBytes: number
-  /** Announced messages that we wait for; more are ignored until some came. */
+  /** Announced messages that we wait for; beyond, whoever announced most of them gives up the oldest. */
   readonly maxMissingMessages: number
   /**
    * Links without payload on which messages are announced, on average; of more, some are drawn by lot.
