@@ -343,6 +343,20 @@ test('a node that is no neighbour yet is searched for, asked, and answers', asyn
   expect(await b.request(c.id, ['me'])).toEqual(['found', 'me'])
 })
 
+test('a node is found behind a bridge between two transports', async () => {
+  const listen = ['tcp://127.0.0.1:0', 'ws://127.0.0.1:0']
+  const bridge = await open({ listen })
+  const addressOf = (transport: string): string =>
+    bridge.addresses.find((address) => address.startsWith(transport)) ?? ''
+  const wanted = await open({ listen, connect: addressOf('ws') })
+  const searcher = await open({ connect: addressOf('tcp') })
+  expect(wanted.peers.get(bridge.id)?.transport).toBe('ws')
+  const received = nextMessage(wanted)
+  await searcher.deliver(wanted.id, ['found you'], { timeoutMs: 3_000 })
+  expect((await received).packets).toEqual(['found you'])
+  expect(searcher.peers.get(wanted.id)?.transport).toBe('tcp')
+})
+
 test('wrong limits of the queue are refused', async () => {
   const none = { maxMessages: undefined } as never
   await expect(MeshNode.open({ queue: none })).rejects.toThrow('maxMessages must be a number')

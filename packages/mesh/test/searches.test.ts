@@ -44,18 +44,31 @@ test("a question with fields of other kinds is nobody's", () => {
 
 test('an answer repeats the search id as it came and names address and id', () => {
   const payload = [flags.request, utf8Encode('id'), 'wanted']
-  const found = { id: 'wanted', address: 'tcp://10.0.0.7:4444' }
-  expect(searchAnswer(payload, found)).toEqual([
+  const found = { id: 'wanted', address: 'tcp://10.0.0.7:4444', addresses: [] }
+  expect(searchAnswer(payload, found, 'tcp')).toEqual([
     flags.response,
     utf8Encode('id'),
     [['10.0.0.7', 4444], 'wanted'],
   ])
-  expect(searchAnswer(payload, { id: 'wanted', address: undefined })).toBeUndefined()
+  const nowhere = { id: 'wanted', address: undefined, addresses: [] }
+  expect(searchAnswer(payload, nowhere, 'tcp')).toBeUndefined()
+})
+
+test('an answer names an address of the transport that it leaves on, that of the link first', () => {
+  const payload = [flags.request, 'id', 'wanted']
+  const addresses = ['ws://10.0.0.8:81', 'tcp://10.0.0.7:4444', 'ws://10.0.0.7:80']
+  const found = { id: 'wanted', address: 'ws://10.0.0.7:80', addresses }
+  const pairOn = (transport: 'tcp' | 'ws' | 'tls'): unknown =>
+    searchAnswer(payload, found, transport)?.[2]
+  expect(pairOn('ws')).toEqual([['10.0.0.7', 80], 'wanted'])
+  expect(pairOn('tcp')).toEqual([['10.0.0.7', 4444], 'wanted'])
+  expect(pairOn('tls')).toBeUndefined()
 })
 
 test('an answer needs an id and an address, and nobody but the wanted node is dialled', () => {
   const payload = (id: Value): Value[] => [flags.request, id, 'wanted']
-  expect(searchAnswer(payload('id').slice(0, 1), { id: 'wanted', address })).toBeUndefined()
+  const wanted = { id: 'wanted', addresses: [address] }
+  expect(searchAnswer(payload('id').slice(0, 1), wanted, 'tcp')).toBeUndefined()
   const [searches, searchId] = opened()
   const answer = (found: Value): unknown =>
     searches.takeAnswer([flags.response, searchId, found], 'tcp')?.address
@@ -69,14 +82,24 @@ test('an answer needs an id and an address, and nobody but the wanted node is di
 
 test('three answered addresses are dialled for one search, a fourth is not; the error counts them', () => {
   const [searches, searchId] = opened()
-  const dialled = [1, 2, 3, 4].map((host) => {
+  const isDialled = (host: number): boolean => {
     const found = [[`10.0.0.${host}`, 4444], 'wanted']
     return searches.takeAnswer([flags.response, searchId, found], 'tcp') !== undefined
-  })
-  expect(dialled).toEqual([true, true, true, false])
+  }
+  expect([1, 2, 3, 4].map(isDialled)).toEqual([true, true, true, false])
   const [expired] = searches.takeExpired(later)
   expect(expired && peerNotFound(expired).facts).toEqual({ dials: 3 })
   expect(expired && peerNotFound(expired).message).toContain('did not lead to it')
+})
+
+test('an address that several answer is dialled once, and leaves room for others', () => {
+  const [searches, searchId] = opened()
+  const hosts = [1, 1, 2, 1, 2, 3, 4]
+  const dialled = hosts.filter((host) => {
+    const found = [[`10.0.0.${host}`, 4444], 'wanted']
+    return searches.takeAnswer([flags.response, searchId, found], 'tcp') !== undefined
+  })
+  expect(dialled).toEqual([1, 2, 3])
 })
 
 test('a search ends with its node found, given up, or late, once', () => {
@@ -89,7 +112,7 @@ test('a search ends with its node found, given up, or late, once', () => {
   expect(givenUp.takeRequest(7)).toBeUndefined()
   const late = opened()[0]
   expect(late.takeExpired(at(9_999))).toEqual([])
-  expect(late.takeExpired(at(10_000)).map(({ dialCount }) => dialCount)).toEqual([0])
+  expect(late.takeExpired(at(10_000)).map(({ dialled }) => dialled.size)).toEqual([0])
   expect(late.nextDeadline()).toBe(Infinity)
 })
 

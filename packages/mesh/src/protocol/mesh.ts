@@ -528,19 +528,13 @@ export class MeshMachine implements Machine<MeshInput, MeshEffect> {
     const wanted = answerableWanted(message)
     const isFromJs2p = from.kind === 'js2p' && idText(message.sender) === from.id
     if (wanted === undefined || isFromJs2p || wanted === from.id) return
-    const found = wanted === this.id ? this.#self(from) : this.#open.get(wanted)
+    const own = { id: this.id, addresses: this.#ownAddresses }
+    const found = wanted === this.id ? own : this.#open.get(wanted)
     if (found === undefined) return
-    const payload = searchAnswer(message.payload, found)
+    const payload = searchAnswer(message.payload, found, from.transport)
     if (payload !== undefined) {
       this.#sendTo(from.id, this.#createBroadcast(payload, now), 'control', now)
     }
-  }
-
-  #self(from: Peer): { readonly id: string; readonly address: string | undefined } {
-    const address = this.#ownAddresses.find(
-      (own) => parseAddress(own)?.transport === from.transport,
-    )
-    return { id: this.id, address }
   }
 
   #onWhisper(message: WireMessage, subFlag: number | undefined, from: Peer, now: Now): void {

@@ -7,6 +7,9 @@
  * `[10, search id, [address, id]]`, which floods back. The first answer that leads to a peer with the
  * wanted id ends the search.
  *
+ * An address on the wire is host and port, and who gets it takes it for one of the transport of the link
+ * that brought it. So the answer names an address of the transport of the link that it leaves on, or there is none.
+ *
  * Old programs compare ids with their type, so an id that some of them know as text and some as bytes is asked for
  * in one form first and, after `secondFormAfterMs`, in the other.
  *
@@ -23,6 +26,7 @@ import {
   pairToAddress,
   parseAddress,
   type Now,
+  type Peer,
   type RandomBytes,
   type RequestId,
   type TransportName,
@@ -54,7 +58,8 @@ export interface Search {
   readonly searchId: string
   readonly deadlineMs: number
   secondFormMs: number
-  dialCount: number
+  /** The answered addresses that were dialled. */
+  readonly dialled: Set<string>
 }
 
 export class Searches {
@@ -84,7 +89,7 @@ export class Searches {
       searchId: encodeBase58Integer(this.#random(searchIdBytes)),
       deadlineMs: now.monoMs + options.timeoutMs,
       secondFormMs: now.monoMs + secondFormAfterMs,
-      dialCount: 0,
+      dialled: new Set(),
     }
     this.#byId.set(search.searchId, search)
     return search
@@ -99,11 +104,13 @@ export class Searches {
     const found = payload[2]
     if (search === undefined || !Array.isArray(found)) return undefined
     const [pair, id] = found as unknown[]
-    const address = pairToAddress(pair, transport)
-    if (idText(id) !== search.wanted || address === undefined) return undefined
-    if (search.dialCount >= maxDialsPerSearch) return undefined
-    search.dialCount += 1
-    return { search, address: formatAddress(address) }
+    const parsed = pairToAddress(pair, transport)
+    if (idText(id) !== search.wanted || parsed === undefined) return undefined
+    const address = formatAddress(parsed)
+    // All neighbours of the wanted node answer.
+    if (search.dialled.has(address) || search.dialled.size >= maxDialsPerSearch) return undefined
+    search.dialled.add(address)
+    return { search, address }
   }
 
   /** Takes out the searches that a new neighbour ends. */
@@ -171,21 +178,24 @@ export function answerableWanted(message: WireMessage): string | undefined {
   return idText(wanted)
 }
 
-/** The answer to a question about this node; undefined when nobody could dial it. */
+/** The answer to a question about this node; undefined when nobody could dial it over this transport. */
 export function searchAnswer(
   question: readonly Value[],
-  found: { readonly id: string; readonly address: string | undefined },
+  found: Pick<Peer, 'id' | 'addresses'> & Partial<Pick<Peer, 'address'>>,
+  transport: TransportName,
 ): Value[] | undefined {
   const [, searchId] = question
-  const address = parseAddress(found.address ?? '')
+  const { id, address: ofLink = '', addresses } = found
+  const parsed = [ofLink, ...addresses].map(parseAddress)
+  const address = parsed.find((one) => one?.transport === transport)
   if (searchId === undefined || address === undefined) return undefined
-  return [flags.response, searchId, [[...addressToPair(address)], found.id]]
+  return [flags.response, searchId, [[...addressToPair(address)], id]]
 }
 
 export function peerNotFound(search: Search): P2pError {
   const how =
-    search.dialCount === 0 ? 'nobody knows its address' : 'the addresses did not lead to it'
+    search.dialled.size === 0 ? 'nobody knows its address' : 'the addresses did not lead to it'
   return new P2pError('P2P_PEER_NOT_FOUND', `peer ${search.wanted} was not found: ${how}`, {
-    facts: { dials: search.dialCount },
+    facts: { dials: search.dialled.size },
   })
 }
