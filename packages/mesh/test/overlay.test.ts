@@ -263,3 +263,18 @@ test('where another node answers than was heard, the old id is forgotten', () =>
   subject.dialSucceeded('z', peer('y'))
   expect(subject.addressOf('z')).toBeUndefined()
 })
+
+test('an address that came up while another one of the node was dialled stays, and is counted once', () => {
+  const subject = overlay({ maxKnownPerSource: 1 })
+  subject.hear(heard('z'), 'liar', at(0))
+  expect(subject.takeDials(at(1_000))).toHaveLength(1)
+  const moved = 'tcp://99.1.1.1:4000'
+  subject.hear([{ id: 'z', address: moved }], 'honest', at(1_000))
+  subject.dialSucceeded('z', peer('y'))
+  expect(subject.addressOf('z')).toBe(moved)
+  subject.hear(heard('a', 'b'), 'liar', at(2_000))
+  subject.peerOpened(peer('z', { address: moved }), at(2_000))
+  subject.hear(heard('c', 'd'), 'honest', at(2_000))
+  const known = ['a', 'b', 'c', 'd'].filter((id) => subject.addressOf(id) !== undefined)
+  expect(known).toEqual(['a', 'c'])
+})

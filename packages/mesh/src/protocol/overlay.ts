@@ -438,6 +438,8 @@ export class Overlay {
   }
 
   #forget(known: KnownPeer): void {
+    // While it was dialled another address may have taken its place.
+    if (this.#known.get(known.id) !== known) return
     this.#known.delete(known.id)
     this.#countSource(known.source, -1)
   }
