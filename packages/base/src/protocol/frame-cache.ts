@@ -37,7 +37,7 @@ export class FrameCache {
   #byMethod: Map<number, Uint8Array> | undefined
 
   constructor(limits: NodeLimits) {
-    this.reading = { limits: { ...limits, maxInflationRatio: limits.maxInflateRatio } }
+    this.reading = { limits }
   }
 
   /**

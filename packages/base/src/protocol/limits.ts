@@ -11,7 +11,7 @@ export interface NodeLimits {
   /** One frame after inflating. Above: the link is closed. */
   readonly maxInflatedBytes: number
   /** Inflated by deflated. Deflate cannot do better than about 1,032, so more is an attack. */
-  readonly maxInflateRatio: number
+  readonly maxInflationRatio: number
   /** Half-received bytes of all links together; the link that would go above is closed. */
   readonly maxReceivingBytes: number
   /** Nesting of msgpack values; the deepest recursion a hostile frame can cause. */
@@ -59,7 +59,7 @@ const mebibyte = 1_048_576
 export const defaultLimits: NodeLimits = {
   maxFrameBytes: 16 * mebibyte,
   maxInflatedBytes: 32 * mebibyte,
-  maxInflateRatio: 1_100,
+  maxInflationRatio: 1_100,
   maxReceivingBytes: 128 * mebibyte,
   maxDepth: 64,
   handshakeTimeoutMs: 10_000,

@@ -7,7 +7,7 @@ import {
   looksCompressed,
   type WireMessage,
 } from '@p2p/serializer'
-import { defaultLimits } from '../../src/protocol/limits.ts'
+import { defaultLimits, resolveLimits } from '../../src/protocol/limits.ts'
 import { FrameCache } from '../../src/protocol/frame-cache.ts'
 
 const { zlib } = compressionMethods
@@ -77,4 +77,17 @@ test('a message whose plain frame would be taken for compressed is compressed, a
     expect(relayed.frame(unlucky, zlib)).toEqual(frame)
     expect(relayed.frame(unlucky, undefined)).toEqual(plain)
   }
+})
+
+test('frames are read within the ratio that the limits of the node give', () => {
+  const frame = encodeFrame(message(new Uint8Array(4_096).fill(7)), { method: zlib })
+  const codeAt = (maxInflationRatio: number): unknown => {
+    const { reading } = new FrameCache(resolveLimits({ maxInflationRatio }))
+    try {
+      return decodeFrame(frame, reading).type
+    } catch (error) {
+      return (error as { readonly code?: string }).code
+    }
+  }
+  expect([codeAt(1_100), codeAt(2)]).toEqual([0, 'P2P_INFLATED_TOO_LARGE'])
 })
