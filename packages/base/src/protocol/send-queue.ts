@@ -38,11 +38,19 @@ type QueueLimits = Pick<
 
 /** One write at most: small enough that a slow reader shows progress, large enough to be rare. */
 const maxWriteBytes = 262_144
+/** How full a queue is left of which something had to be dropped. */
+const roomyShare = 7 / 8
 
 export class SendQueue {
   readonly #limits: QueueLimits
   #waiting: Waiting[] = []
   #waitingBytes = 0
+  readonly #waitingBytesOf: Record<SendPriority, number> = {
+    announce: 0,
+    relay: 0,
+    own: 0,
+    control: 0,
+  }
   #writingBytes = 0
   #takenBytes = 0
   #lastProgressMs = 0
@@ -84,7 +92,7 @@ export class SendQueue {
       }
     }
     this.#waiting.push({ bytes, priority })
-    this.#waitingBytes += bytes.length
+    this.#count(priority, bytes.length)
     return 'queued'
   }
 
@@ -112,8 +120,10 @@ export class SendQueue {
       byteCount += bytes.length
       count += 1
     }
-    this.#waitingBytes -= byteCount
-    return this.#waiting.splice(0, count).map(({ bytes }) => bytes)
+    return this.#waiting.splice(0, count).map(({ bytes, priority }) => {
+      this.#count(priority, -bytes.length)
+      return bytes
+    })
   }
 
   /** Everything taken so far has left. */
@@ -138,17 +148,26 @@ export class SendQueue {
     if (priority !== 'announce') this.#drop('relay', frameBytes)
   }
 
+  /** Where it has to drop, it drops some more: going through a long queue must not be for each frame. */
   #drop(victim: 'announce' | 'relay', frameBytes: number): void {
+    const { maxQueuedBytes } = this.#limits
+    const isThere = this.#waitingBytesOf[victim] > 0
+    if (!isThere || this.queuedBytes + frameBytes <= maxQueuedBytes) return
     const kept: Waiting[] = []
     for (const waiting of this.#waiting) {
-      const fits = this.queuedBytes + frameBytes <= this.#limits.maxQueuedBytes
+      const fits = this.queuedBytes + frameBytes <= roomyShare * maxQueuedBytes
       if (fits || waiting.priority !== victim) {
         kept.push(waiting)
         continue
       }
-      this.#waitingBytes -= waiting.bytes.length
+      this.#count(victim, -waiting.bytes.length)
       this.#dropped[victim] += 1
     }
     this.#waiting = kept
+  }
+
+  #count(priority: SendPriority, byteCount: number): void {
+    this.#waitingBytes += byteCount
+    this.#waitingBytesOf[priority] += byteCount
   }
 }

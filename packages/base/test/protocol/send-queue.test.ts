@@ -45,6 +45,26 @@ describe('SendQueue', () => {
     expect(drain(queue)).toEqual([3, 4])
   })
 
+  test('drops down to seven eighths at once, so that not each frame goes through the whole queue', () => {
+    const queue = new SendQueue({ ...limits, maxQueuedBytes: 800 })
+    for (let fill = 1; fill <= 80; fill += 1) queue.push(frame(fill, 10), 'relay', 0)
+    expect(queue.push(frame(81, 10), 'relay', 0)).toBe('queued')
+    expect(queue.queuedBytes).toBe(700)
+    for (let fill = 82; fill <= 91; fill += 1) queue.push(frame(fill, 10), 'relay', 0)
+    expect(queue.counters.droppedRelays).toBe(11)
+    expect(drain(queue)).toEqual(Array.from({ length: 80 }, (_, index) => 12 + index))
+  })
+
+  test('goes through a queue of our own messages for no frame that has nothing to displace there', () => {
+    const queue = new SendQueue({ ...limits, maxOwnQueuedBytes: Infinity })
+    const startedMs = performance.now()
+    for (let count = 0; count < 20_000; count += 1) queue.push(frame(1, 1), 'own', 0)
+    for (let count = 0; count < 1_000; count += 1) queue.push(frame(2, 1), 'relay', 0)
+    // A hundredth of it is usual; to look at all that waits each time takes several seconds.
+    expect(performance.now() - startedMs).toBeLessThan(1_000)
+    expect(queue.counters.droppedRelays).toBe(1_000)
+  })
+
   test('an announcement never displaces relayed payload', () => {
     const queue = new SendQueue(limits)
     queue.push(frame(1), 'relay', 0)
