@@ -3,10 +3,10 @@
  *
  * Frames leave in the order they came. When a frame does not fit under `maxQueuedBytes`, waiting
  * announcements are dropped first, then relayed payload (both are repaired by the protocol), oldest
- * first. `control` and `own` frames are never dropped: on a link that is moving they may exceed the
- * limit up to `maxOwnQueuedBytes`, because a burst of the application is not the peer's fault; on a
- * link that is not, the link is to be cut. A link on which nothing moves for
- * `stalledLinkTimeoutMs` is to be cut in any case.
+ * first; a frame that is longer than the limit fits where nothing else waits. `control` and `own` frames
+ * are never dropped: on a link that is moving they may exceed the limit up to `maxOwnQueuedBytes`,
+ * because a burst of the application is not the peer's fault; on a link that is not, the link is to be
+ * cut. A link on which nothing moves for `stalledLinkTimeoutMs` is to be cut in any case.
  *
  * Frames to py2p are put together so that none trips its reader (python-framing.ts): only here it is
  * known where a write begins.
@@ -79,10 +79,11 @@ export class SendQueue {
   /** Takes one frame in. 'overflow' means that the link has to be cut; the frame is not queued. */
   push(bytes: Uint8Array, priority: SendPriority, monoMs: number): SendOutcome {
     if (this.queuedBytes === 0) this.#lastProgressMs = monoMs
-    const { maxQueuedBytes, maxOwnQueuedBytes, fullQueueGraceMs } = this.#limits
-    if (this.queuedBytes + bytes.length > maxQueuedBytes) {
+    const { maxOwnQueuedBytes, fullQueueGraceMs } = this.#limits
+    const maxBytes = this.#maxBytesFor(bytes.length)
+    if (this.queuedBytes + bytes.length > maxBytes) {
       this.#makeRoom(bytes.length, priority)
-      if (this.queuedBytes + bytes.length > maxQueuedBytes) {
+      if (this.queuedBytes + bytes.length > maxBytes) {
         if (priority === 'announce' || priority === 'relay') {
           this.#dropped[priority] += 1
           return 'dropped'
@@ -142,6 +143,11 @@ export class SendQueue {
     return monoMs >= this.nextDeadline()
   }
 
+  /** A frame that is longer than the limit may go where nothing else waits. */
+  #maxBytesFor(frameBytes: number): number {
+    return Math.max(this.#limits.maxQueuedBytes, frameBytes)
+  }
+
   /** Drops announcements, then relayed payload, until the frame fits or nothing of the kind is left. */
   #makeRoom(frameBytes: number, priority: SendPriority): void {
     this.#drop('announce', frameBytes)
@@ -150,12 +156,12 @@ export class SendQueue {
 
   /** Where it has to drop, it drops some more: going through a long queue must not be for each frame. */
   #drop(victim: 'announce' | 'relay', frameBytes: number): void {
-    const { maxQueuedBytes } = this.#limits
     const isThere = this.#waitingBytesOf[victim] > 0
-    if (!isThere || this.queuedBytes + frameBytes <= maxQueuedBytes) return
+    if (!isThere || this.queuedBytes + frameBytes <= this.#maxBytesFor(frameBytes)) return
+    const goalBytes = Math.max(roomyShare * this.#limits.maxQueuedBytes, frameBytes)
     const kept: Waiting[] = []
     for (const waiting of this.#waiting) {
-      const fits = this.queuedBytes + frameBytes <= roomyShare * maxQueuedBytes
+      const fits = this.queuedBytes + frameBytes <= goalBytes
       if (fits || waiting.priority !== victim) {
         kept.push(waiting)
         continue

@@ -65,6 +65,17 @@ describe('SendQueue', () => {
     expect(queue.counters.droppedRelays).toBe(1_000)
   })
 
+  test('takes a relayed frame that is longer than the limit where nothing else waits, and only there', () => {
+    const queue = new SendQueue(limits)
+    expect(queue.push(frame(1, 101), 'relay', 0)).toBe('queued')
+    expect(queue.push(frame(2, 1), 'announce', 0)).toBe('dropped')
+    expect(drain(queue)).toEqual([1])
+    queue.onWritten(1)
+    expect(queue.push(frame(3, 1), 'own', 1)).toBe('queued')
+    expect(queue.push(frame(4, 101), 'relay', 1)).toBe('dropped')
+    expect(drain(queue)).toEqual([3])
+  })
+
   test('an announcement never displaces relayed payload', () => {
     const queue = new SendQueue(limits)
     queue.push(frame(1), 'relay', 0)
