@@ -6,6 +6,7 @@ import { parseAddress } from '../protocol/address.ts'
 import { P2pError } from '../protocol/errors.ts'
 import type { TransportName } from '../protocol/link.ts'
 import type { Link, LinkEvents, Transport } from '../transport.ts'
+import { bytesToMessages } from './websocket-messages.ts'
 
 /** The part of the web's WebSocket that is used. */
 interface WebSocketLike {
@@ -117,7 +118,7 @@ class BrowserWebSocketLink implements Link {
 
   send(bytes: Uint8Array): boolean {
     if (this.#socket.readyState !== openState) return true
-    this.#socket.send(bytes)
+    for (const message of bytesToMessages(bytes)) this.#socket.send(message)
     if (this.#socket.bufferedAmount <= highWaterBytes) return true
     this.#drainTimer ??= setInterval(() => {
       this.#checkDrained()

@@ -23,9 +23,8 @@ import { createSelfSignedCertificate } from './self-signed-certificate.ts'
 import type { KeyAndCertificate } from './self-signed-certificate.ts'
 import { dialError, linkError, systemCode } from './socket-errors.ts'
 import { closeGraceMs, maxFlushMs, remoteAddress } from './socket-link.ts'
+import { bytesToMessages, maxMessageBytes } from './websocket-messages.ts'
 
-/** One message; above one largest frame of the default limits. */
-const maxMessageBytes = 17 * 1_048_576
 /** What stands in front of a message and inside it between its parts is not counted exactly. */
 const heldStepBytes = 16_384
 /** Waiting bytes above which the sender is asked to wait. */
@@ -202,11 +201,13 @@ class WebSocketLink implements Link {
 
   send(bytes: Uint8Array): boolean {
     if (this.#socket.readyState !== WebSocket.OPEN) return true
-    this.#unwrittenCount += 1
-    this.#socket.send(bytes, { binary: true }, () => {
-      this.#unwrittenCount -= 1
-      if (this.#unwrittenCount === 0) this.#onFlushed()
-    })
+    for (const message of bytesToMessages(bytes)) {
+      this.#unwrittenCount += 1
+      this.#socket.send(message, { binary: true }, () => {
+        this.#unwrittenCount -= 1
+        if (this.#unwrittenCount === 0) this.#onFlushed()
+      })
+    }
     if (this.#socket.bufferedAmount > highWaterBytes) this.#owesDrain = true
     return !this.#owesDrain
   }

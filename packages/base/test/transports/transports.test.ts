@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import { concatBytes } from '@p2p/serializer'
 import { WebSocket } from 'ws'
 import { testTransport } from '../../src/testing/index.ts'
 import { MemoryNetwork, MemoryTransport } from '../../src/transports/memory.ts'
@@ -87,6 +88,43 @@ test('a WebSocket dial to a plain web server, and TLS to something else, have th
   })
   await web.close()
   await plain.close()
+})
+
+test.each([
+  ['Node', () => new WebSocketTransport()],
+  ['a browser', browserTransport],
+])('what is longer than a WebSocket message may be arrives whole from %s', async (_who, create) => {
+  const transport = create()
+  const sent = new Uint8Array(18 * 1_048_576).fill(7)
+  sent[0] = 1
+  sent[sent.length - 1] = 9
+  const ends: Promise<unknown>[] = []
+  let onAll: (received: Uint8Array) => void = () => undefined
+  const all = new Promise<Uint8Array>((resolve) => (onAll = resolve))
+  const attach = (link: Link, onBytes: (bytes: Uint8Array) => void): void => {
+    const ended = new Promise<unknown>((resolve) => {
+      link.attach({ onBytes, onDrain: () => undefined, onClose: resolve })
+    })
+    ends.push(ended)
+  }
+  const parts: Uint8Array[] = []
+  const listener = await transport.listen?.('ws://127.0.0.1:0', (link) => {
+    attach(link, (bytes) => {
+      parts.push(bytes)
+      if (parts.reduce((sum, { length }) => sum + length, 0) === sent.length) {
+        onAll(concatBytes(...parts))
+      }
+    })
+  })
+  const link = await transport.dial(listener?.address ?? '', { timeoutMs: 5_000 })
+  attach(link, () => undefined)
+  link.send(sent)
+  // Whichever comes first: a message that is too long ends the link.
+  const received = await Promise.race([all, ...ends])
+  expect(Buffer.compare(received as Uint8Array, sent)).toBe(0)
+  link.destroy()
+  await Promise.all(ends)
+  await listener?.close()
 })
 
 test('pings of the other end do not keep a WebSocket link from saying when to go on', async () => {
