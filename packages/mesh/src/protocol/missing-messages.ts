@@ -142,11 +142,9 @@ export class MissingMessages {
   #makeRoom(own: ReadonlySet<MessageKey>): boolean {
     let most = own
     for (const owned of this.#owned.values()) if (owned.size > most.size) most = owned
-    if (most === own) return false
-    for (const oldest of most) {
-      this.#drop(oldest)
-      break
-    }
+    const [oldest] = most
+    if (most === own || oldest === undefined) return false
+    this.#drop(oldest)
     return true
   }
 

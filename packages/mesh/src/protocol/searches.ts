@@ -186,8 +186,9 @@ export function searchAnswer(
 ): Value[] | undefined {
   const [, searchId] = question
   const { id, address: ofLink = '', addresses } = found
-  const parsed = [ofLink, ...addresses].map(parseAddress)
-  const address = parsed.find((one) => one?.transport === transport)
+  const address = [ofLink, ...addresses]
+    .map(parseAddress)
+    .find((one) => one?.transport === transport)
   if (searchId === undefined || address === undefined) return undefined
   return [flags.response, searchId, [[...addressToPair(address)], id]]
 }
