@@ -51,7 +51,8 @@ function checkCommands(path, { language, code, line }) {
   const names = readdirSync(join(root, 'packages')).map((name) => `@p2p/${name}`)
   const outside = ['git', 'cd', 'npx', 'pip']
   for (const text of code.split('\n').filter((one) => /^[a-z]/.test(one))) {
-    const [program, first, second] = text.split(/\s+/)
+    // `-s` only keeps npm quiet.
+    const [program, first, second] = text.replace('npm run -s ', 'npm run ').split(/\s+/)
     const isThere =
       (program === 'npm' && first === 'run' && known[second] !== undefined) ||
       (program === 'npm' && first === 'test') ||
