@@ -372,7 +372,8 @@ function closedError(): P2pError {
   return new P2pError('P2P_CLOSED', 'the node was closed')
 }
 
-function abortError(reason: unknown): Error {
+/** What a call rejects with whose signal was aborted. */
+export function abortError(reason: unknown): Error {
   return reason instanceof Error
     ? reason
     : new P2pError('P2P_CANCELLED', 'cancelled', { cause: reason })

@@ -4,7 +4,7 @@
  *
  * Every value handed out is decoded anew: it is the caller's own, and changing it changes nothing here.
  */
-import { P2pError } from '@p2p/base'
+import { abortError, P2pError, timerDelay } from '@p2p/base'
 import type { WaitOptions } from '@p2p/base'
 import { decodeValue, encodeValue, toHex, utf8Encode } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
@@ -79,17 +79,32 @@ export class SharedTable {
     const name = readKey(key)
     const fields = fieldsOf(decodeValue(encodeValue(delta)))
     if (fields === undefined) throw new TypeError('a delta is a mapping of fields')
-    return this.#afterOthers(toHex(name), () => this.#merge(name, fields, wait))
+    if (wait.timeoutMs !== undefined) timerDelay(wait.timeoutMs)
+    wait.signal?.throwIfAborted()
+    return this.#afterOthers(toHex(name), () => this.#merge(name, fields, wait), wait.signal)
   }
 
   /** Reads and then writes, so two at a time would both start from the same value: one after the other. */
-  async #afterOthers(name: string, work: () => Promise<Value>): Promise<Value> {
+  async #afterOthers(
+    name: string,
+    work: () => Promise<Value>,
+    signal: AbortSignal | undefined,
+  ): Promise<Value> {
     const before = this.#deltas.get(name) ?? Promise.resolve()
     const done = before.then(work, work)
     this.#deltas.set(name, done)
+    let onAbort: () => void = () => undefined
     try {
-      return await done
+      return await new Promise<Value>((resolve, reject) => {
+        // What waits for its turn finds the signal aborted then, and does nothing.
+        onAbort = () => {
+          reject(abortError(signal?.reason))
+        }
+        signal?.addEventListener('abort', onAbort)
+        done.then(resolve, reject)
+      })
     } finally {
+      signal?.removeEventListener('abort', onAbort)
       if (this.#deltas.get(name) === done) this.#deltas.delete(name)
     }
   }
@@ -118,7 +133,7 @@ export class SharedTable {
 
   async popItem(wait: WaitOptions): Promise<[Key, Value] | undefined> {
     for (const name of [...this.#link.keys.values()]) {
-      const bytes = await this.#read(name, wait)
+      const bytes = await this.#readIfReadable(name, wait)
       if (bytes === undefined) continue
       await this.#link.write(name, null, wait)
       return [keyOf(name), decodeValue(bytes)]
@@ -134,12 +149,18 @@ export class SharedTable {
     const names = [...this.#link.keys.values()]
     for (let start = 0; start < names.length; start += readAhead) {
       const portion = names.slice(start, start + readAhead)
-      const values = await Promise.all(portion.map((name) => this.#read(name, wait)))
+      const values = await Promise.all(portion.map((name) => this.#readIfReadable(name, wait)))
       for (const [index, name] of portion.entries()) {
         const bytes = values[index]
         if (bytes !== undefined) yield [keyOf(name), decodeValue(bytes)]
       }
     }
+  }
+
+  /** Of many keys, one that cannot be read is left out. */
+  async #readIfReadable(name: Uint8Array, wait: WaitOptions): Promise<Uint8Array | undefined> {
+    const result = await this.#link.read(name, wait)
+    return result.type === 'found' ? result.value : undefined
   }
 
   async #read(name: Uint8Array, wait: WaitOptions): Promise<Uint8Array | undefined> {

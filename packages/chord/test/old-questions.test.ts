@@ -69,6 +69,7 @@ class Scene {
     const line: RequestLine = {
       ...shared,
       holdersOf: (one) => this.nodes.holdersOf(one.position, 1).map(({ id }) => id),
+      passedOver: () => [],
       peers: new Map(),
       isOld: (id) => id === owner,
       hasOld: () => true,

@@ -33,6 +33,7 @@ class Scene {
   readonly storedAtOld: string[] = []
   readonly sent: { readonly to: string; readonly message: TableMessage | undefined }[] = []
   holders: readonly string[]
+  passedOver: readonly string[] = []
   readonly peers = new Map<string, Peer>()
 
   constructor(
@@ -50,6 +51,7 @@ class Scene {
       slots: this.slots,
       clock: new VersionClock('me'),
       holdersOf: () => this.holders,
+      passedOver: () => this.passedOver,
       peers: this.peers,
       isOld: (id) => old.includes(id),
       hasOld: () => old.length > 0,
@@ -105,6 +107,56 @@ const foundAt = (version: Version, tables: readonly number[], what: Uint8Array =
 const version: Version = { time: utcSeconds * 1_000, writer: 'w' }
 
 describe('a write', () => {
+  const later = version.time + 1
+
+  test('that a later one of this node has overtaken is not made again above it', () => {
+    const scene = new Scene({ holders: ['a', 'b', 'c'] })
+    scene.write('first')
+    const first = ['a', 'b', 'c'].map((to) => [to, scene.askedToWrite(to)] as const)
+    const input = { type: 'write', request: 2, key, value: 'second', timeoutMs: 10_000 } as const
+    scene.writes.begin(input, at(1))
+    const asked = scene.asked.length
+    for (const [from, about] of first)
+      scene.writes.handleStored(about, from, allTables, at(2), later)
+    expect([scene.ends, scene.asked.length]).toEqual([['written'], asked])
+  })
+
+  test('that its owner took as the newest is not made again above what somebody wrote then', () => {
+    const scene = new Scene({ holders: ['a', 'b', 'c'] })
+    scene.write()
+    const about = ['a', 'b', 'c'].map((to) => [to, scene.askedToWrite(to)] as const)
+    for (const [from, question] of about)
+      scene.writes.handleStored(
+        question,
+        from,
+        allTables,
+        at(1),
+        from === 'a' ? version.time : later,
+      )
+    expect([scene.ends, scene.asked.length]).toEqual([['written'], 3])
+  })
+
+  test('is told to a neighbour that answered late and is passed over, and not to who has no link', () => {
+    const scene = new Scene({ holders: ['a', 'b', 'c'] })
+    scene.passedOver = ['late', 'gone']
+    scene.neighbour = 'late'
+    scene.write()
+    scene.writes.handleDeadline(at(0))
+    expect(scene.sent).toMatchObject([
+      { to: 'late', message: { type: 'copy', copies: [{ key, tables: allTables }] } },
+    ])
+  })
+
+  test('that is made again has no more time than it had', () => {
+    const scene = new Scene({ holders: ['a', 'b', 'c'] })
+    scene.write()
+    scene.writes.handleStored(scene.askedToWrite('a'), 'a', allTables, at(9_900), later)
+    expect(scene.asked).toHaveLength(6)
+    expect(scene.writes.nextDeadline()).toBe(10_000)
+    scene.writes.handleDeadline(at(10_000))
+    expect(scene.ends).toEqual(['write-failed'])
+  })
+
   test('that nobody stores stays here, and fails', () => {
     const scene = new Scene()
     scene.write()

@@ -110,6 +110,62 @@ describe('of five tables, three asked first', () => {
   })
 })
 
+describe('without the word of their owners', () => {
+  /** Each table has four replicas, of which the first says `old` and the others `new`. */
+  function replicasOf(read: Read, table: number): readonly (() => void)[] {
+    return [1, 2, 3, 4].map((rank) => () => {
+      const [what, time] = rank === 1 ? ['old', 1] : ['new', 2]
+      const answer = { value: encodeValue(what), version: at(Number(time)) }
+      read.handleAnswer(slots[table]!.name, `${rank} ${table}`, answer, 0)
+    })
+  }
+  const reading = (): Read => {
+    const read = new Read({
+      tables: slots.map((slot, table) => ({
+        slot,
+        holders: [0, 1, 2, 3, 4].map((rank) => `${rank} ${table}`),
+      })),
+      isProvisional: () => false,
+      first: 5,
+      patienceMs: 100,
+      startMs: 0,
+      timeoutMs: 10_000,
+      graceMs: 1_000,
+      retryMs: 200,
+    })
+    read.start()
+    return read
+  }
+
+  test.each(['silent', 'unsure'])(
+    'tables vote once one of the replicas that answered must know: owners %s',
+    (owners) => {
+      const read = reading()
+      for (const [table, { name }] of slots.entries()) {
+        if (owners === 'silent') read.handleFailed(name, `0 ${table}`, 0)
+        else {
+          const answer = { value: encodeValue('old'), version: at(1), isUnsure: true }
+          read.handleAnswer(name, `0 ${table}`, answer, 0)
+        }
+      }
+      const answers = [0, 1, 2].map((table) => replicasOf(read, table))
+      for (const rank of [0, 1]) for (const replicas of answers) replicas[rank]!()
+      expect(read.result).toBeUndefined()
+      for (const replicas of answers) replicas[2]!()
+      expect(read.result).toMatchObject({ ...found('new'), version: at(2) })
+    },
+  )
+
+  test('an owner that is sure has the last word of its table', () => {
+    const read = reading()
+    for (const table of [0, 1, 2]) {
+      const answer = { value: encodeValue('old'), version: at(1) }
+      read.handleAnswer(slots[table]!.name, `0 ${table}`, answer, 0)
+    }
+    expect(read.result).toMatchObject(found('old'))
+  })
+})
+
 test('three equal values end the read, and the tables that hold another are stale', () => {
   const scene = new Scene()
   scene.hear(0, 'old', at(1))

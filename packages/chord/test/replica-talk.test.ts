@@ -56,6 +56,7 @@ function twoNodes() {
     clock,
     peers,
     holdersOf: (slot) => holders.of(slot),
+    passedOver: (slot) => holders.passedOver(slot),
     isOld: () => false,
     hasOld: () => false,
     askOld: nothing,

@@ -321,6 +321,11 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   }
 
   #onUnreachable(id: string, code: string, now: Now): void {
+    // It has dialled this node meanwhile.
+    if (this.peers.has(id)) {
+      this.#ring.dialEnded(id, undefined, now)
+      return
+    }
     this.#holders.avoid(id, now.monoMs)
     this.#talk.peerLeft(id)
     this.#old.peerLeft(id, now)
@@ -442,6 +447,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       addressOf: (id) => this.#addressOf(id),
       needsLinkTo: (id) => this.#ring.needsLinkTo(id),
       holdersOf: (slot) => this.#holders.of(slot),
+      passedOver: (slot) => this.#holders.passedOver(slot),
       send: (to, payload, now) => this.#outbox.send(to, payload, now),
       spread: (payload, now) => {
         this.#outbox.spread(payload, now)

@@ -8,6 +8,8 @@ import type { StoringNodes } from './storing-nodes.ts'
 /** A node that did not answer is not asked again for this long: a dead one has lost its links by then. */
 const avoidMs = 15_000
 
+const nobody: readonly string[] = []
+
 export interface HolderParts {
   readonly nodes: StoringNodes
   readonly replicas: number
@@ -35,6 +37,14 @@ export class Holders {
   /** Takes up again those whose time is over. */
   sweep(nowMs: number): void {
     for (const [id, untilMs] of this.#avoided) if (untilMs <= nowMs) this.#avoided.delete(id)
+  }
+
+  /** Those that would hold the slot, had they answered. */
+  passedOver(slot: Slot): readonly string[] {
+    if (this.#avoided.size === 0) return nobody
+    const { nodes, replicas } = this.#parts
+    const holders = nodes.holdersOf(slot.position, replicas).map(({ id }) => id)
+    return holders.filter((id) => this.#avoided.has(id))
   }
 
   /** Ids, the owner first. An old owner comes on top of those that keep replicas. */

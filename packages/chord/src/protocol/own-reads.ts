@@ -111,8 +111,11 @@ export class OwnReads {
       }
     }
     // Last, because the answers may end the read.
+    const { slots } = this.#line
     for (const slot of own) {
-      this.handleAnswer(request, slot, id, this.#line.slots.get(slot) ?? { value: undefined }, now)
+      const held = slots.get(slot)
+      const answer = { value: held?.value, version: held?.version, isUnsure: slots.isUnsure(slot) }
+      this.handleAnswer(request, slot, id, answer, now)
     }
     this.#settle(request, open, now)
   }

@@ -24,6 +24,7 @@ type WriteInput = Extract<ChordInput, { type: 'write' }>
 
 interface OpenWrite {
   readonly input: WriteInput
+  readonly slots: readonly Slot[]
   readonly progress: PendingWrite
   readonly key: Uint8Array
   readonly value: Uint8Array | undefined
@@ -34,6 +35,8 @@ interface OpenWrite {
   /** Those whose word is not waited for, until … */
   heldBack: SlotsByHolder
   patienceEndMs: number
+  /** What stands above it was written later: by this node, or by who wrote while this was under way. */
+  isOvertakenRightly: boolean
 }
 
 /** The first sets a clock that is behind; who is overtaken after so many has others that write at the same time. */
@@ -42,6 +45,8 @@ const maxAttempts = 4
 export class OwnWrites {
   readonly #line: RequestLine
   readonly #open = new Map<RequestId, OpenWrite>()
+  /** The last one of each key, by the name of its first slot. */
+  readonly #latest = new Map<string, OpenWrite>()
   readonly #patience = new Patience()
   readonly #copies = new Copies()
   /** Nothing is due before; what has ended since may have set it. */
@@ -76,12 +81,29 @@ export class OwnWrites {
   }
 
   cancel(request: RequestId): void {
-    this.#open.delete(request)
+    this.#end(request)
   }
 
-  begin(input: WriteInput, now: Now, attempt: number = 1): void {
-    const { request, key, value, timeoutMs } = input
-    const plan = slotsOf(key).map((slot) => ({
+  /** False when it had ended. */
+  #end(request: RequestId): boolean {
+    const write = this.#open.get(request)
+    if (write === undefined) return false
+    const name = nameOf(write.slots)
+    if (this.#latest.get(name) === write) this.#latest.delete(name)
+    return this.#open.delete(request)
+  }
+
+  begin(input: WriteInput, now: Now): void {
+    const slots = slotsOf(input.key)
+    const earlier = this.#latest.get(nameOf(slots))
+    if (earlier !== undefined) earlier.isOvertakenRightly = true
+    this.#begin({ input, slots, endMs: now.monoMs + input.timeoutMs, attempt: 1 }, now)
+  }
+
+  #begin(start: Pick<OpenWrite, 'input' | 'slots' | 'endMs' | 'attempt'>, now: Now): void {
+    const { input, slots } = start
+    const { request, key, value } = input
+    const plan = slots.map((slot) => ({
       slot,
       name: slot.name,
       holders: this.#line.holdersOf(slot),
@@ -97,25 +119,35 @@ export class OwnWrites {
     for (const [holder, slots] of byHolder(plan))
       (isForAll || nodes.has(holder) ? first : heldBack).set(holder, slots)
     const open: OpenWrite = {
-      input,
+      ...start,
       progress: new PendingWrite(plan),
       key,
       value: value === null ? undefined : encodeValue(value),
       version: this.#line.clock.next(now.utcSeconds),
       startMs: monoMs,
-      endMs: monoMs + timeoutMs,
-      attempt,
       heldBack,
       patienceEndMs: heldBack.size > 0 ? monoMs + this.#patience.ms : Infinity,
+      isOvertakenRightly: false,
     }
     this.#open.set(request, open)
+    this.#latest.set(nameOf(slots), open)
     this.#noteDue(open)
     if (plan.every(({ holders }) => holders.length === 0)) {
       // Nobody stores. The slots stay here, as in py2p, but nobody else will find them.
       for (const { slot } of plan) this.#keep(open, slot, now)
     }
-    for (const [holder, slots] of heldBack) this.#copies.add(holder, copyOf(open, slots), monoMs)
+    for (const [holder, held] of heldBack) this.#copies.add(holder, copyOf(open, held), monoMs)
+    this.#tellPassedOver(open, monoMs)
     this.#sendAll(request, open, first, now)
+  }
+
+  /** Who answers late is not asked for a while; others ask it, and it should know. */
+  #tellPassedOver(open: OpenWrite, monoMs: number): void {
+    const passedOver = open.slots.map((slot) => ({ slot, holders: this.#line.passedOver(slot) }))
+    for (const [holder, slots] of byHolder(passedOver)) {
+      if (this.#line.peers.has(holder) && !this.#line.isOld(holder))
+        this.#copies.add(holder, copyOf(open, slots), monoMs)
+    }
   }
 
   #sendAll(request: RequestId, open: OpenWrite, questions: SlotsByHolder, now: Now): void {
@@ -176,7 +208,8 @@ export class OwnWrites {
   /**
    * A node of ours says which of the slots it was asked for it has now. `newest`: the latest version that it has of
    * them, which may be above ours: a clock is behind. The write is made anew above it; where that is too far ahead for
-   * this node, nobody would read what it wrote.
+   * this node, nobody would read what it wrote. But once an owner has taken it as the newest, what is above it came
+   * later, and to write over that would undo it.
    */
   handleStored(
     { request, attempt, slots }: WriteRequest,
@@ -188,8 +221,13 @@ export class OwnWrites {
     const write = this.#open.get(request)
     if (write === undefined || write.attempt !== attempt) return
     const isReadable = this.#line.clock.see({ time: newest, writer: from }, now.utcSeconds)
-    if (isReadable && newest > write.version.time && attempt < maxAttempts) {
-      this.begin(write.input, now, attempt + 1)
+    const isOurs = newest === write.version.time
+    if (isOurs && slots.some(({ name }) => write.progress.isOwner(name, from)))
+      write.isOvertakenRightly = true
+    const isBehind = newest > write.version.time && !write.isOvertakenRightly
+    if (isReadable && isBehind && attempt < maxAttempts) {
+      const { input, slots: all, endMs } = write
+      this.#begin({ input, slots: all, endMs, attempt: attempt + 1 }, now)
       return
     }
     for (const slot of slots) {
@@ -218,19 +256,24 @@ export class OwnWrites {
   #settle(request: RequestId, { progress, startMs }: OpenWrite, { monoMs }: Now): void {
     const { state } = progress
     if (state === 'failed') this.fail(request)
-    if (state !== 'acknowledged' || !this.#open.delete(request)) return
+    if (state !== 'acknowledged' || !this.#end(request)) return
     this.#patience.note(monoMs - startMs)
     this.#line.emit({ type: 'written', request })
   }
 
   fail(request: RequestId): void {
-    if (!this.#open.delete(request)) return
+    if (!this.#end(request)) return
     const error = new P2pError(
       'P2P_WRITE_NOT_ACKNOWLEDGED',
       'fewer than three tables have the write',
     )
     this.#line.emit({ type: 'write-failed', request, error })
   }
+}
+
+/** Of a key, by its slots. */
+function nameOf([first]: readonly Slot[]): string {
+  return first?.name ?? ''
 }
 
 function copyOf({ key, version, value }: OpenWrite, slots: readonly Slot[]): Copy {

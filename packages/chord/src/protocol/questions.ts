@@ -19,6 +19,8 @@ export interface RequestLine {
   readonly clock: VersionClock
   /** Ids, the owner first; without those that could not be reached lately. */
   holdersOf(slot: Slot): readonly string[]
+  /** Those that are left out of these. */
+  passedOver(slot: Slot): readonly string[]
   /** The neighbours: one is asked where nobody is known to store. */
   readonly peers: ReadonlyMap<string, Peer>
   /** A program of protocol 0.7, which is asked in its own words. */

@@ -5,9 +5,12 @@
  *   owners    of three tables at once, or of all; three equal values end the read
  *   others    the owners of the other tables, once those do not agree or are late; with their replicas when one
  *             has nothing, as then the key may not be there at all
- *   replicas  of a table whose owner had nothing, or did not answer: all of them at once
+ *   replicas  of a table whose owner had nothing, did not answer, or may have missed a write: all of them at once
  *   again     when everybody has answered and a nil may yet turn into a value, those are asked once more
  *   end       agreed · the newest version · no agreement · absent · unknown
+ *
+ * A table has a vote when its owner has answered, who is told of every write before it is acknowledged; without his
+ * word when so many replicas have that one of them must have been told (write.ts), and then the newest counts.
  *
  * A nil is never a vote. From an old node it is provisional: one on the way says nil at once and sends
  * the value when it has it, and a store may still be under way to this node itself; so five nils end the
@@ -22,6 +25,7 @@ import { compareVersions } from './version.ts'
 import type { Version } from './version.ts'
 import { countVotes, isSameValue, majority, majorityOf } from './vote.ts'
 import type { Candidate } from './vote.ts'
+import { replicasPerAcknowledgement } from './write.ts'
 
 export interface ReadOptions {
   /** Five, one per table, each with its holders: the owner first. In the order in which they are to be asked. */
@@ -46,6 +50,8 @@ export interface Answer {
   readonly value: Uint8Array | undefined
   /** Known when a node of ours answered. */
   readonly version?: Version | undefined
+  /** It may have missed a later write. */
+  readonly isUnsure?: boolean | undefined
 }
 
 export type ReadResult =
@@ -72,6 +78,7 @@ interface Table {
   /** Holders that said nil. */
   readonly empty: string[]
   best: Answer | undefined
+  hasOwnersWord: boolean
   hasAskedReplicas: boolean
 }
 
@@ -98,6 +105,7 @@ export class Read {
       waiting: [],
       empty: [],
       best: undefined,
+      hasOwnersWord: false,
       hasAskedReplicas: false,
     }))
   }
@@ -125,7 +133,10 @@ export class Read {
     takeOut(table.waiting, holder)
     if (isNil(answer)) {
       if (!table.empty.includes(holder)) table.empty.push(holder)
-    } else if (table.best === undefined || isBetter(answer, table.best)) table.best = answer
+    } else {
+      if (holder === table.holders[0] && answer.isUnsure !== true) table.hasOwnersWord = true
+      if (table.best === undefined || isBetter(answer, table.best)) table.best = answer
+    }
     return this.#goOn(table, nowMs)
   }
 
@@ -153,7 +164,7 @@ export class Read {
   }
 
   #goOn(table: Table, nowMs: number): readonly Question[] {
-    const agreed = majorityOf(this.#values)
+    const agreed = majorityOf(this.#votes)
     if (agreed !== undefined) {
       this.#result = this.#found(agreed.value)
       return []
@@ -161,7 +172,7 @@ export class Read {
     const questions: Question[] = []
     if (table.best?.value === undefined || !this.#isWaiting())
       questions.push(...this.#askOthers(table.empty.length > 0))
-    if (table.best === undefined && table.waiting.length === 0 && !table.hasAskedReplicas) {
+    if (!table.hasOwnersWord && table.waiting.length === 0 && !table.hasAskedReplicas) {
       table.hasAskedReplicas = true
       questions.push(...ask(table, table.holders.slice(1)))
     }
@@ -202,6 +213,12 @@ export class Read {
     return heard
   }
 
+  get #votes(): readonly (Uint8Array | undefined)[] {
+    const votes: (Uint8Array | undefined)[] = []
+    for (const table of this.#tables) if (hasVote(table)) votes.push(table.best?.value)
+    return votes
+  }
+
   get #values(): readonly (Uint8Array | undefined)[] {
     return this.#heard.map(({ value }) => value)
   }
@@ -235,6 +252,12 @@ export class Read {
     }
     return { type: 'found', value, version, stale }
   }
+}
+
+/** Without the owner's word: those who have not answered are fewer than the replicas that an acknowledged write has. */
+function hasVote({ holders, waiting, hasOwnersWord, hasAskedReplicas }: Table): boolean {
+  const replicas = Math.min(holders.length - 1, replicasPerAcknowledgement)
+  return hasOwnersWord || (hasAskedReplicas && waiting.length < Math.max(replicas, 1))
 }
 
 function ownerOf({ holders }: Table): readonly string[] {

@@ -55,11 +55,13 @@ export class RepairRounds {
   start(now: Now): void {
     if (!this.#parts.isTalking) return
     this.#state = 'new'
+    this.#parts.slots.doubt()
     this.#hasten(now)
   }
 
   stop(): void {
     this.#dueMs = Infinity
+    this.#parts.slots.trust()
     this.repair.endFilling()
   }
 
@@ -88,6 +90,7 @@ export class RepairRounds {
       return
     }
     this.#state = 'settled'
+    this.#parts.slots.trust()
     this.repair.endFilling()
     this.#dueMs = monoMs + repairMs / 2 + randomBelow(random, repairMs / 2)
     line.sendParcels(this.repair.comparisons(isNew), now)

@@ -183,11 +183,13 @@ export class ReplicaTalk {
 
   #onRead(message: Extract<TableMessage, { type: 'read' }>, from: string, now: Now): void {
     const slots = slotsOf(message.key)
-    const found = message.tables.map((table) => {
-      const slot = slots[table]
-      return slot && this.#line.slots.get(slot)
+    const asked = message.tables.map((table) => slots[table])
+    const found = asked.map((slot) => slot && this.#line.slots.get(slot))
+    const unsure = [...asked.keys()].filter((place) => {
+      const slot = asked[place]
+      return slot && this.#line.slots.isUnsure(slot)
     })
-    this.#line.send(from, foundPayload(message.request, found), now)
+    this.#line.send(from, foundPayload(message.request, found, unsure), now)
   }
 
   #onRepair(

@@ -103,6 +103,10 @@ export class SlotStore {
   #unsorted: StoredSlot[] = []
   /** Slots that changed since they were last taken; undefined when nobody wants to know. */
   #changed: Map<string, Slot> | undefined
+  /** Names of slots for which a later write had no room. */
+  readonly #outdated = new Set<string>()
+  /** Names of slots that were kept while nobody told this node of writes. */
+  #doubted = new Set<string>()
   #valueBytes = 0
   /** Deletes before this time are forgotten, milliseconds. */
   #forgottenBefore = 0
@@ -131,6 +135,21 @@ export class SlotStore {
     return this.#slots.get(slot.name)
   }
 
+  /** Whether a later write may be missing here: there was no room for it, or nobody told this node for a while. */
+  isUnsure({ name }: Slot): boolean {
+    return this.#outdated.has(name) || this.#doubted.has(name)
+  }
+
+  /** What is kept was not kept up to date until now. */
+  doubt(): void {
+    this.#doubted = new Set(this.#slots.keys())
+  }
+
+  /** Others have said what is newer. */
+  trust(): void {
+    this.#doubted = new Set()
+  }
+
   /** False where nothing is known. */
   isDeleted(slot: Slot): boolean {
     return this.#tombstones.has(slot.name)
@@ -151,13 +170,18 @@ export class SlotStore {
       key: this.#owned(write.key ?? before?.key),
     })
     const added = sizeOf(stored) - sizeOf(before)
-    if (added > 0 && this.#valueBytes + added > this.#limits.maxValueBytes) return 'full'
+    if (added > 0 && this.#valueBytes + added > this.#limits.maxValueBytes) {
+      if (before !== undefined) this.#outdated.add(name)
+      return 'full'
+    }
     if (before === undefined && !this.#makeRoom()) return 'full'
     this.#valueBytes += added
     if (before !== undefined) {
       // Taken out first, so that both collections stay in the order of the writes.
       this.#slots.delete(name)
       this.#tombstones.delete(name)
+      this.#outdated.delete(name)
+      this.#doubted.delete(name)
     }
     this.#set(stored)
     if (value === undefined) this.#tombstones.add(name)
@@ -195,6 +219,8 @@ export class SlotStore {
     this.#valueBytes -= sizeOf(this.#slots.get(name))
     this.#slots.delete(name)
     this.#tombstones.delete(name)
+    this.#outdated.delete(name)
+    this.#doubted.delete(name)
     this.#bucketOf(slot).slots.delete(name)
     this.#changed?.set(name, slot)
   }

@@ -5,7 +5,8 @@
  *   stored   [0x7061, 1, request, tables, time]                       those that have it now, or a newer one, and
  *                                                                     the time of the newest that they have
  *   read     [0x7061, 2, request, key, tables]
- *   found    [0x7061, 3, request, [[time, writer, value]…], which]    which: an index per table asked, -1 for none
+ *   found    [0x7061, 3, request, [[time, writer, value]…], which, unsure]    which: an index per table asked, -1 for
+ *            none; unsure: the places in it of slots that may have missed a later write; left out when there is none
  *   put      [0x7061, 4, [entry…]]                                    slots to keep; nothing answers
  *   offer    [0x7061, 5, request, [head…]]                            "I have these"
  *   want     [0x7061, 6, request, [[table, slot]…]]                   "and I need those of them"
@@ -56,6 +57,7 @@ const tableCount = hashTables.length
 export interface FoundSlot {
   readonly version: Version
   readonly value: Uint8Array | undefined
+  readonly isUnsure?: boolean
 }
 
 /** A write for some of a key's slots. */
@@ -122,7 +124,7 @@ function readRequest(
   payload: readonly Value[],
   request: number,
 ): TableMessage | undefined {
-  const [, , , b, c] = payload
+  const [, , , b, c, d] = payload
   switch (type) {
     case 'write': {
       const copy = readCopy(payload.slice(3))
@@ -133,7 +135,7 @@ function readRequest(
     case 'read':
       return b instanceof Uint8Array ? { type, request, key: b, tables: readTables(c) } : undefined
     case 'found':
-      return readFound(request, b, c)
+      return readFound(request, b, c, d)
     case 'offer':
       return { type, request, heads: listOf(b, readHead) }
     case 'want':
@@ -155,6 +157,7 @@ function readFound(
   request: number,
   writes: Value | undefined,
   which: Value | undefined,
+  unsure: Value | undefined,
 ): TableMessage | undefined {
   if (!Array.isArray(writes) || !Array.isArray(which)) return undefined
   const distinct = writes.slice(0, tableCount).map((write: Value): FoundSlot | undefined => {
@@ -164,7 +167,11 @@ function readFound(
     const held = readHeld(value)
     return version && held && { version, ...held }
   })
-  const slots = which.slice(0, tableCount).map((index: Value) => distinct[wholeNumber(index) ?? -1])
+  const doubted = Array.isArray(unsure) ? unsure.slice(0, tableCount) : []
+  const slots = which.slice(0, tableCount).map((index: Value, place) => {
+    const found = distinct[wholeNumber(index) ?? -1]
+    return found && doubted.includes(place) ? { ...found, isUnsure: true } : found
+  })
   return { type: 'found', request, slots }
 }
 
@@ -290,6 +297,8 @@ export function readPayload(
 export function foundPayload(
   request: number,
   slots: readonly (StoredSlot | undefined)[],
+  /** Places in `slots`. */
+  unsure: readonly number[] = [],
 ): readonly Value[] {
   const distinct: StoredSlot[] = []
   const which = slots.map((slot) => {
@@ -302,7 +311,7 @@ export function foundPayload(
     writer,
     value ?? null,
   ])
-  return message('found', request, writes, which)
+  return message('found', request, writes, which, ...(unsure.length > 0 ? [[...unsure]] : []))
 }
 
 function slotValue({ table, digits }: Slot): readonly Value[] {

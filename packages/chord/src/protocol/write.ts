@@ -81,6 +81,10 @@ export class PendingWrite {
     return fresh
   }
 
+  isOwner(name: string, holder: string): boolean {
+    return this.#find(name)?.owner === holder
+  }
+
   #find(name: string): TableProgress | undefined {
     return this.#tables.find((table) => table.name === name)
   }

@@ -221,6 +221,41 @@ test('a write of a node whose clock is behind is what is read from then on', () 
   expect([first(), second(), read?.()]).toEqual(['written', 'written', 'second'])
 })
 
+test('of two writes of one node under way together the later one stands', () => {
+  const network = storingNetwork({ seed: 15, size: 6 })
+  const writer = network.add()
+  for (const node of network.nodes.slice(0, 6)) network.connect(writer, node)
+  network.sim.runFor(3_000)
+  const pairs = names.map((name) => [writer.write(name, 'first'), writer.write(name, 'second')])
+  network.sim.runFor(5_000)
+  expect(pairs.flat().map((write) => write())).toEqual(names.flatMap(() => ['written', 'written']))
+  const reads = names.map((name) => first(network).read(name))
+  network.sim.runFor(3_000)
+  expect(reads.map((read) => read())).toEqual(names.map(() => 'second'))
+})
+
+test('a holder that had no room for a write is not believed', () => {
+  const network = new ChordNetwork({ seed: 3 })
+  network.add({ slotLimits: { maxValueBytes: 20_000 } })
+  network.addMany(2)
+  const [full, writer, reader] = network.nodes
+  if (full === undefined || writer === undefined || reader === undefined) throw new Error('nobody')
+  for (const node of [writer, reader]) network.connect(node, full)
+  network.sim.runFor(1_000)
+  for (const node of network.nodes) node.join()
+  network.sim.runFor(5_000)
+  for (const length of [100, 150, 200, 250, 300]) {
+    const value = 'x'.repeat(length)
+    const writes = names.map((name) => writer.write(name, value))
+    network.sim.runFor(3_000)
+    expect(writes.map((write) => write())).toEqual(names.map(() => 'written'))
+    const reads = names.map((name) => reader.read(name))
+    network.sim.runFor(3_000)
+    expect(reads.map((read) => read() === value)).toEqual(names.map(() => true))
+  }
+  expect(full.machine.counters()['refusedStores']).toBeGreaterThan(0)
+})
+
 test('a key that was deleted is listed by nobody, though one was away for minutes', () => {
   const network = storingNetwork({ seed: 12 })
   const [writer, away, ...others] = network.nodes

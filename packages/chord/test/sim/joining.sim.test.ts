@@ -149,3 +149,31 @@ test('who asks to leave twice has left twice, when the first of both times is ov
   network.sim.runFor(200)
   expect([first(), second(), leaver.machine.isStoring]).toEqual(['left', 'left', false])
 })
+
+test('who comes back with what it kept is not believed before it has heard of what was written since', () => {
+  const network = new ChordNetwork({ seed: 5 })
+  const nodes = network.addMany(3)
+  for (const node of nodes) node.join()
+  network.sim.runFor(10_000)
+  const [writer, reader, back] = nodes
+  if (writer === undefined || reader === undefined || back === undefined) throw new Error('nobody')
+  const names = Array.from({ length: 40 }, (_, index) => `key ${index}`)
+  const write = (value: string | null): void => {
+    for (const name of names) writer.write(name, value)
+    network.sim.runFor(3_000)
+  }
+  for (const value of ['new', null]) {
+    write('old')
+    back.leave()
+    network.sim.runFor(3_000)
+    write(value)
+    back.join()
+    const reads: (() => unknown)[] = []
+    for (let step = 0; step < 20; step += 1) {
+      for (const name of names) reads.push(reader.read(name))
+      network.sim.runFor(60)
+    }
+    network.sim.runFor(10_000)
+    expect(new Set(reads.map((read) => read()))).toEqual(new Set([value ?? 'absent']))
+  }
+})
