@@ -12,12 +12,18 @@ import type { Now } from './machine.ts'
 import { handshakeTimeoutError, idMismatchError } from './peer-errors.ts'
 import type { Peer, PeersEffect, RequestId } from './peers-contract.ts'
 
+interface Waiter {
+  readonly expectedId: string | undefined
+  readonly untilMs: number
+}
+
 export interface Attempt {
   readonly address: string
-  readonly timeoutMs: number
-  /** Who waits, each with the id it wants. */
-  readonly waiters: Map<RequestId, string | undefined>
+  readonly waiters: Map<RequestId, Waiter>
   dial: DialId
+  /** What the dial was given, and when that is over. */
+  timeoutMs: number
+  untilMs: number
   /** Set once the dial led to a link. */
   link: LinkId | undefined
 }
@@ -58,10 +64,11 @@ export class ConnectRequests {
     now: Now,
   ): void {
     const { request, address, expectedId, timeoutMs } = input
-    const attempt = this.#byAddress.get(address) ?? this.#begin(address, timeoutMs)
-    attempt.waiters.set(request, expectedId)
+    const untilMs = now.monoMs + timeoutMs
+    const attempt = this.#byAddress.get(address) ?? this.#begin({ address, timeoutMs, untilMs })
+    attempt.waiters.set(request, { expectedId, untilMs })
     this.#byRequest.set(request, attempt)
-    this.#deadlines.set(`request ${request}`, now.monoMs + timeoutMs)
+    this.#deadlines.set(`request ${request}`, untilMs)
   }
 
   /** Whoever asked does not wait any more. */
@@ -85,11 +92,13 @@ export class ConnectRequests {
 
   /** True when at least one who waits wants a peer of this id. */
   wants(attempt: Attempt, id: string): boolean {
-    return [...attempt.waiters.values()].some((wanted) => wanted === undefined || wanted === id)
+    return [...attempt.waiters.values()].some(
+      ({ expectedId }) => expectedId === undefined || expectedId === id,
+    )
   }
 
   succeed(attempt: Attempt, peer: Peer): void {
-    for (const [request, expectedId] of this.#end(attempt)) {
+    for (const [request, { expectedId }] of this.#end(attempt)) {
       if (expectedId === undefined || expectedId === peer.id) {
         this.#emit({ type: 'connected', request, peer })
       } else {
@@ -97,6 +106,20 @@ export class ConnectRequests {
         this.#emit({ type: 'connect-failed', request, error })
       }
     }
+  }
+
+  /** The dial came to nothing. Whoever joined it with more time than it had gets another one. */
+  dialFailed(attempt: Attempt, error: P2pError, now: Now): void {
+    const untilMs = Math.max(...Array.from(attempt.waiters.values(), (waiter) => waiter.untilMs))
+    const hasTime = untilMs > Math.max(attempt.untilMs, now.monoMs)
+    if (error.code !== 'P2P_DIAL_TIMEOUT' || !hasTime) {
+      this.fail(attempt, error)
+      return
+    }
+    this.#renumber(attempt)
+    attempt.timeoutMs = untilMs - now.monoMs
+    attempt.untilMs = untilMs
+    this.#emitDial(attempt)
   }
 
   fail(attempt: Attempt, error: P2pError): void {
@@ -116,9 +139,9 @@ export class ConnectRequests {
     if (attempt !== undefined) this.#emitDial(attempt)
   }
 
-  #begin(address: string, timeoutMs: number): Attempt {
-    const attempt: Attempt = { address, timeoutMs, waiters: new Map(), dial: 0, link: undefined }
-    this.#byAddress.set(address, attempt)
+  #begin(dial: Pick<Attempt, 'address' | 'timeoutMs' | 'untilMs'>): Attempt {
+    const attempt: Attempt = { ...dial, waiters: new Map(), dial: 0, link: undefined }
+    this.#byAddress.set(attempt.address, attempt)
     this.#renumber(attempt)
     this.#emitDial(attempt)
     return attempt
@@ -151,7 +174,7 @@ export class ConnectRequests {
     return attempt
   }
 
-  #end(attempt: Attempt): readonly (readonly [RequestId, string | undefined])[] {
+  #end(attempt: Attempt): readonly (readonly [RequestId, Waiter])[] {
     this.#byAddress.delete(attempt.address)
     this.#byDial.delete(attempt.dial)
     for (const request of attempt.waiters.keys()) {

@@ -172,7 +172,7 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
         break
       case 'dial-failed': {
         const attempt = this.#requests.ofDial(input.dial)
-        if (attempt !== undefined) this.#requests.fail(attempt, input.error)
+        if (attempt !== undefined) this.#requests.dialFailed(attempt, input.error, this.#now)
         break
       }
       case 'deadline':
@@ -316,8 +316,8 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
     }
     const attempt = this.#requests.ofDial(connection.dial)
     if (attempt !== undefined && !this.#requests.wants(attempt, handshake.id)) {
-      const [wanted] = attempt.waiters.values()
-      this.#close(connection, idMismatchError(wanted, handshake.id))
+      const [waiter] = attempt.waiters.values()
+      this.#close(connection, idMismatchError(waiter?.expectedId, handshake.id))
       return
     }
     this.#gate.leave(link)

@@ -29,6 +29,43 @@ describe('who waits for a dial', () => {
     expect(alice.of('connected').map(({ request }) => request)).toEqual([2])
   })
 
+  test('one who has more time than the dial it joined gets another dial, with the time left', () => {
+    const bench = new Bench()
+    const alice = bench.add('A')
+    const expectedId = undefined
+    const timedOut = new P2pError('P2P_DIAL_TIMEOUT', 'no answer')
+    for (const [request, timeoutMs] of [400, 8_000, 3_000].entries()) {
+      alice.handle({ type: 'connect', request, address, expectedId, timeoutMs })
+    }
+    bench.advance(400)
+    expect(failures(alice)).toEqual([[0, 'P2P_DIAL_TIMEOUT']])
+    expect(alice.handle({ type: 'dial-failed', dial: 1, error: timedOut })).toEqual([
+      { type: 'dial', dial: 2, address, timeoutMs: 7_600 },
+    ])
+    const link = bench.rawLink(alice, { dial: 2 })
+    alice.handle({ type: 'link-bytes', link, bytes: handshake('Js') })
+    expect(alice.of('connected').map(({ request }) => request)).toEqual([1, 2])
+    expect(alice.peers.nextDeadline()).toBe(Infinity)
+  })
+
+  test('nobody gets another dial who had as much time as the dial, or when it failed otherwise', () => {
+    const refused = new P2pError('P2P_CONNECTION_REFUSED', 'nobody there')
+    const timedOut = new P2pError('P2P_DIAL_TIMEOUT', 'no answer')
+    for (const [error, timesMs] of [
+      [timedOut, [5_000, 5_000, 300]],
+      [refused, [300, 5_000]],
+    ] as const) {
+      const bench = new Bench()
+      const alice = bench.add('A')
+      for (const [request, timeoutMs] of timesMs.entries()) {
+        alice.handle({ type: 'connect', request, address, expectedId: undefined, timeoutMs })
+      }
+      alice.handle({ type: 'dial-failed', dial: 1, error })
+      expect(failures(alice)).toEqual(timesMs.map((_, request) => [request, error.code]))
+      expect(alice.peers.nextDeadline()).toBe(Infinity)
+    }
+  })
+
   test('each gets the answer that its expected id deserves', () => {
     const bench = new Bench()
     const alice = bench.add('A')
