@@ -262,12 +262,13 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
     this.#waiting.get(request)?.reject(error)
   }
 
-  /** The peer at this address, connected now or already. */
+  /** The peer at this address, connected now or already. Waits for `dialTimeoutMs` unless told otherwise. */
   async connect(address: string, wait: WaitOptions = {}): Promise<PeerInfo> {
     if (typeof address !== 'string') throw new TypeError('the address must be text')
+    const { timeoutMs: waitMs = this.#options.limits.dialTimeoutMs } = wait
     const peer = await this.request<Peer>(
       (request, timeoutMs) => ({ type: 'connect', request, address, timeoutMs }),
-      wait,
+      { ...wait, timeoutMs: waitMs },
     )
     return peerInfo(peer)
   }

@@ -85,6 +85,18 @@ describe('NodeShell over TCP', () => {
     expect(alice.shell.report().handles).toBe(0)
   })
 
+  test('connect waits for limits.dialTimeoutMs when it is not told how long', async () => {
+    const node = await open({ limits: { dialTimeoutMs: 200 } })
+    const silent = await serve(() => undefined)
+    const startedMs = performance.now()
+    await expect(node.shell.connect(silent)).rejects.toMatchObject({
+      code: 'P2P_HANDSHAKE_TIMEOUT',
+    })
+    expect(performance.now() - startedMs).toBeLessThan(5_000)
+    const long = await open({ limits: { dialTimeoutMs: Infinity } })
+    expect(await long.shell.connect(node.address)).toMatchObject({ id: node.shell.id })
+  })
+
   test('a node that is told where others are joins them when it opens', async () => {
     const seed = await open()
     const joined = await open({ connect: [seed.address] })
