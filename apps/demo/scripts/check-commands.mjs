@@ -225,6 +225,8 @@ for (const line of [
   const problem = isTrace.test(stderr) ? stderr : status === 2 ? undefined : `status ${status}`
   report(`p2p ${line} is wrong usage`, problem && `${problem} ${stdout}`)
 }
+const demo = spawnSync(process.execPath, [join(dirname(binary), 'demo.js'), '--fly'])
+report('demo --fly is wrong usage', demo.status === 2 ? undefined : `status ${demo.status}`)
 for (const line of ['chat tea', 'seed', 'node mesh'])
   report(`p2p ${line} on a port in use fails in one line`, await meetUsedPort(line))
 for (const line of ['--help', 'decode 00', 'node mesh', 'chat tea --listen tcp://127.0.0.1:0'])

@@ -5,10 +5,10 @@
  *   npm run demo                        the page; q or Ctrl-C ends everything
  *   npm run demo -- --python            with py2p nodes as well (needs Python 3)
  *   npm run demo -- --once              no page: one conversation, then a table; status 1 if anything was lost
- *   npm run demo -- --once --json       the same, with a line of JSON on stdout
+ *   npm run -s demo -- --once --json    the same, with a line of JSON on stdout
  */
 import { ensureForeign } from '@p2p/foreign'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { converse } from './demo/conversation.ts'
 import type { DemoNode } from './demo/demo-node.ts'
 import { Ledger } from './demo/ledger.ts'
@@ -79,6 +79,7 @@ async function runOnce(options: DemoOptions): Promise<boolean> {
 
 const program = new Command('demo')
   .description('Starts a network of our nodes and original ones, and shows it on a page')
+  .exitOverride()
   .option('--once', 'no page: one conversation, then end; status 1 if anything was lost', false)
   .option('--json', 'a line of JSON on stdout: the result, or the address of the page', false)
   .option('--python', 'with py2p nodes as well (needs Python 3)', false)
@@ -89,9 +90,9 @@ const program = new Command('demo')
 Examples:
   npm run demo
   npm run demo -- --port 8080 --python
-  npm run demo -- --once --json
+  npm run -s demo -- --once --json
 
-Status: 0 when all went well, 1 when something was lost or could not be started.`,
+Status: 0 when all went well, 1 when something was lost or could not be started, 2 for wrong usage.`,
   )
   .action(async (options: DemoOptions) => {
     if (options.once) process.exitCode = (await runOnce(options)) ? 0 : 1
@@ -105,4 +106,10 @@ function readPort(text: string): number {
   return port
 }
 
-await program.parseAsync()
+try {
+  await program.parseAsync()
+} catch (error) {
+  // Of commander: help was shown (0), or the command line was wrong.
+  if (!(error instanceof CommanderError)) throw error
+  process.exitCode = error.exitCode === 0 ? 0 : 2
+}
