@@ -136,15 +136,31 @@ describe('a write', () => {
     expect([scene.ends, scene.asked.length]).toEqual([['written'], 3])
   })
 
-  test('is told to a neighbour that answered late and is passed over, and not to who has no link', () => {
+  test('is told to a neighbour that answered late and is passed over', () => {
     const scene = new Scene({ holders: ['a', 'b', 'c'] })
-    scene.passedOver = ['late', 'gone']
+    scene.passedOver = ['late']
     scene.neighbour = 'late'
     scene.write()
     scene.writes.handleDeadline(at(0))
     expect(scene.sent).toMatchObject([
       { to: 'late', message: { type: 'copy', copies: [{ key, tables: allTables }] } },
     ])
+  })
+
+  test('is told to a holder out of reach by two others that may have a link to it', () => {
+    const scene = new Scene({ holders: ['out of reach', 'a', 'b', 'c'] })
+    for (const id of ['a', 'b', 'c']) scene.neighbour = id
+    scene.write()
+    scene.writes.handleDeadline(at(0))
+    scene.sent.length = 0
+    const question = scene.askedToWrite('out of reach')
+    scene.holders = ['a', 'b', 'c']
+    scene.writes.handleUnanswered(question, 'out of reach', at(0))
+    scene.writes.handleDeadline(at(0))
+    const copies = [{ key, tables: allTables, to: 'out of reach' }]
+    expect(scene.sent).toMatchObject(
+      ['a', 'b'].map((to) => ({ to, message: { type: 'copy', copies } })),
+    )
   })
 
   test('that is made again has no more time than it had', () => {

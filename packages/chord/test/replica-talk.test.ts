@@ -71,6 +71,9 @@ function twoNodes() {
   const writes = new OwnWrites(line)
   const talk = new ReplicaTalk(
     {
+      id,
+      peers,
+      isOld: () => false,
       slots,
       clock,
       reads: () => reads,

@@ -41,6 +41,8 @@ interface OpenWrite {
 
 /** The first sets a clock that is behind; who is overtaken after so many has others that write at the same time. */
 const maxAttempts = 4
+/** Of one write, for one holder that is out of reach: each is sent the value once more. */
+const maxAskedToPassOn = 2
 
 export class OwnWrites {
   readonly #line: RequestLine
@@ -141,13 +143,26 @@ export class OwnWrites {
     this.#sendAll(request, open, first, now)
   }
 
-  /** Who answers late is not asked for a while; others ask it, and it should know. */
+  /** Who did not answer is not asked for a while; others ask it, and it should know. */
   #tellPassedOver(open: OpenWrite, monoMs: number): void {
     const passedOver = open.slots.map((slot) => ({ slot, holders: this.#line.passedOver(slot) }))
-    for (const [holder, slots] of byHolder(passedOver)) {
-      if (this.#line.peers.has(holder) && !this.#line.isOld(holder))
-        this.#copies.add(holder, copyOf(open, slots), monoMs)
+    for (const [holder, slots] of byHolder(passedOver))
+      this.#tellOtherwise(open, slots, holder, monoMs)
+  }
+
+  /** A holder whose word is not to be had is told over the link that is there, or by those who have one. */
+  #tellOtherwise(open: OpenWrite, slots: readonly Slot[], to: string, monoMs: number): void {
+    const { isOld, id, peers } = this.#line
+    if (isOld(to)) return
+    const copy = copyOf(open, slots)
+    if (peers.has(to)) {
+      this.#copies.add(to, copy, monoMs)
+      return
     }
+    const near = new Set(slots.flatMap((slot) => this.#line.holdersOf(slot)))
+    const others = [...near].filter((other) => other !== id && other !== to && peers.has(other))
+    for (const other of others.filter((one) => !isOld(one)).slice(0, maxAskedToPassOn))
+      this.#copies.add(other, { ...copy, to }, monoMs)
   }
 
   #sendAll(request: RequestId, open: OpenWrite, questions: SlotsByHolder, now: Now): void {
@@ -240,6 +255,9 @@ export class OwnWrites {
 
   /** The holder is asked no more. */
   handleUnanswered({ request, slots, attempt }: WriteRequest, to: string, now: Now): void {
+    const write = this.#open.get(request)
+    if (write?.attempt !== attempt) return
+    if (!this.#line.peers.has(to)) this.#tellOtherwise(write, slots, to, now.monoMs)
     for (const slot of slots)
       if (this.#open.get(request)?.attempt === attempt) this.handleFailed(request, slot, to, now)
   }

@@ -5,7 +5,7 @@
  * Anybody may write to a node that stores: protocol 0.7 knows no owners of data. What is bounded is how
  * much a node keeps, and how far ahead of its clock a version may lie.
  */
-import type { Now } from '@p2p/base'
+import type { Now, Peer } from '@p2p/base'
 import type { Value } from '@p2p/serializer'
 import type { Parcel } from './hand-overs.ts'
 import { slotsOf } from './hash-tables.ts'
@@ -15,7 +15,7 @@ import type { OwnReads } from './own-reads.ts'
 import type { OwnWrites } from './own-writes.ts'
 import type { Offer, Repair } from './repair.ts'
 import type { SlotStore, SlotWrite } from './slot-store.ts'
-import { foundPayload, offerPayload, storedPayload } from './table-messages.ts'
+import { copyPayload, foundPayload, offerPayload, storedPayload } from './table-messages.ts'
 import type { Copy, TableMessage } from './table-messages.ts'
 import { TableRequests } from './table-requests.ts'
 import type { OpenRequest, TableRequest } from './table-requests.ts'
@@ -23,6 +23,9 @@ import type { VersionClock } from './version.ts'
 
 /** What the talk needs of the machine around it. */
 export interface TalkLine {
+  readonly id: string
+  readonly peers: ReadonlyMap<string, Peer>
+  isOld(id: string): boolean
   readonly slots: SlotStore
   readonly clock: VersionClock
   reads(): OwnReads
@@ -126,7 +129,10 @@ export class ReplicaTalk {
         this.#onWrite(message, from, now)
         return
       case 'copy':
-        for (const copy of message.copies) this.#takeCopy(copy, now)
+        for (const copy of message.copies) {
+          this.#takeCopy(copy, now)
+          this.#passOn(copy, now)
+        }
         return
       case 'read':
         this.#onRead(message, from, now)
@@ -152,6 +158,12 @@ export class ReplicaTalk {
         // Who stores nothing needs nothing; its silence is no confirmation.
         if (this.#line.isStoring()) this.#onRepair(message, from, now)
     }
+  }
+
+  /** To who could not be reached by the writer, over the link that this node has. */
+  #passOn({ to, ...copy }: Copy, now: Now): void {
+    if (to === undefined || to === this.#line.id || this.#line.isOld(to)) return
+    if (this.#line.peers.has(to)) this.#line.send(to, copyPayload([copy]), now)
   }
 
   #onWrite(message: Extract<TableMessage, { type: 'write' }>, from: string, now: Now): void {

@@ -66,6 +66,8 @@ export interface Copy {
   readonly version: Version
   readonly value: Uint8Array | undefined
   readonly tables: readonly number[]
+  /** Who should have it as well, and could not be reached: whoever has a link to it passes the write on. */
+  readonly to?: string | undefined
 }
 
 export type TableMessage =
@@ -145,11 +147,11 @@ function readRequest(
   }
 }
 
-function readCopy([key, time, writer, value, tables]: readonly Value[]): Copy | undefined {
+function readCopy([key, time, writer, value, tables, to]: readonly Value[]): Copy | undefined {
   const version = readVersion(time, writer)
   const held = readHeld(value)
   return key instanceof Uint8Array && version && held
-    ? { key, version, ...held, tables: readTables(tables) }
+    ? { key, version, ...held, tables: readTables(tables), ...(typeof to === 'string' && { to }) }
     : undefined
 }
 
@@ -273,8 +275,9 @@ export function copyPayload(copies: readonly Copy[]): readonly Value[] {
   return message('copy', copies.map(copyValue))
 }
 
-function copyValue({ key, version: { time, writer }, value, tables }: Copy): readonly Value[] {
-  return [key, time, writer, value ?? null, [...tables]]
+function copyValue({ key, version, value, tables, to }: Copy): readonly Value[] {
+  const { time, writer } = version
+  return [key, time, writer, value ?? null, [...tables], ...(to === undefined ? [] : [to])]
 }
 
 export function storedPayload(

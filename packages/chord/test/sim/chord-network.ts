@@ -85,8 +85,11 @@ export class ChordNetwork {
     this.sim = new Simulator({ transcriptLength: 0, ...options })
   }
 
-  /** A node; `machine` goes over the options of the network. */
-  add(machine: Partial<ChordMachineOptions> = {}): ChordSimNode {
+  /** A node; `machine` goes over the options of the network. Without addresses to listen on nobody can dial it. */
+  add(
+    machine: Partial<ChordMachineOptions> = {},
+    { listens = true }: { readonly listens?: boolean } = {},
+  ): ChordSimNode {
     const node = new ChordSimNode()
     node.sim = this.sim.addNode<Command, Emitted>({
       create: (boot) => {
@@ -100,6 +103,7 @@ export class ChordNetwork {
         })
         return node.machine
       },
+      ...(!listens && { listen: [] }),
       onStart: (sim) => sim.command({ type: 'listening', addresses: sim.addresses }),
       onEffect: (effect) => node.events.push(effect),
     })

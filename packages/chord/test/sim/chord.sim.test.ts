@@ -234,6 +234,54 @@ test('of two writes of one node under way together the later one stands', () => 
   expect(reads.map((read) => read())).toEqual(names.map(() => 'second'))
 })
 
+/** Keys of which this node owns three tables, as another sees it. */
+function keysOwnedBy(owner: ChordSimNode, seenBy: ChordSimNode): readonly string[] {
+  const keys = Array.from({ length: 500 }, (_, index) => `key ${index}`)
+  const owned = keys.filter((key) => {
+    const places = seenBy.machine.locate(utf8Encode(key))
+    return places.filter((place) => place.owner === owner.machine.id).length >= 3
+  })
+  return owned.slice(0, 10)
+}
+
+test('a write reaches an owner that its writer cannot dial, through others', () => {
+  const network = new ChordNetwork({ seed: 1 })
+  const hub = network.add()
+  const [writer, owner] = [network.add({}, { listens: false }), network.add({}, { listens: false })]
+  for (const node of [writer, owner]) network.connect(node, hub)
+  network.sim.runFor(2_000)
+  for (const node of network.nodes) node.join()
+  network.sim.runFor(60_000)
+  const keys = keysOwnedBy(owner, hub)
+  expect(keys).toHaveLength(10)
+  for (const value of ['old', 'new', null]) {
+    const writes = keys.map((key) => (value === 'old' ? hub : writer).write(key, value))
+    network.sim.runFor(5_000)
+    expect(writes.map((write) => write())).toEqual(keys.map(() => 'written'))
+    const reads = keys.map((key) => hub.read(key))
+    network.sim.runFor(3_000)
+    expect(reads.map((read) => read())).toEqual(keys.map(() => value ?? 'absent'))
+  }
+})
+
+test('an owner that stood still for some seconds is told of what is written while it is passed over', () => {
+  const network = storingNetwork({ seed: 16, size: 3 })
+  const [writer, reader, owner] = network.nodes
+  if (writer === undefined || reader === undefined || owner === undefined) throw new Error('nobody')
+  const keys = keysOwnedBy(owner, reader)
+  for (const key of keys) reader.write(key, 'old')
+  network.sim.runFor(2_000)
+  owner.sim.pause(3_500)
+  writer.write('another', 'v')
+  network.sim.runFor(4_500)
+  const writes = keys.map((key) => writer.write(key, 'new'))
+  network.sim.runFor(2_000)
+  expect(writes.map((write) => write())).toEqual(keys.map(() => 'written'))
+  const reads = keys.map((key) => reader.read(key))
+  network.sim.runFor(2_000)
+  expect(reads.map((read) => read())).toEqual(keys.map(() => 'new'))
+})
+
 test('a holder that had no room for a write is not believed', () => {
   const network = new ChordNetwork({ seed: 3 })
   network.add({ slotLimits: { maxValueBytes: 20_000 } })
