@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { Driven } from './driven.ts'
 import type { Line } from './driven.ts'
@@ -95,4 +98,18 @@ test('a node that is still opening when the end comes is closed as well', async 
   expect(await other.request('connect', { address })).toMatchObject({
     code: 'P2P_CONNECTION_REFUSED',
   })
+})
+
+test('a folder that a node could not be opened with can be given again', async () => {
+  const taken = start()
+  const { port } = await taken.request('listen', { host: '127.0.0.1', port: 0 })
+  const store = await mkdtemp(join(tmpdir(), 'p2p-store-'))
+  const node = start()
+  const refused = await node.request('listen', { host: '127.0.0.1', port, store })
+  expect(refused).toMatchObject({ ok: false, code: 'P2P_ADDRESS_IN_USE' })
+  const opened = await node.request('listen', { host: '127.0.0.1', port: 0, store })
+  expect(opened).toMatchObject({ ok: true })
+  node.end()
+  await node.ended
+  await rm(store, { recursive: true })
 })

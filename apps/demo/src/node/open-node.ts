@@ -27,7 +27,13 @@ export async function openNode(
   // Loaded on demand: it is native code, and most nodes keep nothing.
   const { ClassicLevel } = await import('classic-level')
   const store = new LevelStore(new ClassicLevel<string, Uint8Array>(storeFolder))
-  return { node: await openKind(kind, { ...options, store }), closeStore: () => store.close() }
+  try {
+    return { node: await openKind(kind, { ...options, store }), closeStore: () => store.close() }
+  } catch (error) {
+    // A folder that stays open could not be given again.
+    await store.close()
+    throw error
+  }
 }
 
 async function openKind(kind: NodeKind, options: OpenOptions): Promise<Mesh> {
