@@ -109,6 +109,7 @@ test('a folder that a node could not be opened with can be given again', async (
   expect(refused).toMatchObject({ ok: false, code: 'P2P_ADDRESS_IN_USE' })
   const opened = await node.request('listen', { host: '127.0.0.1', port: 0, store })
   expect(opened).toMatchObject({ ok: true })
+  expect(await node.request('status')).toMatchObject({ status: 'Nominal' })
   node.end()
   await node.ended
   await rm(store, { recursive: true })
