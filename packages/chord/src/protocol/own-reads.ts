@@ -113,8 +113,8 @@ export class OwnReads {
     // Last, because the answers may end the read.
     const { slots } = this.#line
     for (const slot of own) {
-      const held = slots.get(slot)
-      const answer = { value: held?.value, version: held?.version, isUnsure: slots.isUnsure(slot) }
+      const held: Answer = slots.get(slot) ?? { value: undefined }
+      const answer = slots.isUnsure(slot) ? { ...held, isUnsure: true } : held
       this.handleAnswer(request, slot, id, answer, now)
     }
     this.#settle(request, open, now)

@@ -12,7 +12,7 @@ import { hashTables, slotsOf } from './hash-tables.ts'
 import type { Slot } from './hash-tables.ts'
 import { Patience } from './patience.ts'
 import { byHolder, tablesOf } from './questions.ts'
-import type { RequestLine, SlotsByHolder } from './questions.ts'
+import type { Question, RequestLine, SlotsByHolder } from './questions.ts'
 import { smallestQuorum } from './quorum.ts'
 import { writePayload } from './table-messages.ts'
 import type { Copy } from './table-messages.ts'
@@ -145,7 +145,12 @@ export class OwnWrites {
 
   /** Who did not answer is not asked for a while; others ask it, and it should know. */
   #tellPassedOver(open: OpenWrite, monoMs: number): void {
-    const passedOver = open.slots.map((slot) => ({ slot, holders: this.#line.passedOver(slot) }))
+    const passedOver: Question[] = []
+    for (const slot of open.slots) {
+      const holders = this.#line.passedOver(slot)
+      if (holders.length > 0) passedOver.push({ slot, holders })
+    }
+    if (passedOver.length === 0) return
     for (const [holder, slots] of byHolder(passedOver))
       this.#tellOtherwise(open, slots, holder, monoMs)
   }
@@ -237,8 +242,8 @@ export class OwnWrites {
     if (write === undefined || write.attempt !== attempt) return
     const isReadable = this.#line.clock.see({ time: newest, writer: from }, now.utcSeconds)
     const isOurs = newest === write.version.time
-    if (isOurs && slots.some(({ name }) => write.progress.isOwner(name, from)))
-      write.isOvertakenRightly = true
+    if (isOurs && !write.isOvertakenRightly)
+      write.isOvertakenRightly = slots.some(({ name }) => write.progress.isOwner(name, from))
     const isBehind = newest > write.version.time && !write.isOvertakenRightly
     if (isReadable && isBehind && attempt < maxAttempts) {
       const { input, slots: all, endMs } = write

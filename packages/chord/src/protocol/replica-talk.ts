@@ -195,11 +195,11 @@ export class ReplicaTalk {
 
   #onRead(message: Extract<TableMessage, { type: 'read' }>, from: string, now: Now): void {
     const slots = slotsOf(message.key)
-    const asked = message.tables.map((table) => slots[table])
-    const found = asked.map((slot) => slot && this.#line.slots.get(slot))
-    const unsure = [...asked.keys()].filter((place) => {
-      const slot = asked[place]
-      return slot && this.#line.slots.isUnsure(slot)
+    const unsure: number[] = []
+    const found = message.tables.map((table, place) => {
+      const slot = slots[table]
+      if (slot && this.#line.slots.isUnsure(slot)) unsure.push(place)
+      return slot && this.#line.slots.get(slot)
     })
     this.#line.send(from, foundPayload(message.request, found, unsure), now)
   }

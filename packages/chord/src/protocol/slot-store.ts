@@ -137,7 +137,18 @@ export class SlotStore {
 
   /** Whether a later write may be missing here: there was no room for it, or nobody told this node for a while. */
   isUnsure({ name }: Slot): boolean {
-    return this.#outdated.has(name) || this.#doubted.has(name)
+    return this.#hasDoubts && (this.#outdated.has(name) || this.#doubted.has(name))
+  }
+
+  /** Mostly there are none: then no name is looked up. */
+  get #hasDoubts(): boolean {
+    return this.#outdated.size > 0 || this.#doubted.size > 0
+  }
+
+  #clear(name: string): void {
+    if (!this.#hasDoubts) return
+    this.#outdated.delete(name)
+    this.#doubted.delete(name)
   }
 
   /** What is kept was not kept up to date until now. */
@@ -180,8 +191,7 @@ export class SlotStore {
       // Taken out first, so that both collections stay in the order of the writes.
       this.#slots.delete(name)
       this.#tombstones.delete(name)
-      this.#outdated.delete(name)
-      this.#doubted.delete(name)
+      this.#clear(name)
     }
     this.#set(stored)
     if (value === undefined) this.#tombstones.add(name)
@@ -219,8 +229,7 @@ export class SlotStore {
     this.#valueBytes -= sizeOf(this.#slots.get(name))
     this.#slots.delete(name)
     this.#tombstones.delete(name)
-    this.#outdated.delete(name)
-    this.#doubted.delete(name)
+    this.#clear(name)
     this.#bucketOf(slot).slots.delete(name)
     this.#changed?.set(name, slot)
   }
