@@ -94,7 +94,7 @@ export function createMessage(fields: {
     writer.integer(type)
     if (typeof sender === 'string') writer.text(sender)
     else if (sender instanceof Uint8Array) writer.bytes(sender)
-    else throw new EncodeError('P2P_ENCODE_TYPE', 'the sender of a message is text or bytes')
+    else throw new EncodeError('P2P_ENCODE_TYPE', 'a sender is text or bytes')
     writer.integer(time)
     writer.elements(payload)
     tailOffset = writer.length

@@ -33,7 +33,8 @@ export function readUtf8Strictly(
 }
 
 /**
- * Writes as much of well-formed text as fits before `end`; `read` counts UTF-16 units, `written` bytes.
+ * Writes as much of well-formed text as fits before `end`, which is counted from the end of `target` when it is
+ * negative; `read` counts UTF-16 units, `written` bytes.
  */
 export function writeUtf8(
   text: string,

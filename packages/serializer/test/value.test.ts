@@ -12,6 +12,7 @@ import {
   toHex,
 } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
+import { Writer } from '../src/msgpack/writer.ts'
 import { value } from './arbitrary.ts'
 
 const codeOf = (action: () => unknown): string => {
@@ -227,6 +228,20 @@ test('long byte strings are keys like short ones', () => {
     expect(decodeValue(encodeValue(map))).toEqual(map)
     const twice = new Map([1, 2].map((value) => [key(length, 1), value] as const))
     expect(codeOf(() => encodeValue(twice))).toBe('P2P_ENCODE_DUPLICATE_KEY')
+  }
+})
+
+test.each([
+  // The number of bytes needs a wider header than the number of characters.
+  ['\u{1f600}'.repeat(8) + 'x', 8_192],
+  ['\u{1f600}'.repeat(70) + 'x', 8_192],
+])('text is whole wherever the memory that the writer has at hand ends', (text, atHand) => {
+  for (let before = atHand - 300; before <= atHand; before += 1) {
+    const writer = new Writer()
+    writer.begin(0)
+    writer.raw(new Uint8Array(before))
+    writer.text(text)
+    expect(decodeValue(writer.finish().subarray(before))).toBe(text)
   }
 })
 

@@ -214,12 +214,14 @@ export class Writer {
     // The header is written when the number of bytes is known; the text moves when it needs a
     // wider one than the same number of ASCII characters would.
     const guess = textHeaderBytes(units)
-    let start = this.#room(longestTextHeaderBytes + units) + guess
-    let step = writeUtf8(text, this.#bytes, start, this.#bytes.length)
+    let start = this.#room(textHeaderRoom + units) + guess
+    // Not to the very end of the memory, counted from there: it may move.
+    const end = guess - textHeaderRoom
+    let step = writeUtf8(text, this.#bytes, start, end)
     if (step.read < units) {
       // Three bytes for a UTF-16 unit are always enough.
-      start = this.#room(longestTextHeaderBytes + units * 3) + guess
-      step = writeUtf8(text, this.#bytes, start, this.#bytes.length)
+      start = this.#room(textHeaderRoom + units * 3) + guess
+      step = writeUtf8(text, this.#bytes, start, end)
     }
     const length = step.written
     if (length !== units && !isWellFormed(text)) {
@@ -343,7 +345,8 @@ export class Writer {
   }
 }
 
-const longestTextHeaderBytes = 5
+/** More than the longest header, which has five bytes. */
+const textHeaderRoom = 6
 
 function textHeaderBytes(length: number): number {
   if (length < 0x20) return 1
