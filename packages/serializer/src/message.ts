@@ -85,7 +85,7 @@ export function createMessage(fields: {
 }): WireMessage {
   const { type, sender, time, payload, tail } = fields
   if (!Number.isSafeInteger(type) || !Number.isSafeInteger(time)) {
-    throw new EncodeError('P2P_ENCODE_TYPE', 'type and time of a message are integers')
+    throw new EncodeError('P2P_ENCODE_TYPE', 'type and time are integers')
   }
   let tailOffset = 0
   const frame = writeWith((writer) => {
