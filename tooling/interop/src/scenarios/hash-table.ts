@@ -166,6 +166,9 @@ async function joinedNode(
   if (first !== undefined) {
     await node.request('connect', { address: first.address })
     await Promise.all([node.waitForPeer(first.id), first.waitForPeer(node.id)])
+    // When py2p hears that somebody stores, a thread of its own answers what it is itself. A join in that
+    // moment overtakes the answer: "stores" goes out first, then "does not", and all believe the latter.
+    await storing(node, first)
   }
   await node.request('join')
   if (first !== undefined) await storing(first, node)
