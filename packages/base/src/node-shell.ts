@@ -181,9 +181,9 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
    * Listens, and begins to join the bootstrap addresses. Resolves when one of those is connected or
    * all have failed for now, and then some that an earlier process has reached, if there is a store.
    * Rejects, with nothing left open, when an address cannot be listened on, and when the node is closed
-   * meanwhile.
+   * meanwhile. `enter`: what a node does besides before it is open.
    */
-  async start(): Promise<void> {
+  async start(enter?: () => Promise<void>): Promise<void> {
     const { listen, advertise, connect, signal } = this.#options
     const book = this.#addressBook
     await book?.load()
@@ -202,6 +202,7 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
     await this.#join(connect)
     if (book !== undefined && this.#peers.size === 0)
       await this.#join(book.latest(maxRememberedDials))
+    if (!this.#isClosed) await enter?.()
     if (this.#isClosed) {
       await this.close()
       throw closedError()

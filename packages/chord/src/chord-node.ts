@@ -169,21 +169,27 @@ export class ChordNode extends LayeredNode<ChordEvents> {
           events.emit('ring', { id: effect.peer, isStoring: effect.isStoring, size })
         } else settle(effect)
       },
+      enter: async (control) => {
+        settle = (effect) => {
+          if ('error' in effect && effect.error !== undefined)
+            control.fail(effect.request, effect.error)
+          else control.settle(effect.request, 'result' in effect ? effect.result : undefined)
+        }
+        errors.tellBy((error) => {
+          control.reportError(error)
+        })
+        // It fails with errors of ours only, and a node that knows no ring yet is no reason not to open.
+        if (join) await askTo<void>(control, { type: 'join' }).catch(errors.report)
+      },
     })
-    const { node: mesh, control } = opened
-    settle = (effect) => {
-      if ('error' in effect && effect.error !== undefined)
-        control.fail(effect.request, effect.error)
-      else control.settle(effect.request, 'result' in effect ? effect.result : undefined)
-    }
     if (machine === undefined) throw new Error('no machine was made')
-    errors.tellBy((error) => {
-      control.reportError(error)
+    return new ChordNode({
+      mesh: opened.node,
+      control: opened.control,
+      machine,
+      persistence,
+      events,
     })
-    const node = new ChordNode({ mesh, control, machine, persistence, events })
-    // It fails with errors of ours only, and a node that knows no ring yet is no reason not to open.
-    if (join) await node.join().catch(errors.report)
-    return node
   }
 
   private constructor(parts: {
@@ -201,16 +207,9 @@ export class ChordNode extends LayeredNode<ChordEvents> {
     this.#persistence = persistence
     this.#table = new SharedTable({
       keys: machine.keys,
-      read: (key, wait) => this.#ask<ReadResult>({ type: 'read', key }, wait),
-      write: (key, value, wait) => this.#ask<void>({ type: 'write', key, value }, wait),
+      read: (key, wait) => askTo<ReadResult>(control, { type: 'read', key }, wait),
+      write: (key, value, wait) => askTo<void>(control, { type: 'write', key, value }, wait),
     })
-  }
-
-  #ask<Result>(command: Asked, wait: WaitOptions): Promise<Result> {
-    return this.#control.request<Result>(
-      (request, timeoutMs) => ({ ...command, request, timeoutMs }),
-      wait,
-    )
   }
 
   // The hash table
@@ -234,7 +233,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
    * node stores from the call on, and goes on to do so then and when the signal ends the wait.
    */
   async join(wait: WaitOptions = {}): Promise<void> {
-    await this.#ask<void>({ type: 'join' }, wait)
+    await askTo<void>(this.#control, { type: 'join' }, wait)
   }
 
   /**
@@ -245,7 +244,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
    * node stays.
    */
   async leave(wait: WaitOptions = {}): Promise<void> {
-    await this.#ask<void>({ type: 'leave' }, wait)
+    await askTo<void>(this.#control, { type: 'leave' }, wait)
   }
 
   /**
@@ -380,6 +379,14 @@ export class ChordNode extends LayeredNode<ChordEvents> {
     await super.close()
     await this.#persistence?.persisted().catch(() => undefined)
   }
+}
+
+function askTo<Result>(
+  control: LayerControl<LayerCommand>,
+  command: Asked,
+  wait?: WaitOptions,
+): Promise<Result> {
+  return control.request<Result>((request, timeoutMs) => ({ ...command, request, timeoutMs }), wait)
 }
 
 function checkOwnOptions({

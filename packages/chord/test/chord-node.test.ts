@@ -59,6 +59,15 @@ test('is like a Map whose methods wait', async () => {
   expect(await b.popItem()).toEqual(['colour', 'green'])
 })
 
+test('what failed while it joined is told when the node is open', async () => {
+  const a = await open({ join: true })
+  const closed = await open()
+  const [nobody] = closed.addresses
+  await closed.close()
+  const b = await open({ join: true, connect: [nobody!, a.addresses[0]!] })
+  expect((await next(b, 'error')).code).toBe('P2P_CONNECTION_REFUSED')
+})
+
 test('values that cannot be stored are told at once', async () => {
   const node = await open({ join: true })
   await expect(node.set('key', null)).rejects.toThrow(TypeError)

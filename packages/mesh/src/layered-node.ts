@@ -97,7 +97,10 @@ export abstract class LayeredNode<Events extends MeshEvents> implements Mesh {
     return this.#mesh.messages(options)
   }
 
-  topic<Output>(name: string, schema: TopicSchema<Output>): Topic<Output> {
+  topic<Output, Input = Output>(
+    name: string,
+    schema: TopicSchema<Output, Input>,
+  ): Topic<Output, Input> {
     return this.#mesh.topic(name, schema)
   }
 

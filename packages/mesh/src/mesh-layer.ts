@@ -29,6 +29,8 @@ export interface MeshLayer<LayerCommand extends Typed, LayerEffect extends Typed
   /** Tells the layer's effects from those of the mesh. */
   readonly isOwnEffect: (effect: MeshEmitted | LayerEffect) => effect is LayerEffect
   readonly onEffect: (effect: LayerEffect) => void
+  /** What the layer does before the node is open, once it listens and has joined others. */
+  readonly enter?: (control: LayerControl<LayerCommand>) => Promise<void>
 }
 
 /** A machine that does all that a mesh machine does, and more. */

@@ -134,7 +134,8 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     readonly control: LayerControl<LayerCommand>
   }> {
     const node = new MeshNode(options, layer)
-    await node.#shell.start()
+    const { enter } = layer
+    await node.#shell.start(enter && (() => enter(node.#shell)))
     return { node, control: node.#shell }
   }
 
@@ -302,11 +303,14 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
    *
    * @param schema any Standard Schema, such as one of zod: values that do not fit it never reach a handler
    */
-  topic<Output>(name: string, schema: TopicSchema<Output>): Topic<Output> {
+  topic<Output, Input = Output>(
+    name: string,
+    schema: TopicSchema<Output, Input>,
+  ): Topic<Output, Input> {
     if (typeof name !== 'string' || name.length === 0 || name.length > maxTopicNameLength) {
       throw new RangeError(`a topic name has 1 to ${maxTopicNameLength} characters`)
     }
-    const topic = new Topic<Output>({
+    const topic = new Topic<Output, Input>({
       name,
       schema,
       publish: (payload) => {

@@ -13,13 +13,16 @@ import type { Value } from '@p2p/serializer'
 export const topicSubFlag = 0x7050
 export const maxTopicNameLength = 256
 
-/** The part of Standard Schema 1 that is needed to check values. */
-export interface TopicSchema<Output> {
+/**
+ * The part of Standard Schema 1 that is needed to check values. A schema that transforms takes other
+ * values, which go over the wire, than it gives to the handlers.
+ */
+export interface TopicSchema<Output, Input = Output> {
   readonly '~standard': {
     readonly version: 1
     readonly vendor: string
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined
   }
 }
 
@@ -40,16 +43,16 @@ export interface TopicContext {
 
 export type TopicHandler<Output> = (value: Output, context: TopicContext) => unknown
 
-export class Topic<Output> {
+export class Topic<Output, Input = Output> {
   readonly name: string
-  readonly #schema: TopicSchema<Output>
+  readonly #schema: TopicSchema<Output, Input>
   readonly #publish: (payload: readonly Value[]) => void
   readonly #handlers = new Set<TopicHandler<Output>>()
   readonly #onHandlerError: (error: unknown) => void
 
   constructor(options: {
     readonly name: string
-    readonly schema: TopicSchema<Output>
+    readonly schema: TopicSchema<Output, Input>
     readonly publish: (payload: readonly Value[]) => void
     readonly onHandlerError: (error: unknown) => void
   }) {
@@ -64,7 +67,7 @@ export class Topic<Output> {
    *
    * @throws EncodeError for values that the wire cannot carry
    */
-  publish(value: Output & Value): void {
+  publish(value: Input & Value): void {
     this.#publish([topicSubFlag, this.name, value])
   }
 

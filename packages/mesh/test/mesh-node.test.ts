@@ -236,7 +236,7 @@ test('a topic hands on what fits its schema and tells of the rest', async () => 
     expect(sender).toBe(a.id)
     values.push(value)
   })
-  const free = {
+  const free: TopicSchema<unknown> = {
     '~standard': { ...numberSchema['~standard'], validate: (value: unknown) => ({ value }) },
   }
   const topic = a.topic('numbers', free)
@@ -245,6 +245,20 @@ test('a topic hands on what fits its schema and tells of the rest', async () => 
   expect(await rejected).toEqual({ topic: 'numbers', sender: a.id, issues: ['not a number'] })
   expect(values).toEqual([7])
   expect(b.receive()).toBeUndefined()
+})
+
+test('a schema that transforms is given what goes over the wire', async () => {
+  const [a, b] = await pair()
+  const lengths: TopicSchema<number, string> = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value) => ({ value: String(value).length }),
+    },
+  }
+  const length = new Promise<number>((resolve) => b.topic('lengths', lengths).on(resolve))
+  a.topic('lengths', lengths).publish('seven')
+  expect(await length).toBe(5)
 })
 
 test('a request is answered by the responder of the other node', async () => {
