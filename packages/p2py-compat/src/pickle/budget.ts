@@ -6,6 +6,7 @@ export class Budget {
   readonly limits: PickleLimits
   #values = 0
   #copiedBytes = 0
+  #collisions = 0
 
   constructor(limits: PickleLimits) {
     this.limits = limits
@@ -26,6 +27,17 @@ export class Budget {
       throw limitError('copied bytes', {
         limit: this.limits.maxPickleBytes,
         got: this.#copiedBytes,
+      })
+    }
+  }
+
+  /** Keys that another one may have to be compared with. */
+  chargeCollisions(count: number): void {
+    this.#collisions += count
+    if (this.#collisions > this.limits.maxKeyCollisions) {
+      throw limitError('possible collisions of keys', {
+        limit: this.limits.maxKeyCollisions,
+        got: this.#collisions,
       })
     }
   }

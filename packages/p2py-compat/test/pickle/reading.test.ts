@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { isP2pError } from '@p2p/base'
 import { decodePickle } from '../../src/pickle/reader.ts'
-import { PyRequest, type PyValue } from '../../src/pickle/values.ts'
+import { PyRequest, PyTuple, type PyValue } from '../../src/pickle/values.ts'
 import { encodePickle } from '../../src/pickle/writer.ts'
 import { assemble } from './exploits.ts'
 import type { Part } from './exploits.ts'
@@ -91,6 +91,55 @@ test('a key may nest as deep as a value, and no deeper', () => {
   expect(codeOf(key(7), limits)).toBe('no error')
   expect(codeOf(key(8), limits)).toBe('P2P_PICKLE_LIMIT')
   expect(codeOf(key(9), limits)).toBe('P2P_PICKLE_KEY')
+})
+
+test('a key may be so long and no longer, alone and with what stands beside it in a tuple', () => {
+  const longest = 'x'.repeat(16_383)
+  expect(decodePickle(encodePickle(new Set([longest])))).toEqual(new Set([longest]))
+  expect(codeOf(encodePickle(new Set([`${longest}x`])))).toBe('P2P_PICKLE_LIMIT')
+  const pair = (length: number): PyTuple => new PyTuple(['x'.repeat(length), 5])
+  // (s16372:x…,n5,)
+  expect(codeOf(encodePickle(new Set([pair(16_370)])))).toBe('no error')
+  expect(codeOf(encodePickle(new Set([pair(16_371)])))).toBe('P2P_PICKLE_LIMIT')
+})
+
+test('as many large numbers may be keys as may collide at worst, in all, and no more', () => {
+  const limits = { maxKeyCollisions: 6 + 1 }
+  const set = (...numbers: PyValue[]): PyValue => new Set(numbers)
+  const four = [1e9, 2 ** 60, 2n ** 70n, 0.5]
+  expect(codeOf(encodePickle(set(...four)), limits)).toBe('no error')
+  expect(codeOf(encodePickle(set(...four, -1e9)), limits)).toBe('P2P_PICKLE_LIMIT')
+  expect(codeOf(encodePickle([set(...four), set(3e9, 4e9)]), limits)).toBe('no error')
+  expect(codeOf(encodePickle([set(...four), set(3e9, 4e9, 5e9)]), limits)).toBe('P2P_PICKLE_LIMIT')
+  const map = new Map<PyValue, PyValue>([...four, -1e9].map((key) => [key, null]))
+  expect(codeOf(encodePickle(map), limits)).toBe('P2P_PICKLE_LIMIT')
+})
+
+test('a number that meets many others as often as it comes is refused like many numbers', () => {
+  const again = assemble('}(', 'J\0\0\0\x40NJ\0\0\0\x20N', 'J\0\0\0\x20N'.repeat(3), 'u.')
+  expect(codeOf(again, { maxKeyCollisions: 7 })).toBe('no error')
+  expect(codeOf(again, { maxKeyCollisions: 6 })).toBe('P2P_PICKLE_LIMIT')
+})
+
+test('whole numbers up to maxValues, texts and tuples may be keys without any such limit', () => {
+  const limits = { maxKeyCollisions: 1, maxValues: 1_000 }
+  const small = Array.from({ length: 200 }, (_, index) => index * 5)
+  const keys: PyValue[] = [...small, 1_000, -1_000]
+  for (const index of small) keys.push(`large ${index}`, new PyTuple([1e9 + index]))
+  const set = (...members: PyValue[]): Uint8Array => encodePickle(new Set(members))
+  expect(codeOf(set(...keys.slice(0, 202)), limits)).toBe('no error')
+  expect(codeOf(set(...keys.slice(202, 402)), limits)).toBe('no error')
+  expect(codeOf(set(1_001, -1_001, 1_002), limits)).toBe('P2P_PICKLE_LIMIT')
+})
+
+test('integers are equal as keys whatever they are written as', () => {
+  const keys = "}I9007199254740993\nNsL9007199254740993L\nS'b'\nsF9007199254740992.0\nS'c'\ns."
+  expect(decodePickle(assemble(keys))).toEqual(
+    new Map<PyValue, PyValue>([
+      [2n ** 53n + 1n, 'b'],
+      [2 ** 53, 'c'],
+    ]),
+  )
 })
 
 test('levels are counted through a value that stands in two places', () => {
