@@ -86,7 +86,10 @@ export type PeersEffect =
   | LinkEffect
   | { readonly type: 'peer-open'; readonly peer: Peer }
   | { readonly type: 'peer-closed'; readonly peer: Peer; readonly reason: P2pError }
-  /** An open peer sent its handshake again: address and methods may differ (old peers expect a peers list). */
+  /**
+   * An open peer sent its handshake again: address and methods may differ (old peers expect a peers
+   * list). Or its hello came late: it supports more than when it opened.
+   */
   | { readonly type: 'peer-updated'; readonly peer: Peer }
   /** A whole message with a right checksum, from a peer that is open. Handshakes never come up. */
   | { readonly type: 'peer-message'; readonly peer: Peer; readonly message: WireMessage }

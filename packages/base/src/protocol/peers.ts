@@ -6,8 +6,8 @@
  *                 wrong network, own id, time-out, garbage      id already open: contest (below)
  *
  * Both ends send their handshake at once; nothing else is sent before the peer's has come. A peer
- * with the marker is open once its hello came, or when it turns out not to send one. Messages go up
- * only from open peers.
+ * with the marker is open once its hello came, or when it turns out not to send one; a hello that
+ * comes later all the same is told as an update. Messages go up only from open peers.
  *
  * Contest: a second link under the id of an open peer waits until it is known which one stays; the
  * rules are in double-links.ts. What it sends meanwhile is kept and handed up if it wins. When both
@@ -282,12 +282,11 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
         break
       case 'hello':
         if (this.#deadlines.delete(`hello ${connection.link}`)) this.#admit(connection)
+        else this.#onUpdated(connection)
         break
-      case 'refresh': {
-        const peer = this.#table.ofLink(connection.link)
-        if (peer !== undefined) this.#emit({ type: 'peer-updated', peer })
+      case 'refresh':
+        this.#onUpdated(connection)
         break
-      }
       case 'control':
         this.#onControl(connection, arrival.control)
         break
@@ -300,6 +299,11 @@ export class Peers implements Machine<PeersInput, PeersEffect> {
       case 'failed':
         this.#close(connection, arrival.error)
     }
+  }
+
+  #onUpdated({ link }: Connection): void {
+    const peer = this.#table.ofLink(link)
+    if (peer !== undefined) this.#emit({ type: 'peer-updated', peer })
   }
 
   #onHandshake(connection: Connection, handshake: Handshake): void {

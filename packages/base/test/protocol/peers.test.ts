@@ -365,6 +365,22 @@ describe('Peers: bytes', () => {
     expect(alice.peers.counters().ignoredMessages).toBe(1)
   })
 
+  test('a hello that is late opens no peer, but tells what the open one supports', () => {
+    const bench = new Bench()
+    const alice = bench.add('A', { features: ['tree'] })
+    const link = bench.rawLink(alice)
+    const greeting = handshake('B', [0x13, extensionMarker])
+    alice.handle({ type: 'link-bytes', link, bytes: greeting })
+    bench.advance(2_000)
+    expect(alice.of('peer-open')[0]?.peer.supports('tree')).toBe(false)
+    const late = hello('B', new Uint8Array(8).fill(7), ['tree'])
+    alice.handle({ type: 'link-bytes', link, bytes: late })
+    alice.handle({ type: 'link-bytes', link, bytes: late })
+    expect(alice.of('peer-open')).toHaveLength(1)
+    expect(alice.of('peer-updated')).toHaveLength(1)
+    expect(alice.of('peer-updated')[0]?.peer.supports('tree')).toBe(true)
+  })
+
   test('answers before the hello stay within ten times what came in plus the allowance', () => {
     const bench = new Bench()
     const alice = bench.add('A')

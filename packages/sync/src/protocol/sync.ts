@@ -226,7 +226,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
         this.#onLeave(effect.peer, now)
         break
       case 'peer-updated':
-        this.#sendParcels(this.#old.sendCopies(effect.peer.id, now), now)
+        this.#onUpdated(effect.peer, now)
         break
       case 'unclaimed':
         if (this.#onMessage(effect.message, effect.from, now)) return
@@ -245,6 +245,16 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     }
     this.#ours.set(peer.id, peer)
     this.#sendTurns(this.#comparisons.addNeighbour(peer.id, this.id < peer.id, now), now)
+  }
+
+  #onUpdated(peer: Peer, now: Now): void {
+    if (!this.#old.peers.has(peer.id) || !peer.supports(compareFeature)) {
+      this.#sendParcels(this.#old.sendCopies(peer.id, now), now)
+      return
+    }
+    // Its hello came so late that it was taken for an old node.
+    this.#onLeave(peer, now)
+    this.#onJoin(peer, now)
   }
 
   #onLeave(peer: Peer, now: Now): void {

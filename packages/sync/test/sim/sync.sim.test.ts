@@ -113,6 +113,40 @@ test('a node that comes late gets more than fits into one turn from one neighbou
   expect({ opened, ignoredTurns }).toEqual({ opened: 1, ignoredTurns: 0 })
 })
 
+test.each([true, false])(
+  'a node whose hello comes late is one of ours from then on (the smaller id is late: %s)',
+  (isSmallerLate) => {
+    const conditions = { jitterMs: 50 }
+    const network = new SyncNetwork({ seed: 4, machine: { policy: quiet }, conditions })
+    const [one, two] = [network.add(), network.add()]
+    const [late, node] = one.id < two.id === isSmallerLate ? [one, two] : [two, one]
+    for (let i = 0; i < 100; i++) late.set(`late ${i}`, i)
+    for (let i = 0; i < 100; i++) node.set(`node ${i}`, i)
+    late.set('gone', 1)
+    late.set('gone', null)
+    network.connect(late, node)
+    network.sim.runUntil(() => late.machine.counters()['links'] === 1, 5_000)
+    network.sim.partitionOneWay([node.sim], [late.sim], 3_000)
+    network.sim.runFor(2_900)
+    const [taken] = node.machine.peers.values()
+    expect([taken?.kind, taken?.supports('sync-compare')]).toEqual(['ours', false])
+    network.sim.runFor(1_500)
+    expect(late.digest()).toBe(node.digest())
+    late.sim.command({ type: 'ask-agreement', request: 1 })
+    node.sim.command({ type: 'ask-agreement', request: 1 })
+    network.sim.runFor(1_000)
+    for (const side of [late, node]) {
+      expect(side.eventsOf('agreement')).toMatchObject([{ equal: true, nodes: 2 }])
+    }
+    node.set('one', 1)
+    node.set('two', 2)
+    const idsBefore = late.machine.counters()['seenIds'] ?? 0
+    network.sim.runFor(1_000)
+    expect([late.get('one'), late.get('two')]).toEqual([1, 2])
+    expect((late.machine.counters()['seenIds'] ?? 0) - idsBefore).toBe(1)
+  },
+)
+
 test('what is written in one turn goes to each neighbour in one message', () => {
   const network = new SyncNetwork({ seed: 9 })
   const [a, b, c] = network.addMany(3)
