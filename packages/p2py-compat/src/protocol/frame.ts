@@ -16,6 +16,7 @@
 import { P2pError } from '@p2p/base'
 
 const headerBytes = 10
+const noBytes = new Uint8Array(0)
 
 /** Largest frame that p2py's single `recv` was seen to take in one piece (spec p2py, 1). */
 export const advisedFrameBytes: number = 32 * 1024
@@ -54,13 +55,16 @@ export function decodeFrame(
   return pickle
 }
 
-/** Cuts a byte stream into pickles. Holds at most one frame and one chunk. */
+/** Cuts a byte stream into pickles. Holds at most one frame, in at most twice the memory of what has come. */
 export class FrameSplitter {
   readonly #maxFrameBytes: number
-  #chunks: Uint8Array[] = []
-  #bufferedBytes = 0
+  readonly #header = new Uint8Array(headerBytes)
+  #headerLength = 0
   /** Length of the pickle that is being read; undefined while its header is. */
   #pickleBytes: number | undefined
+  /** Grows with what comes: a header alone must not take the memory that it announces. */
+  #pickle = noBytes
+  #pickleLength = 0
 
   constructor(options: { readonly maxFrameBytes?: number } = {}) {
     this.#maxFrameBytes = options.maxFrameBytes ?? defaultMaxFrameBytes
@@ -68,35 +72,41 @@ export class FrameSplitter {
 
   /** Bytes of a frame that has not been completed. */
   get bufferedBytes(): number {
-    return this.#bufferedBytes
+    return this.#headerLength + this.#pickleLength
   }
 
   /**
-   * The pickles that are whole now, in order. The chunk may be kept; the pickles are copies or views
-   * of chunks.
+   * The pickles that are whole now, in order: copies, or views of the chunk.
    *
    * Throws P2pError P2P_FRAME_HEADER or P2P_FRAME_TOO_LARGE; the splitter is of no use afterwards.
    */
   push(chunk: Uint8Array): Uint8Array[] {
-    if (chunk.length > 0) this.#chunks.push(chunk)
-    this.#bufferedBytes += chunk.length
     const pickles: Uint8Array[] = []
+    let rest = chunk
     for (;;) {
       if (this.#pickleBytes === undefined) {
-        if (this.#bufferedBytes < headerBytes) return pickles
-        this.#pickleBytes = this.#checkedLength(this.#take(headerBytes))
+        const part = rest.subarray(0, headerBytes - this.#headerLength)
+        this.#header.set(part, this.#headerLength)
+        this.#headerLength += part.length
+        rest = rest.subarray(part.length)
+        if (this.#headerLength < headerBytes) return pickles
+        this.#pickleBytes = this.#checkedLength(this.#header)
+        this.#headerLength = 0
       }
-      if (this.#bufferedBytes < this.#pickleBytes) return pickles
-      pickles.push(this.#take(this.#pickleBytes))
+      const part = rest.subarray(0, this.#pickleBytes - this.#pickleLength)
+      rest = rest.subarray(part.length)
+      const pickle = this.#completed(part, this.#pickleBytes)
+      if (pickle === undefined) return pickles
+      pickles.push(pickle)
       this.#pickleBytes = undefined
     }
   }
 
   /** To be called when the stream has ended: an error when it ended inside a frame. */
   end(): P2pError | undefined {
-    if (this.#bufferedBytes === 0 && this.#pickleBytes === undefined) return undefined
+    if (this.bufferedBytes === 0 && this.#pickleBytes === undefined) return undefined
     return new P2pError('P2P_FRAME_TRUNCATED', 'stream ended inside a frame', {
-      facts: { got: this.#bufferedBytes },
+      facts: { got: this.bufferedBytes },
     })
   }
 
@@ -117,29 +127,21 @@ export class FrameSplitter {
     return length
   }
 
-  #take(count: number): Uint8Array {
-    this.#bufferedBytes -= count
-    const first = this.#chunks[0]
-    if (first !== undefined && first.length >= count) {
-      if (first.length === count) this.#chunks.shift()
-      else this.#chunks[0] = first.subarray(count)
-      return first.subarray(0, count)
+  /** The whole pickle when this part completes it; a part that is all of it is not copied. */
+  #completed(part: Uint8Array, pickleBytes: number): Uint8Array | undefined {
+    if (part.length === pickleBytes) return part
+    const length = this.#pickleLength + part.length
+    if (length > this.#pickle.length) {
+      const grown = new Uint8Array(Math.min(Math.max(2 * this.#pickle.length, length), pickleBytes))
+      grown.set(this.#pickle.subarray(0, this.#pickleLength))
+      this.#pickle = grown
     }
-    const taken = new Uint8Array(count)
-    let length = 0
-    let used = 0
-    for (const chunk of this.#chunks) {
-      const part = chunk.subarray(0, count - length)
-      taken.set(part, length)
-      length += part.length
-      if (part.length < chunk.length) {
-        this.#chunks[used] = chunk.subarray(part.length)
-        break
-      }
-      used += 1
-      if (length === count) break
-    }
-    this.#chunks.splice(0, used)
-    return taken
+    this.#pickle.set(part, this.#pickleLength)
+    this.#pickleLength = length
+    if (length < pickleBytes) return undefined
+    const pickle = this.#pickle
+    this.#pickle = noBytes
+    this.#pickleLength = 0
+    return pickle
   }
 }

@@ -23,6 +23,8 @@ export interface P2pyLimits {
   readonly dialTimeoutMs: number
   /** A frame may take this long; afterwards it has to come at 1 KiB per second or faster. */
   readonly frameGraceMs: number
+  /** Half-received frames of all links together. Above: the link whose frame has been under way for longest is closed. */
+  readonly maxReceivingBytes: number
   /** Links in all. Above: an incoming link is closed. */
   readonly maxLinks: number
   /**
@@ -76,6 +78,7 @@ export const defaultP2pyLimits: P2pyLimits = {
   infoTimeoutMs: 10_000,
   dialTimeoutMs: 5_000,
   frameGraceMs: 10_000,
+  maxReceivingBytes: 128 * 1024 * 1024,
   maxLinks: 512,
   maxPendingLinks: 64,
   temporaryLinkMs: 8_000,

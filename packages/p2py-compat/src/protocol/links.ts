@@ -18,6 +18,7 @@ import type { Deadlines, DialId, LinkId, LinkInput } from '@p2p/base'
 import { decodePickle } from '../pickle/reader.ts'
 import type { PyValue } from '../pickle/values.ts'
 import { FrameSplitter } from './frame.ts'
+import { FrameWatch } from './frame-watch.ts'
 import type { P2pyLimits } from './limits.ts'
 import type { Membership } from './membership.ts'
 import { killConnection, messageTypes } from './membership-messages.ts'
@@ -68,22 +69,18 @@ interface LinkState {
   readonly openedMs: number
   peer: ReadyLink | undefined
   unitCount: number
-  receivedBytes: number
-  /** Bytes received when the current look at a slow frame began. */
-  lookedBytes: number
   isClosing: boolean
   saidGoodbye: boolean
 }
 
 /** Time in which an info comes over any usable line: Python nodes send theirs at once. */
 const infoGraceMs = 500
-const slowFrameLookMs = 5_000
-const minFrameBytesPerSecond = 1_024
 
 export class Links {
   readonly #limits: P2pyLimits
   readonly #outbox: Outbox
   readonly #deadlines: Deadlines
+  readonly #frames: FrameWatch
   readonly #address: NodeAddress
   readonly #members: Membership
   readonly #states = new Map<LinkId, LinkState>()
@@ -104,6 +101,7 @@ export class Links {
     this.#limits = options.limits
     this.#outbox = options.outbox
     this.#deadlines = options.deadlines
+    this.#frames = new FrameWatch(options.deadlines, options.limits)
     this.#address = options.address
     this.#members = options.members
   }
@@ -195,7 +193,8 @@ export class Links {
     } else if (match?.[1] === 'idle') {
       this.#endSilent(state)
     } else {
-      this.#lookAtSlowFrame(state)
+      const tooSlow = this.#frames.onDue(state.link, this.#outbox.now.monoMs)
+      if (tooSlow !== undefined) this.#reject(state, tooSlow)
     }
     return true
   }
@@ -256,8 +255,6 @@ export class Links {
       openedMs: this.#outbox.now.monoMs,
       peer: undefined,
       unitCount: 0,
-      receivedBytes: 0,
-      lookedBytes: 0,
       isClosing: false,
       saidGoodbye: false,
     }
@@ -292,10 +289,11 @@ export class Links {
   #receive(link: LinkId, bytes: Uint8Array): void {
     const state = this.#states.get(link)
     if (state === undefined || state.isClosing) return
-    state.receivedBytes += bytes.length
+    let isNew = false
     try {
       for (const pickle of state.splitter.push(bytes)) {
         if (state.isClosing) return
+        isNew = true
         this.#takeValue(state, this.#decode(pickle))
       }
     } catch (error) {
@@ -304,12 +302,11 @@ export class Links {
       return
     }
     if (state.isClosing) return
-    const name = `link-slow ${link}`
-    if (state.splitter.bufferedBytes === 0) this.#deadlines.delete(name)
-    else if (!this.#deadlines.has(name)) {
-      state.lookedBytes = Infinity
-      this.#deadlines.set(name, this.#inMs(this.#limits.frameGraceMs))
-    }
+    const { bufferedBytes } = state.splitter
+    const received = { byteCount: bytes.length, bufferedBytes, isNew }
+    const victim = this.#frames.onBytes(link, received, this.#outbox.now.monoMs)
+    const slowest = victim === undefined ? undefined : this.#states.get(victim.link)
+    if (victim !== undefined && slowest !== undefined) this.#reject(slowest, victim.reason)
   }
 
   #decode(pickle: Uint8Array): PyValue {
@@ -394,16 +391,6 @@ export class Links {
     return this.ready().some((other) => other.isConstant && addressToUrl(other.address) === url)
   }
 
-  #lookAtSlowFrame(state: LinkState): void {
-    const wanted = (minFrameBytesPerSecond * slowFrameLookMs) / 1000
-    if (state.receivedBytes - state.lookedBytes < wanted && state.lookedBytes !== Infinity) {
-      this.#reject(state, new P2pError('P2P_FRAME_TOO_SLOW', 'a frame that does not get finished'))
-      return
-    }
-    state.lookedBytes = state.receivedBytes
-    this.#deadlines.set(`link-slow ${state.link}`, this.#inMs(slowFrameLookMs))
-  }
-
   #reject(state: LinkState, error: P2pError): void {
     this.#outbox.push({ type: 'rejected', remote: state.remote, error })
     this.#close(state, error)
@@ -428,8 +415,8 @@ export class Links {
   }
 
   #leaveTables(state: LinkState, reason: P2pError): void {
-    for (const kind of ['info', 'idle', 'slow'])
-      this.#deadlines.delete(`link-${kind} ${state.link}`)
+    for (const kind of ['info', 'idle']) this.#deadlines.delete(`link-${kind} ${state.link}`)
+    this.#frames.forget(state.link)
     if (state.peer === undefined) {
       if (state.dialled !== undefined) {
         this.#events.push({ type: 'unreachable', dialled: state.dialled, error: reason })

@@ -14,6 +14,7 @@ import type { LinkEffect, LinkId, LinkInput, Machine, Now, RandomBytes } from '@
 import { decodePickle } from '../pickle/reader.ts'
 import type { PyValue } from '../pickle/values.ts'
 import { FrameSplitter } from './frame.ts'
+import { FrameWatch } from './frame-watch.ts'
 import { overDefaults } from './limits.ts'
 import { messageTypes, testAnswer } from './membership-messages.ts'
 import {
@@ -51,6 +52,10 @@ export interface RendezvousLimits {
   readonly maxSessions: number
   /** Bytes of one frame; relayed bytes come in pieces of 16 KiB. */
   readonly maxFrameBytes: number
+  /** A frame may take this long; afterwards it has to come at 1 KiB per second or faster. */
+  readonly frameGraceMs: number
+  /** Half-received frames of all connections together. Above: the one whose frame has been under way for longest is closed. */
+  readonly maxReceivingBytes: number
   /** Introductions a node may ask for in one second, after a burst of ten times as many. */
   readonly maxRequestsPerSecond: number
   /** Relayed frames a node may send in one second, after a burst of ten times as many. */
@@ -62,6 +67,8 @@ export const defaultRendezvousLimits: RendezvousLimits = {
   maxClients: 10_000,
   maxSessions: 4_096,
   maxFrameBytes: 65_536,
+  frameGraceMs: 10_000,
+  maxReceivingBytes: 64 * 1024 * 1024,
   maxRequestsPerSecond: 5,
   maxRelayedPerSecond: 200,
   infoTimeoutMs: 10_000,
@@ -95,6 +102,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
   readonly #limits: RendezvousLimits
   readonly #randomBytes: RandomBytes
   readonly #deadlines = new Deadlines()
+  readonly #frames: FrameWatch
   readonly #clients = new Map<LinkId, Client>()
   /** Announced address to the newest client of that name. */
   readonly #byAddress = new Map<string, KnownClient>()
@@ -113,6 +121,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     this.#probePort = options.probePort
     this.#randomBytes = options.randomBytes
     this.#limits = overDefaults(options.limits ?? {}, defaultRendezvousLimits)
+    this.#frames = new FrameWatch(this.#deadlines, this.#limits)
   }
 
   get clientCount(): number {
@@ -178,18 +187,26 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
   #receive(link: LinkId, bytes: Uint8Array): void {
     const client = this.#clients.get(link)
     if (client === undefined) return
+    let isNew = false
     try {
       for (const pickle of client.splitter.push(bytes)) {
-        if (!this.#clients.has(link)) return
+        isNew = true
         this.#takeValue(
           client,
           decodePickle(pickle, { maxPickleBytes: this.#limits.maxFrameBytes }),
         )
+        if (!this.#clients.has(link)) return
       }
     } catch (error) {
       if (!isP2pError(error)) throw error
       this.#end(client, error)
+      return
     }
+    const { bufferedBytes } = client.splitter
+    const received = { byteCount: bytes.length, bufferedBytes, isNew }
+    const victim = this.#frames.onBytes(link, received, this.#nowMs)
+    const slowest = victim === undefined ? undefined : this.#clients.get(victim.link)
+    if (victim !== undefined && slowest !== undefined) this.#end(slowest, victim.reason)
   }
 
   #takeValue(client: Client, value: PyValue): void {
@@ -333,6 +350,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     if (client === undefined) return
     this.#clients.delete(link)
     this.#deadlines.delete(`info ${link}`)
+    this.#frames.forget(link)
     const url = client.info === undefined ? '' : addressToUrl(client.info.address)
     if (this.#byAddress.get(url) === client) this.#byAddress.delete(url)
     for (const [token, session] of this.#sessions) {
@@ -344,9 +362,14 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     for (;;) {
       const name = this.#deadlines.takeDue(now.monoMs)
       if (name === undefined) return
-      const client = this.#clients.get(Number(name.slice('info '.length)))
+      const [kind, link] = name.split(' ')
+      const client = this.#clients.get(Number(link))
       if (client === undefined) continue
-      this.#end(client, new P2pError('P2P_INFO_TIMEOUT', 'the node never introduced itself'))
+      const reason =
+        kind === 'info'
+          ? new P2pError('P2P_INFO_TIMEOUT', 'the node never introduced itself')
+          : this.#frames.onDue(client.link, now.monoMs)
+      if (reason !== undefined) this.#end(client, reason)
     }
   }
 

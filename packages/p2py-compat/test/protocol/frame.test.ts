@@ -48,6 +48,21 @@ describe('splitting', () => {
     expect(splitter.push(frame.subarray(-1))).toEqual([seven])
   })
 
+  test('what is kept of a chunk is a copy, however small the pieces are', () => {
+    const stream = joined(encodeFrame(seven), encodeFrame(three))
+    for (const size of [1, 4, 16, 24]) {
+      const splitter = new FrameSplitter()
+      const chunk = new Uint8Array(size)
+      const texts: string[] = []
+      for (let start = 0; start < stream.length; start += size) {
+        const part = stream.subarray(start, start + size)
+        chunk.set(part) // into the same memory again
+        texts.push(...splitter.push(chunk.subarray(0, part.length)).map(textOf))
+      }
+      expect(texts).toEqual(['7 bytes', 'abc'])
+    }
+  })
+
   test('a stream may end between frames, but not at any byte inside one', () => {
     const frame = encodeFrame(three)
     for (let cut = 1; cut < frame.length; cut += 1) {

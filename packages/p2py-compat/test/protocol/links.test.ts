@@ -165,6 +165,49 @@ describe('slow frames', () => {
     expect(driven.closed).toEqual([[link, 'P2P_FRAME_TOO_SLOW']])
   })
 
+  test('each frame has frameGraceMs from its own begin', () => {
+    const driven = new DrivenMachine({ frameGraceMs: 10_000 })
+    const link = driven.meet(1)
+    const frame = frameOf(encodeMessage(text))
+    driven.bytes(link, frame.subarray(0, 20))
+    driven.pass(9_000)
+    driven.bytes(link, joined(frame.subarray(20), begun))
+    for (const durationMs of [1_000, 5_000, 4_000, 4_999]) {
+      driven.pass(durationMs)
+      expect(driven.closed).toEqual([])
+    }
+    driven.pass(1)
+    expect(driven.closed).toEqual([[link, 'P2P_FRAME_TOO_SLOW']])
+  })
+
+  test('all together may hold maxReceivingBytes; above, the one under way for longest is closed', () => {
+    const driven = new DrivenMachine({ maxReceivingBytes: 5_000 })
+    const [first, second, third] = [driven.meet(1), driven.meet(2), driven.open()]
+    const header = utf8('100000    ')
+    driven.bytes(first, joined(header, new Uint8Array(1_000)))
+    driven.bytes(second, joined(header, new Uint8Array(2_000)))
+    driven.bytes(third, joined(header, new Uint8Array(2_000)))
+    expect(driven.closed).toEqual([])
+    driven.bytes(second, new Uint8Array(1))
+    expect(driven.closed).toEqual([[first, 'P2P_RECEIVE_BUDGET']])
+    driven.lose(second)
+    driven.bytes(third, new Uint8Array(3_000))
+    expect(driven.closed).toEqual([])
+    driven.bytes(third, new Uint8Array(1))
+    expect(driven.closed).toEqual([[third, 'P2P_RECEIVE_BUDGET']])
+  })
+
+  test('a frame that is whole holds nothing', () => {
+    const driven = new DrivenMachine({ maxReceivingBytes: 100 })
+    const link = driven.meet(1)
+    const frame = frameOf(encodeMessage({ type: 'TEXT', data: 'x'.repeat(200) }))
+    for (let count = 0; count < 3; count += 1) {
+      driven.bytes(link, frame.subarray(0, 100))
+      driven.bytes(link, frame.subarray(100))
+      expect(driven.types).toEqual(['message'])
+    }
+  })
+
   test('a frame that is whole in time is not looked at', () => {
     const driven = new DrivenMachine({ frameGraceMs: 10_000 })
     const link = driven.meet(1)

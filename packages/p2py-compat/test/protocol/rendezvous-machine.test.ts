@@ -301,6 +301,36 @@ describe('limits and bad input', () => {
     expect(server.machine.clientCount).toBe(1)
   })
 
+  test('half a frame may take frameGraceMs, and has to come at 1 KiB per second from then on', () => {
+    const server = new DrivenServer({ frameGraceMs: 10_000 })
+    server.enter(1)
+    server.bytes(1, utf8('60000     x'))
+    server.pass(10_000)
+    server.bytes(1, new Uint8Array(5 * 1_024))
+    server.pass(5_000)
+    expect(server.closed).toEqual([])
+    server.bytes(1, new Uint8Array(5 * 1_024 - 1))
+    server.pass(5_000)
+    expect(server.closed).toEqual(['P2P_FRAME_TOO_SLOW'])
+    expect(server.machine.clientCount).toBe(0)
+  })
+
+  test('half frames may hold maxReceivingBytes together; above, the one under way for longest is closed', () => {
+    const server = new DrivenServer({ maxReceivingBytes: 3_000 })
+    for (const name of [1, 2]) {
+      server.open(name)
+      server.bytes(name, utf8('60000     '))
+      server.bytes(name, new Uint8Array(1_500))
+      expect(server.closed).toEqual([])
+    }
+    server.bytes(2, new Uint8Array(1))
+    expect(server.closed).toEqual(['P2P_RECEIVE_BUDGET'])
+    server.enter(3)
+    server.bytes(2, new Uint8Array(1_499))
+    expect(server.closed).toEqual([])
+    expect(server.machine.clientCount).toBe(2)
+  })
+
   test('no info, no pickle, no frame: the link is closed with a code', () => {
     for (const [bytes, code] of [
       [frameOf(17), 'P2P_BAD_INFO'],
