@@ -261,7 +261,8 @@ export class ChordNode extends LayeredNode<ChordEvents> {
 
   /**
    * Sets a key. Resolves once three of the five tables have it, each at its owner and at two replicas, or
-   * at all nodes that store where those are fewer. Default time-out 10 s.
+   * at all nodes that store where those are fewer; two in all will do where the others have no room or do
+   * not answer, one will not. With fewer it tries again until its time is over, by default 10 s.
    *
    * Rejects with `P2P_WRITE_NOT_ACKNOWLEDGED`; some nodes may have the value all the same. TypeError
    * for null (which means deleted on the wire) and undefined, EncodeError for values that the wire

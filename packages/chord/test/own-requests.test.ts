@@ -235,16 +235,23 @@ describe('a write', () => {
     expect(scene.ends).toEqual(['written'])
   })
 
-  test('goes to the next holder when one does not answer, and fails when none is left', () => {
+  test('goes to the next holder when one does not answer, and again to all until none is left', () => {
     const scene = new Scene({ holders: ['x'] })
     scene.write()
-    scene.holders = ['x', 'y']
+    scene.holders = ['y']
     scene.writes.handleUnanswered(scene.askedToWrite('x'), 'x', at(1))
     expect(scene.askedNodes).toContain('y')
     expect(scene.ends).toEqual([])
     scene.holders = []
     for (const { to, about } of scene.asked)
       if (to === 'y' && about.type === 'write') scene.writes.handleUnanswered(about, 'y', at(2))
+    scene.holders = ['z']
+    expect(scene.writes.nextDeadline()).toBe(502)
+    scene.writes.handleDeadline(at(502))
+    scene.holders = []
+    scene.writes.handleUnanswered(scene.askedToWrite('z'), 'z', at(503))
+    expect(scene.ends).toEqual([])
+    scene.writes.handleDeadline(at(1_003))
     expect(scene.ends).toEqual(['write-failed'])
   })
 

@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals'
 import { PendingWrite } from '../src/protocol/write.ts'
 
 const tables = ['t1', 't2', 't3', 't4', 't5']
-const begin = (holders: readonly string[]): PendingWrite =>
-  new PendingWrite(tables.map((name) => ({ name, holders })))
+const begin = (holders: readonly string[], wanted = holders.length): PendingWrite =>
+  new PendingWrite(tables.map((name) => ({ name, holders, wanted })))
 
 test('a write is acknowledged by owner and two replicas in three tables', () => {
   const write = begin(['owner', 'r1', 'r2', 'r3', 'r4'])
@@ -50,4 +50,19 @@ test('the word of a node that was not asked, or gave up, counts for nothing', ()
     write.settle(table, 'owner', 'stored')
   }
   expect(write.state).toBe('failed')
+})
+
+test('what only one of several that store has is not safe', () => {
+  const refused = begin(['owner', 'r1', 'r2'])
+  for (const table of tables) {
+    refused.settle(table, 'owner', 'stored')
+    for (const holder of ['r1', 'r2']) {
+      refused.settle(table, holder, 'failed')
+      refused.replan({ name: table, holders: ['owner', 'r1', 'r2'], wanted: 3 })
+    }
+  }
+  expect(refused.state).toBe('failed')
+  const passedOver = begin(['owner'], 2)
+  for (const table of tables) passedOver.settle(table, 'owner', 'stored')
+  expect(passedOver.state).toBe('failed')
 })

@@ -41,8 +41,8 @@ export class Holders {
 
   /** Those that would hold the slot, had they answered. */
   passedOver(slot: Slot): readonly string[] {
-    if (this.#avoided.size === 0) return nobody
-    const { nodes, replicas } = this.#parts
+    const { nodes, replicas, isTalking } = this.#parts
+    if (this.#avoided.size === 0 || !isTalking) return nobody
     const holders = nodes.holdersOf(slot.position, replicas).map(({ id }) => id)
     return holders.filter((id) => this.#avoided.has(id))
   }

@@ -1,7 +1,8 @@
 /**
  * The writes of this node. One asks the fewest holders with whom three tables are safe (quorum.ts, write.ts) and is
  * done when they confirm it. The other holders are told as well, and need not answer (copies.ts); they are asked for it
- * when one of the first cannot be reached, which the next one in line replaces, or is late.
+ * when one of the first cannot be reached, which the next one in line replaces, or is late. With too few that can be
+ * reached it tries again, until its time is over: the ring soon knows who is gone, or they are back.
  */
 import { P2pError } from '@p2p/base'
 import type { Now, RequestId } from '@p2p/base'
@@ -18,7 +19,8 @@ import { writePayload } from './table-messages.ts'
 import type { Copy } from './table-messages.ts'
 import type { WriteRequest } from './table-requests.ts'
 import type { Version } from './version.ts'
-import { PendingWrite, replicasPerAcknowledgement } from './write.ts'
+import { PendingWrite, leastHolders, replicasPerAcknowledgement } from './write.ts'
+import type { TableHolders } from './write.ts'
 
 type WriteInput = Extract<ChordInput, { type: 'write' }>
 
@@ -34,13 +36,23 @@ interface OpenWrite {
   readonly attempt: number
   /** Those whose word is not waited for, until … */
   heldBack: SlotsByHolder
+  /** Then they are asked; or all are again, where too few could be reached. */
   patienceEndMs: number
+  /** A holder was asked and did not answer. */
+  hasUnanswered: boolean
   /** What stands above it was written later: by this node, or by who wrote while this was under way. */
   isOvertakenRightly: boolean
 }
 
+type WriteStart = Pick<
+  OpenWrite,
+  'input' | 'slots' | 'endMs' | 'attempt' | 'version' | 'isOvertakenRightly'
+>
+
 /** The first sets a clock that is behind; who is overtaken after so many has others that write at the same time. */
 const maxAttempts = 4
+/** Until all are asked again when too few could be reached. */
+const askAgainAfterMs = 500
 /** Of one write, for one holder that is out of reach: each is sent the value once more. */
 const maxAskedToPassOn = 2
 
@@ -73,7 +85,9 @@ export class OwnWrites {
     this.#dueMs = Infinity
     for (const [request, write] of this.#open) {
       if (write.endMs <= now.monoMs) this.fail(request)
-      else if (write.patienceEndMs <= now.monoMs) this.#askHeldBack(request, write, now)
+      else if (write.patienceEndMs > now.monoMs) continue
+      else if (write.progress.state === 'failed') this.#begin(write, now)
+      else this.#askHeldBack(request, write, now)
     }
     for (const write of this.#open.values()) this.#noteDue(write)
   }
@@ -99,17 +113,15 @@ export class OwnWrites {
     const slots = slotsOf(input.key)
     const earlier = this.#latest.get(nameOf(slots))
     if (earlier !== undefined) earlier.isOvertakenRightly = true
-    this.#begin({ input, slots, endMs: now.monoMs + input.timeoutMs, attempt: 1 }, now)
+    const endMs = now.monoMs + input.timeoutMs
+    const version = this.#line.clock.next(now.utcSeconds)
+    this.#begin({ input, slots, endMs, attempt: 1, version, isOvertakenRightly: false }, now)
   }
 
-  #begin(start: Pick<OpenWrite, 'input' | 'slots' | 'endMs' | 'attempt'>, now: Now): void {
+  #begin(start: WriteStart, now: Now): void {
     const { input, slots } = start
     const { request, key, value } = input
-    const plan = slots.map((slot) => ({
-      slot,
-      name: slot.name,
-      holders: this.#line.holdersOf(slot),
-    }))
+    const plan = slots.map((slot) => this.#holdersOf(slot))
     const { id, peers: neighbours } = this.#line
     const holdersEach = 1 + replicasPerAcknowledgement
     const { nodes } = smallestQuorum(plan, { id, holdersEach, neighbours })
@@ -125,14 +137,15 @@ export class OwnWrites {
       progress: new PendingWrite(plan),
       key,
       value: value === null ? undefined : encodeValue(value),
-      version: this.#line.clock.next(now.utcSeconds),
       startMs: monoMs,
       heldBack,
       patienceEndMs: heldBack.size > 0 ? monoMs + this.#patience.ms : Infinity,
-      isOvertakenRightly: false,
+      hasUnanswered: false,
     }
     this.#open.set(request, open)
-    this.#latest.set(nameOf(slots), open)
+    const latest = this.#latest.get(nameOf(slots))
+    if (latest === undefined || latest.version.time <= open.version.time)
+      this.#latest.set(nameOf(slots), open)
     this.#noteDue(open)
     if (plan.every(({ holders }) => holders.length === 0)) {
       // Nobody stores. The slots stay here, as in py2p, but nobody else will find them.
@@ -141,6 +154,18 @@ export class OwnWrites {
     for (const [holder, held] of heldBack) this.#copies.add(holder, copyOf(open, held), monoMs)
     this.#tellPassedOver(open, monoMs)
     this.#sendAll(request, open, first, now)
+  }
+
+  /** Where too few are left, those that did not answer lately are asked again. */
+  #holdersOf(slot: Slot): Question & TableHolders {
+    const reachable = this.#line.holdersOf(slot)
+    const passedOver = this.#line.passedOver(slot)
+    const holders = reachable.length < leastHolders ? [...reachable, ...passedOver] : reachable
+    // An old owner often confirms nothing, and is none of those that must.
+    const isOurs = (id: string): boolean => !this.#line.isOld(id)
+    const ours = this.#line.hasOld() ? reachable.filter(isOurs) : reachable
+    const wanted = ours.length + passedOver.filter(isOurs).length
+    return { slot, name: slot.name, holders, wanted }
   }
 
   /** Who did not answer is not asked for a while; others ask it, and it should know. */
@@ -246,8 +271,8 @@ export class OwnWrites {
       write.isOvertakenRightly = slots.some(({ name }) => write.progress.isOwner(name, from))
     const isBehind = newest > write.version.time && !write.isOvertakenRightly
     if (isReadable && isBehind && attempt < maxAttempts) {
-      const { input, slots: all, endMs } = write
-      this.#begin({ input, slots: all, endMs, attempt: attempt + 1 }, now)
+      const version = this.#line.clock.next(now.utcSeconds)
+      this.#begin({ ...write, attempt: attempt + 1, version }, now)
       return
     }
     for (const slot of slots) {
@@ -262,6 +287,7 @@ export class OwnWrites {
   handleUnanswered({ request, slots, attempt }: WriteRequest, to: string, now: Now): void {
     const write = this.#open.get(request)
     if (write?.attempt !== attempt) return
+    write.hasUnanswered = true
     if (!this.#line.peers.has(to)) this.#tellOtherwise(write, slots, to, now.monoMs)
     for (const slot of slots)
       if (this.#open.get(request)?.attempt === attempt) this.handleFailed(request, slot, to, now)
@@ -271,14 +297,21 @@ export class OwnWrites {
   handleFailed(request: RequestId, slot: Slot, holder: string, now: Now): void {
     const write = this.#open.get(request)
     if (write?.progress.settle(slot.name, holder, 'failed') !== true) return
-    const holders = write.progress.replan(slot.name, this.#line.holdersOf(slot))
+    const holders = write.progress.replan(this.#holdersOf(slot))
     this.#sendAll(request, write, byHolder([{ slot, holders }]), now)
     this.#askHeldBack(request, write, now)
   }
 
-  #settle(request: RequestId, { progress, startMs }: OpenWrite, { monoMs }: Now): void {
-    const { state } = progress
-    if (state === 'failed') this.fail(request)
+  #settle(request: RequestId, write: OpenWrite, { monoMs }: Now): void {
+    const { slots, startMs, hasUnanswered } = write
+    const { state } = write.progress
+    if (state === 'failed') {
+      const isAnybodyAway =
+        hasUnanswered || slots.some((slot) => this.#line.passedOver(slot).length > 0)
+      if (!isAnybodyAway) this.fail(request)
+      write.patienceEndMs = monoMs + askAgainAfterMs
+      this.#noteDue(write)
+    }
     if (state !== 'acknowledged' || !this.#end(request)) return
     this.#patience.note(monoMs - startMs)
     this.#line.emit({ type: 'written', request })

@@ -1,7 +1,9 @@
 /**
  * When a write counts as done: at least three of the five tables hold it, each at its owner and at two
  * replicas, or at all holders where there are fewer. Three tables are what a reader needs; three
- * holders in each keep them readable when any two nodes die before the first repair.
+ * holders in each keep them readable when any two nodes die before the first repair. Where some have no room
+ * or do not answer, and nobody can stand in for them, the others will do, but never one alone: what only one
+ * node has is gone with it.
  *
  * Source: design of the placement, research on acknowledged writes; spec/chord.md §7 says that the
  * originals acknowledge nothing.
@@ -10,12 +12,16 @@ import { majority } from './vote.ts'
 
 /** Holders behind the owner that must have the value. */
 export const replicasPerAcknowledgement = 2
+/** Whatever fails, so many must have it, where so many store. */
+export const leastHolders = 2
 
 export interface TableHolders {
   /** Name of the slot. */
   readonly name: string
   /** Node ids, the owner first. */
   readonly holders: readonly string[]
+  /** How many would hold the slot if all answered. */
+  readonly wanted: number
 }
 
 export type WriteState = 'pending' | 'acknowledged' | 'failed'
@@ -42,7 +48,7 @@ export class PendingWrite {
       waiting: [],
       failed: [],
     }))
-    for (const { name, holders } of tables) this.replan(name, holders)
+    for (const table of tables) this.replan(table)
   }
 
   /** `acknowledged` at three safe tables; `failed` as soon as three cannot be reached any more. */
@@ -69,7 +75,7 @@ export class PendingWrite {
   }
 
   /** Others hold the slot than was thought. Returns those that must still be asked. */
-  replan(name: string, all: readonly string[]): readonly string[] {
+  replan({ name, holders: all, wanted }: TableHolders): readonly string[] {
     const table = this.#find(name)
     if (table === undefined) return []
     const { stored, waiting, failed } = table
@@ -77,7 +83,8 @@ export class PendingWrite {
     const fresh = holders.filter((id) => !stored.includes(id) && !waiting.includes(id))
     waiting.push(...fresh)
     table.owner = holders[0]
-    table.required = Math.min(holders.length, 1 + replicasPerAcknowledgement)
+    const reachable = Math.min(holders.length, 1 + replicasPerAcknowledgement)
+    table.required = Math.max(reachable, Math.min(wanted, leastHolders))
     return fresh
   }
 

@@ -136,9 +136,11 @@ test('who was out of reach for some seconds is asked again, by a node that does 
   store?.join()
   network.sim.runFor(2_000)
   if (store !== undefined) network.sim.isolate(store.sim, 4_000)
-  const lost = leech?.write('key', 1)
-  network.sim.runFor(10_000)
-  expect(lost?.()).toBe('failed')
+  const early = leech?.write('key', 1)
+  network.sim.runFor(3_500)
+  expect(early?.()).toBe('pending')
+  network.sim.runFor(6_500)
+  expect(early?.()).toBe('written')
   expect([...(leech?.machine.peers.keys() ?? [])]).toEqual([store?.machine.id])
   network.sim.runFor(30_000)
   const write = leech?.write('key', 2)
@@ -302,6 +304,54 @@ test('a holder that had no room for a write is not believed', () => {
     expect(reads.map((read) => read() === value)).toEqual(names.map(() => true))
   }
   expect(full.machine.counters()['refusedStores']).toBeGreaterThan(0)
+})
+
+test('a write that all others refuse for lack of room is not acknowledged', () => {
+  const network = new ChordNetwork({ seed: 3 })
+  const roomy = network.add()
+  for (let count = 1; count < 5; count += 1)
+    network.connect(network.add({ slotLimits: { maxValueBytes: 20_000 } }), roomy)
+  network.sim.runFor(1_000)
+  for (const node of network.nodes) node.join()
+  network.sim.runFor(5_000)
+  const written = names.filter((name) => {
+    const write = roomy.write(name, 'x'.repeat(500))
+    network.sim.runFor(1_000)
+    return write() === 'written'
+  })
+  expect(written.length).toBeLessThan(names.length)
+  roomy.sim.crash()
+  network.sim.runFor(60_000)
+  const reads = written.map((name) => network.nodes[1]?.read(name))
+  network.sim.runFor(5_000)
+  expect(reads.map((read) => read?.())).toEqual(written.map(() => 'x'.repeat(500)))
+})
+
+test('a node that is cut off acknowledges nothing by itself; it writes on when the others are back', () => {
+  const network = storingNetwork({ seed: 5 })
+  const [writer, ...others] = network.nodes
+  const [reader] = others
+  if (writer === undefined || reader === undefined) throw new Error('too few nodes')
+  const partition = network.sim.partition([[writer.sim], others.map(({ sim }) => sim)])
+  const writes = names.map((name) => writer.write(name, 'new'))
+  network.sim.runFor(6_000)
+  expect(new Set(writes.map((write) => write()))).toEqual(new Set(['pending']))
+  partition.heal()
+  network.sim.runFor(6_000)
+  expect(new Set(writes.map((write) => write()))).toEqual(new Set(['written']))
+  const reads = names.map((name) => reader.read(name))
+  network.sim.runFor(3_000)
+  expect(reads.map((read) => read())).toEqual(names.map(() => 'new'))
+})
+
+test('of two, the one that is left writes on when the ring knows that the other is gone', () => {
+  const network = storingNetwork({ seed: 5, size: 2 })
+  const [writer, other] = network.nodes
+  if (writer === undefined || other === undefined) throw new Error('too few nodes')
+  other.sim.crash()
+  const write = writer.write('key', 'v')
+  network.sim.runUntil(() => write() !== 'pending', 10_000)
+  expect([write(), writer.machine.storingNodes.size]).toEqual(['written', 1])
 })
 
 test('a key that was deleted is listed by nobody, though one was away for minutes', () => {
