@@ -53,7 +53,7 @@ export interface P2pyNodeEvents {
   message: Received
   'peer:join': { readonly uuid: number; readonly address: readonly [string, number] | undefined }
   'peer:leave': { readonly uuid: number }
-  /** A peer's mistake, or what a handler of yours threw. */
+  /** A peer's mistake, P2P_ISOLATED, or what a handler of yours threw. */
   error: unknown
 }
 
@@ -418,6 +418,7 @@ export class P2pyNode {
       case 'request-received':
         this.#onRequest(event)
         break
+      case 'isolated':
       case 'rejected':
         this.#count(event.error.code)
         this.#emitter.emit('error', event.error)

@@ -5,8 +5,8 @@
  * entry of its peer book, unless it is the highest itself. That one dials the newcomer if need be,
  * gives it the UUID of somebody who left, or the next one, and announces it. Requests are taken one
  * at a time, those of one link no sooner again than those of the others: somebody may ask for many, each at an
- * address where nobody answers. A freed UUID is used again only when its last owner was seen to be gone, or after a
- * while: p2py nodes announce departures that never were.
+ * address where nobody answers. A freed UUID is used again only when its last owner was seen to be gone, or was looked
+ * for in vain after a while: p2py nodes announce departures that never were.
  *
  * Source: spec p2py, 4 and 13; p2py 0.23 p2p.py, handle_join_request.
  * @compat p2py uses a free UUID at once, also that of a living node (admission.test.ts).
@@ -188,7 +188,7 @@ export class Admission {
       this.#members.book.get(before.uuid) === peer.link
     const isMember = peer.uuid !== null && this.#members.book.get(peer.uuid) === peer.link
     if (isMember && !isRepeated) this.#gossip.giveUp(peer.uuid ?? own) // it begins a new life
-    const uuid = isRepeated ? before.uuid : this.#chooseUuid(nowMs)
+    const uuid = isRepeated ? before.uuid : this.#chooseUuid()
     this.#remember(url, uuid, nowMs)
     this.#gossip.learn(uuid, joiner)
     this.#gossip.addToBook(uuid, peer)
@@ -203,13 +203,11 @@ export class Admission {
     if (!isRepeated) this.#gossip.announce(newPeer(uuid, joiner), [uuid])
   }
 
-  #chooseUuid(nowMs: number): number {
-    const freed = [...this.#members.free].reverse()
-    const usable = freed.find(([, leftMs]) => nowMs - leftMs >= this.#limits.uuidQuarantineMs)
+  #chooseUuid(): number {
+    const freed = [...this.#members.free.keys()]
+    const reusable = freed.findLast((uuid) => this.#members.isReusable(uuid))
     // Above those that are not to be used yet, too.
-    return (
-      usable?.[0] ?? freed.reduce((top, [uuid]) => Math.max(top, uuid), this.#members.highest) + 1
-    )
+    return reusable ?? freed.reduce((top, uuid) => Math.max(top, uuid), this.#members.highest) + 1
   }
 
   #remember(url: string, uuid: number, atMs: number): void {

@@ -89,5 +89,7 @@ export type P2pyEvent =
       readonly address: NodeAddress | undefined
     }
   | { readonly type: 'peer-left'; readonly uuid: number }
+  /** No neighbour can be reached any more, perhaps since our own line is down. They are dialled on. */
+  | { readonly type: 'isolated'; readonly error: P2pError }
   /** Something a peer sent was refused or dropped; the link may be gone as well. */
   | { readonly type: 'rejected'; readonly remote: string; readonly error: P2pError }

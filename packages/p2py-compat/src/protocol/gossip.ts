@@ -4,15 +4,17 @@
  * NEW PEER and PEER LEFT are flooded along the peer books, once per node. Where p2py believes and
  * announces at once we look first: a lost neighbour is dialled again before he counts as gone, an
  * announced departure of somebody we have a living link to is neither believed nor passed on, and
- * when we ourselves are declared gone we announce that we are here. We never announce that our
- * neighbours left when it is we who leave.
+ * when we ourselves or a neighbour of ours is declared gone we announce, a moment later, that this
+ * is not so: those who have no link to it believed the rumour. Neighbours that were lost, and by the
+ * member that hands out UUIDs also others that are said to have left, are dialled again at every
+ * repair. We never announce that our neighbours left when it is we who leave.
  *
  * Source: spec p2py, 4, 7 and 13; p2py 0.23 p2p.py, handle_new_peer, handle_peer_left, delete_node.
  * @compat a p2py node that leaves closes every second link and announces its neighbours as departed
  * (gossip.test.ts: "false departures").
  */
-import { isP2pError } from '@p2p/base'
-import type { Deadlines, P2pError, RandomBytes } from '@p2p/base'
+import { isP2pError, P2pError } from '@p2p/base'
+import type { Deadlines, RandomBytes } from '@p2p/base'
 import type { P2pyLimits } from './limits.ts'
 import type { Links, ReadyLink } from './links.ts'
 import type { Membership } from './membership.ts'
@@ -26,10 +28,15 @@ import { areSuccessors } from './successors.ts'
 
 const maxRedials = 2
 const maxRepairsAtOnce = 4
+const maxLooksAtOnce = 4
+/** Somebody who was lost is looked for again after as long as it has been away, at most after this. */
+const maxLookPauseMs = 300_000
 /** We contradict rumours of our departure at most this often. */
 const contradictionPauseMs = 5_000
 /** A Python node takes announcements from its peer book only, and is slow to put us there. */
 const newsDelayMs = 1_000
+/** Why a look failed when that says nothing about whom we looked for. */
+const tellsNothing: ReadonlySet<string> = new Set(['P2P_TOO_BUSY', 'P2P_LEFT', 'P2P_NOT_JOINED'])
 
 export class Gossip {
   readonly #limits: P2pyLimits
@@ -41,7 +48,10 @@ export class Gossip {
   readonly #address: NodeAddress
   readonly #randomBytes: RandomBytes
   readonly #news = new RecentNews()
+  /** Neighbours that are back and were not told yet who came meanwhile, with the moment they had left. */
+  readonly #back = new Map<number, number>()
   #contradictedMs = -Infinity
+  #isIsolated = false
 
   constructor(options: {
     readonly limits: P2pyLimits
@@ -90,6 +100,7 @@ export class Gossip {
     if (known !== undefined) return
     peer.uuid = uuid
     peer.isConstant = true
+    this.#isIsolated = false
     this.#members.setBookEntry(uuid, peer.link)
     this.#members.setAddress(uuid, peer.address)
     if (peer.isOurs) this.#tellNews(uuid)
@@ -99,16 +110,15 @@ export class Gossip {
   /** To be called when this node leaves its network. */
   reset(): void {
     this.#news.clear()
+    this.#back.clear()
     this.#deadlines.delete('repair')
   }
 
   onReady(peer: ReadyLink): void {
     const { uuid } = peer
     if (uuid === null || this.#members.uuid === null) return
-    if (this.#members.free.has(uuid) && this.#isAt(uuid, peer.address)) {
-      // Declared gone by mistake: he is at his old address under his old UUID.
-      if (this.learn(uuid, peer.address)) this.announce(newPeer(uuid, peer.address), [uuid])
-    }
+    // Declared gone by mistake: he is at his old address under his old UUID.
+    if (this.#isAt(uuid, peer.address)) this.#takeBack(uuid, peer)
     if (this.#members.wants(uuid)) this.addToBook(uuid, peer)
   }
 
@@ -124,12 +134,9 @@ export class Gossip {
   onPeerLeft(peer: ReadyLink, message: Response): void {
     const uuid = readPeerLeft(message)
     if (uuid === undefined || !this.#mayAnnounce(peer)) return
-    if (uuid === this.#members.uuid) {
-      this.#contradict(uuid)
-      return
-    }
-    if (this.#links.peer(this.#members.book.get(uuid)) !== undefined) return
-    this.#depart(uuid, { isSure: false, heardFrom: peer.uuid })
+    if (uuid === this.#members.uuid) this.#contradict(uuid)
+    else if (this.#links.peer(this.#members.book.get(uuid)) !== undefined) this.#vouchLater(uuid)
+    else this.#depart(uuid, { isSure: false, heardFrom: peer.uuid })
   }
 
   onGone(peer: ReadyLink, saidGoodbye: boolean): void {
@@ -156,7 +163,20 @@ export class Gossip {
     } else if (attempt < maxRedials && this.#members.addressOf(uuid) !== undefined) {
       this.#redialLater(uuid, attempt + 1)
     } else {
-      this.#depart(uuid, { isSure: result.code === 'P2P_CONNECTION_REFUSED', heardFrom: null })
+      const isSure = result.code === 'P2P_CONNECTION_REFUSED'
+      this.#depart(uuid, { isSure, isLost: !isSure, heardFrom: null })
+    }
+  }
+
+  /** The end of a look for somebody who is said to have left. */
+  onLooked(uuid: number, result: ReadyLink | P2pError): void {
+    if (isP2pError(result)) {
+      if (!tellsNothing.has(result.code)) this.#members.missed(uuid, this.#outbox.now.monoMs)
+    } else if (result.uuid === uuid) {
+      this.#takeBack(uuid, result)
+      if (this.#members.wants(uuid)) this.addToBook(uuid, result)
+    } else {
+      this.#members.missed(uuid, this.#outbox.now.monoMs)
     }
   }
 
@@ -188,6 +208,8 @@ export class Gossip {
       const address = this.#members.addressOf(uuid)
       if (address === undefined || !this.#members.isMember(uuid)) return
       this.#reach.begin({ address }, { type: 'verify', uuid, attempt })
+    } else if (kind === 'alive') {
+      this.#announceAlive(uuid)
     } else if (kind === 'news') {
       this.#tellNews(uuid)
     } else if (kind === 'repair') {
@@ -199,7 +221,10 @@ export class Gossip {
   #tellNews(uuid: number): void {
     const peer = this.#links.peer(this.#members.book.get(uuid))
     if (peer === undefined) return
-    for (const newcomer of this.#news.missedBy(uuid, this.#outbox.now.monoMs)) {
+    const awaySinceMs = this.#back.get(uuid)
+    this.#back.delete(uuid)
+    const { monoMs } = this.#outbox.now
+    for (const newcomer of this.#news.missedBy(uuid, { monoMs, awaySinceMs })) {
       const address = this.#members.addressOf(newcomer)
       if (address === undefined) continue
       this.#links.send(peer, encodeMessage(newPeer(newcomer, address)))
@@ -210,23 +235,84 @@ export class Gossip {
     for (const uuid of this.#members.missing().slice(0, maxRepairsAtOnce)) {
       this.#reach.begin({ uuid }, { type: 'meet', uuid })
     }
+    for (const uuid of this.#toLookFor().slice(0, maxLooksAtOnce)) {
+      this.#reach.begin({ uuid }, { type: 'look', uuid })
+    }
     this.startRepairs()
   }
 
-  #depart(uuid: number, how: { isSure: boolean; heardFrom: number | null }): void {
-    const leftMs = how.isSure ? -Infinity : this.#outbox.now.monoMs
-    if (!this.#members.removeMember(uuid, leftMs)) return
+  /**
+   * The departed that may be there all the same, those first that were not looked for, or longest ago: neighbours
+   * that could not be reached, since it may have been our own line that was down; and for whoever hands out
+   * UUIDs everybody whose UUID it would use again. Others are not: a rumour must not make a whole network dial.
+   */
+  #toLookFor(): readonly number[] {
+    const { uuid: own, highest, free } = this.#members
+    const nowMs = this.#outbox.now.monoMs
+    const isAdder = own === highest
+    const canAsk = this.#links.ready().some(({ isOurs, isConstant }) => isOurs && isConstant)
+    return [...free]
+      .filter(([uuid, { isSure, isLost, leftMs, missedMs }]) => {
+        if (isSure || (!canAsk && this.#members.addressOf(uuid) === undefined)) return false
+        if (isLost) return nowMs - missedMs >= Math.min(missedMs - leftMs, maxLookPauseMs)
+        const isQuarantined = nowMs - leftMs < this.#limits.uuidQuarantineMs
+        return isAdder && !isQuarantined && !this.#members.isReusable(uuid)
+      })
+      .sort(([, one], [, other]) => one.missedMs - other.missedMs)
+      .map(([uuid]) => uuid)
+  }
+
+  #takeBack(uuid: number, peer: ReadyLink): void {
+    const departure = this.#members.free.get(uuid)
+    if (departure === undefined || !this.learn(uuid, peer.address)) return
+    if (this.#members.wants(uuid)) this.#back.set(uuid, departure.leftMs)
+    this.announce(newPeer(uuid, peer.address), [uuid])
+  }
+
+  #depart(
+    uuid: number,
+    how: { readonly isSure: boolean; readonly isLost?: boolean; readonly heardFrom: number | null },
+  ): void {
+    const { isSure, isLost = false } = how
+    const leftMs = this.#outbox.now.monoMs
+    if (!this.#members.removeMember(uuid, { leftMs, isSure, isLost })) return
     this.#news.forget(uuid)
+    this.#back.delete(uuid)
     this.#outbox.push({ type: 'peer-left', uuid })
     this.announce(peerLeft(uuid), [uuid, how.heardFrom])
+    if (isLost) this.#noteIsolation()
     if (this.#members.missing().length > 0) this.#repairWithin(this.#limits.redialDelayMs)
   }
 
-  #contradict(uuid: number): void {
-    const nowMs = this.#outbox.now.monoMs
-    if (nowMs - this.#contradictedMs < contradictionPauseMs) return
-    this.#contradictedMs = nowMs
-    this.announce(newPeer(uuid, this.#address), [])
+  #noteIsolation(): void {
+    if (this.#isIsolated || this.#members.book.size > 0) return
+    this.#isIsolated = true
+    const error = new P2pError('P2P_ISOLATED', 'no neighbour can be reached any more')
+    this.#outbox.push({ type: 'isolated', error })
+  }
+
+  #contradict(own: number): void {
+    const allowedMs = this.#contradictedMs + contradictionPauseMs
+    if (this.#outbox.now.monoMs >= allowedMs) this.#announceAlive(own)
+    else this.#deadlines.set(`alive ${own}`, allowedMs)
+  }
+
+  /** Not at once: a neighbour who leaves may be on his way to tell us, and the rumour has to be everywhere before. */
+  #vouchLater(neighbour: number): void {
+    const name = `alive ${neighbour}`
+    if (this.#deadlines.has(name)) return
+    const delayMs = this.#limits.redialDelayMs * (1 + this.#random())
+    this.#deadlines.set(name, this.#outbox.now.monoMs + delayMs)
+  }
+
+  #announceAlive(uuid: number): void {
+    if (uuid === this.#members.uuid) {
+      this.#contradictedMs = this.#outbox.now.monoMs
+      this.announce(newPeer(uuid, this.#address), [])
+      return
+    }
+    const peer = this.#links.peer(this.#members.book.get(uuid))
+    if (peer !== undefined) this.announce(newPeer(uuid, peer.address), [uuid])
   }
 
   /** p2py takes announcements from its peer book only, and so do we. */

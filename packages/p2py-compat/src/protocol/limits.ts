@@ -54,7 +54,7 @@ export interface P2pyLimits {
   readonly joinTimeoutMs: number
   /** Join requests of others that wait for their turn. Above: the newest is dropped. */
   readonly maxWaitingJoins: number
-  /** Operations waiting for one node to be reached. Above: the newest fails. */
+  /** Operations that wait for nodes to be reached, in all. Above: the newest fails. */
   readonly maxWaitingTasks: number
   /** Dials per second for answers to addresses without a link, after a burst of ten times as many. */
   readonly maxPeerDialsPerSecond: number
@@ -64,7 +64,7 @@ export interface P2pyLimits {
   readonly newcomerDelayMs: number
   /** A lost neighbour is dialled again within this time, before it counts as gone. */
   readonly redialDelayMs: number
-  /** How long a UUID stays unused when we cannot ask whether its last owner is really gone. */
+  /** How long a UUID stays unused when others say that its last owner left. Then he is looked for. */
   readonly uuidQuarantineMs: number
   /** Time between two looks for neighbours that are missing in the peer book. */
   readonly repairIntervalMs: number

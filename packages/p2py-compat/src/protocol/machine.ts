@@ -380,6 +380,8 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     for (const next of this.#members.bookByDistance(uuid)) {
       const route = this.#links.peer(this.#members.book.get(next))
       if (route === undefined || trail.has(next)) continue
+      // Python nodes would pass it to and fro for ever.
+      if (!route.isOurs && !this.#members.isMember(uuid)) continue
       trail.add(next)
       this.#links.send(route, requestOf(envelope))
       return
@@ -438,6 +440,9 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
         break
       case 'meet':
         this.#gossip.onMet(task.uuid, result)
+        break
+      case 'look':
+        this.#gossip.onLooked(task.uuid, result)
         break
       case 'verify':
         this.#gossip.onVerified(task.uuid, task.attempt, result)

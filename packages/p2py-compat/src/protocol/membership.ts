@@ -8,11 +8,22 @@ import type { P2pyLimits } from './limits.ts'
 import type { NodeAddress } from './node-address.ts'
 import { areSuccessors, successorsOf } from './successors.ts'
 
+/** How somebody left, as far as we know. */
+export interface Departure {
+  readonly leftMs: number
+  /** It said good-bye, or nobody listens where it was. */
+  readonly isSure: boolean
+  /** It was our neighbour, and could not be reached any more. */
+  readonly isLost: boolean
+  /** When we last looked for it in vain; −Infinity when we never did. */
+  readonly missedMs: number
+}
+
 export class Membership {
   readonly #limits: P2pyLimits
   readonly #active = new Set<number>()
-  /** UUIDs of the departed with the moment they left, oldest first. */
-  readonly #free = new Map<number, number>()
+  /** UUIDs of the departed, oldest first. */
+  readonly #free = new Map<number, Departure>()
   readonly #addresses = new Map<number, NodeAddress>()
   readonly #book = new Map<number, LinkId>()
   #uuid: number | null = null
@@ -39,7 +50,7 @@ export class Membership {
     return this.#active
   }
 
-  get free(): ReadonlyMap<number, number> {
+  get free(): ReadonlyMap<number, Departure> {
     return this.#free
   }
 
@@ -83,12 +94,12 @@ export class Membership {
   }
 
   /** Takes the member out of everything but the addresses, and remembers its UUID as free. */
-  removeMember(uuid: number, monoMs: number): boolean {
+  removeMember(uuid: number, departure: Omit<Departure, 'missedMs'>): boolean {
     this.#book.delete(uuid)
     if (!this.#active.delete(uuid)) return false
     if (uuid === this.#nextAbove || uuid === this.#nextBelow) this.#findNeighbours()
     this.#free.delete(uuid)
-    this.#free.set(uuid, monoMs)
+    this.#free.set(uuid, { ...departure, missedMs: -Infinity })
     for (const oldest of this.#free.keys()) {
       if (this.#free.size <= this.#limits.maxFreeUuids) break
       this.#free.delete(oldest)
@@ -96,8 +107,19 @@ export class Membership {
     return true
   }
 
-  forgetFree(uuid: number): void {
-    this.#free.delete(uuid)
+  /** Somebody who left was looked for in vain. */
+  missed(uuid: number, monoMs: number): void {
+    const departure = this.#free.get(uuid)
+    if (departure !== undefined) this.#free.set(uuid, { ...departure, missedMs: monoMs })
+  }
+
+  /** Whether a UUID may be given to somebody else: its owner is gone for sure, or was looked for in vain after a while. */
+  isReusable(uuid: number): boolean {
+    const departure = this.#free.get(uuid)
+    if (departure === undefined) return false
+    return (
+      departure.isSure || departure.missedMs - departure.leftMs >= this.#limits.uuidQuarantineMs
+    )
   }
 
   addressOf(uuid: number): NodeAddress | undefined {

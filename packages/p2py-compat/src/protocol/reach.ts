@@ -37,6 +37,8 @@ export type Task =
   | { readonly type: 'forward-join'; readonly uuid: number; readonly value: PyValue }
   /** Only have a link to this member. */
   | { readonly type: 'meet'; readonly uuid: number }
+  /** See whether somebody who is said to have left is still there. */
+  | { readonly type: 'look'; readonly uuid: number }
   /** See whether a lost neighbour is still there. */
   | { readonly type: 'verify'; readonly uuid: number; readonly attempt: number }
 
@@ -191,7 +193,7 @@ export class Reach {
       this.#settle(task, new P2pError('P2P_NOT_JOINED', 'this node is in no network'))
       return
     }
-    if (!members.isMember(uuid)) {
+    if (!members.isMember(uuid) && task.type !== 'look') {
       this.#settle(
         task,
         new P2pError('P2P_UUID_UNKNOWN', `no member has UUID ${uuid}`, { facts: { uuid } }),
@@ -278,13 +280,18 @@ export class Reach {
     this.#deadlines.set(`search ${search.uuid}`, deadline)
   }
 
-  /** Python nodes answer only whom they have in their own peer book, so those come last. */
+  /**
+   * Python nodes answer only whom they have in their own peer book, so those come last. A question about
+   * nobody they would pass to and fro for ever.
+   */
   #route(search: Search): ReadyLink | undefined {
     const own = this.#members.uuid ?? 0
+    const isMember = this.#members.isMember(search.uuid)
     let lastResort: ReadyLink | undefined
     for (const uuid of this.#members.bookByDistance(search.uuid)) {
       const peer = this.#links.peer(this.#members.book.get(uuid))
       if (peer === undefined || search.tried.has(uuid) || uuid === search.uuid) continue
+      if (!isMember && !peer.isOurs) continue
       if (peer.isOurs || areSuccessors(own, uuid)) return peer
       lastResort ??= peer
     }

@@ -160,14 +160,80 @@ describe('UUIDs are reused only when', () => {
     expect(admit(driven, 90)).toBe(3)
   })
 
-  test.each([
-    [9_999, 6],
-    [10_000, 2],
-  ])('others announced that their owner left, and %i ms have passed: %i', (durationMs, uuid) => {
+  /** UUID 5 of five, who knows where 2 is and hears that it left. */
+  function toldThatTwoLeft(): ReturnType<typeof DrivenMachine.member> {
+    const member = DrivenMachine.member({
+      uuid: 5,
+      adder: 4,
+      others: [0, 1, 3],
+      neighbours: [1, 3],
+    })
+    member.driven.say(member.links.get(4), newPeer(2, addressOf(2)))
+    member.driven.say(member.links.get(4), peerLeft(2))
+    return member
+  }
+
+  test('others announced that their owner left, and after ten seconds it was dialled in vain', () => {
+    const { driven } = toldThatTwoLeft()
+    driven.pass(15_000)
+    expect(driven.dialled).toEqual(['tcp://127.0.0.1:5002'])
+    driven.failDial()
+    expect(admit(driven, 90)).toBe(2)
+  })
+
+  test('not before it was dialled, and that only after ten seconds', () => {
+    const { driven } = toldThatTwoLeft()
+    driven.pass(9_999)
+    expect(driven.dialled).toEqual([])
+    expect(admit(driven, 90)).toBe(6)
+  })
+
+  test('not when its owner answers: he is taken back', () => {
+    const { driven, links } = toldThatTwoLeft()
+    driven.pass(15_000)
+    driven.takeDial(2)
+    expect(driven.heard(links.get(1))).toEqual([onWire(newPeer(2, addressOf(2)))])
+    expect(driven.machine.state.freeUuids).toEqual([])
+    expect(admit(driven, 90)).toBe(6)
+  })
+
+  test('another node is at its address: after ten seconds', () => {
+    const { driven } = toldThatTwoLeft()
+    driven.pass(15_000)
+    driven.takeDial(70, null)
+    expect(admit(driven, 90)).toBe(2)
+  })
+
+  test('never when nobody knows where its owner was; Python nodes are not asked for it', () => {
     const { driven, links } = lastOfSix()
     driven.say(links.get(4), peerLeft(2))
-    driven.pass(durationMs)
-    expect(admit(driven, 90)).toBe(uuid)
+    for (let passedMs = 0; passedMs < 120_000; passedMs += 5_000) {
+      driven.pass(5_000)
+      expect(driven.effects).toEqual([])
+    }
+    expect(admit(driven, 90)).toBe(6)
+  })
+
+  test('nobody of ours who is asked knows the address of its owner: after ten seconds', () => {
+    const { driven, links } = lastOfSix()
+    driven.lose(links.get(3))
+    const ours = driven.meetOurs(3, 5_003)
+    driven.say(links.get(4), peerLeft(2))
+    driven.pass(15_000)
+    expect(driven.heard(ours)).toHaveLength(1)
+    for (const asked of [1, 4]) expect(driven.heard(links.get(asked))).toEqual([])
+    driven.pass(3_000)
+    expect(admit(driven, 90)).toBe(2)
+  })
+
+  test('a member that does not hand out UUIDs dials nobody whom others announced gone', () => {
+    const options = { uuid: 2, adder: 1, others: [0, 3, 4, 6], neighbours: [0, 3, 4] }
+    const { driven, links } = DrivenMachine.member(options)
+    driven.say(links.get(4), newPeer(9, addressOf(9)))
+    driven.say(links.get(4), peerLeft(9))
+    driven.say(links.get(4), newPeer(8, addressOf(8))) // the highest now
+    driven.pass(15_000)
+    expect(driven.dialled).not.toContain('tcp://127.0.0.1:5009')
   })
 
   test('their owner has no living link: a rumour about a neighbour frees nothing', () => {

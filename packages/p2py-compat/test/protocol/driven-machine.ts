@@ -124,6 +124,12 @@ export class DrivenMachine {
     this.#handle({ type: 'dial-failed', dial, error })
   }
 
+  /** Nobody answers the dial: it may be our own line that is down. */
+  failDial(dial: number = this.dial): void {
+    const error = new P2pError('P2P_DIAL_TIMEOUT', 'no answer')
+    this.#handle({ type: 'dial-failed', dial, error })
+  }
+
   say(link: number | undefined, message: OutgoingMessage): void {
     this.sayValue(link, encodeMessage(message))
   }
@@ -157,6 +163,13 @@ export class DrivenMachine {
   get dial(): number {
     const dial = this.effects.find((effect) => effect.type === 'dial')
     if (dial === undefined) throw new Error('nothing was dialled')
+    return dial.dial
+  }
+
+  /** The dial to this address that the latest input led to. */
+  dialOf(address: string): number {
+    const dial = this.effects.find((effect) => effect.type === 'dial' && effect.address === address)
+    if (dial?.type !== 'dial') throw new Error(`${address} was not dialled`)
     return dial.dial
   }
 

@@ -28,6 +28,27 @@ describe('false departures', () => {
     expect(driven.machine.state.freeUuids).toEqual([])
   })
 
+  test('a moment later we vouch for a neighbour to all who may have believed it', () => {
+    const { driven, links } = secondOfTen()
+    driven.say(links.get(1), peerLeft(3))
+    driven.pass(1_000)
+    driven.say(links.get(0), peerLeft(3)) // the flood comes by another way
+    driven.pass(999)
+    expect(driven.effects).toEqual([])
+    driven.pass(1)
+    for (const uuid of [0, 1, 4, 6])
+      expect(driven.heard(links.get(uuid))).toEqual([onWire(newPeer(3, addressOf(3)))])
+    expect(driven.heard(links.get(3))).toEqual([])
+  })
+
+  test('we do not vouch for a neighbour who said good-bye meanwhile', () => {
+    const { driven, links } = secondOfTen()
+    driven.say(links.get(1), peerLeft(3))
+    driven.say(links.get(3), killConnection)
+    driven.pass(2_000)
+    expect(driven.heard(links.get(0))).toEqual([])
+  })
+
   test('a departure of somebody without a link is believed, and told to everybody but its herald', () => {
     const { driven, links } = secondOfTen()
     driven.say(links.get(3), peerLeft(7))
@@ -105,11 +126,12 @@ describe('contradictions', () => {
   test('we contradict once in five seconds, however often we are declared gone', () => {
     const { driven, links } = secondOfTen()
     driven.say(links.get(3), peerLeft(2))
-    driven.pass(4_999)
-    driven.say(links.get(3), peerLeft(2))
-    expect(driven.effects).toEqual([])
+    for (const passedMs of [0, 2_000, 2_999]) {
+      driven.pass(passedMs)
+      driven.say(links.get(3), peerLeft(2))
+      expect(driven.effects).toEqual([])
+    }
     driven.pass(1)
-    driven.say(links.get(3), peerLeft(2))
     expect(driven.heard(links.get(0))).toEqual([onWire(newPeer(2, ownAddress))])
   })
 })
@@ -143,6 +165,64 @@ describe('lost neighbours', () => {
     driven.refuseDial()
     expect(driven.effects).toContainEqual({ type: 'peer-left', uuid: 3 })
     expect(driven.heard(links.get(0))).toEqual([onWire(peerLeft(3))])
+  })
+
+  test('one who did not answer is dialled again and again, after longer and longer pauses', () => {
+    const { driven, links } = secondOfTen()
+    driven.lose(links.get(6)) // not needed: others are nearer
+    driven.pass(1_000)
+    driven.failDial()
+    driven.pass(2_000)
+    driven.failDial()
+    expect(driven.effects).toContainEqual({ type: 'peer-left', uuid: 6 })
+    expect(driven.types).not.toContain('isolated')
+    const looksMs: number[] = []
+    for (let passedMs = 0; passedMs < 600_000; passedMs += 1_000) {
+      driven.pass(1_000)
+      if (!driven.dialled.includes('tcp://127.0.0.1:5006')) continue
+      looksMs.push(passedMs)
+      driven.failDial(driven.dialOf('tcp://127.0.0.1:5006'))
+    }
+    const pausesMs = looksMs.slice(1).map((atMs, index) => atMs - (looksMs[index] ?? 0))
+    expect(pausesMs).toEqual([...pausesMs].sort((one, other) => one - other))
+    expect(looksMs.length).toBeGreaterThan(3)
+    expect(Math.max(...pausesMs)).toBeLessThan(320_000)
+  })
+
+  test('whoever has lost all neighbours is told so, once until there is one again', () => {
+    const { driven, links } = DrivenMachine.member({
+      uuid: 1,
+      adder: 0,
+      others: [],
+      neighbours: [],
+    })
+    const lost = (link: number | undefined): number => {
+      driven.lose(link)
+      driven.pass(1_000)
+      driven.failDial()
+      driven.pass(2_000)
+      driven.failDial()
+      return driven.types.filter((type) => type === 'isolated').length
+    }
+    expect(lost(links.get(0))).toBe(1)
+    driven.pass(15_000)
+    driven.failDial()
+    expect(driven.types).toEqual([])
+    expect(lost(driven.meet(0))).toBe(1)
+  })
+
+  test('one who was lost is a member again once he answers', () => {
+    const { driven, links } = secondOfTen()
+    driven.lose(links.get(3))
+    driven.pass(1_000)
+    driven.failDial()
+    driven.pass(2_000)
+    driven.failDial()
+    driven.pass(15_000)
+    driven.takeDial(3)
+    expect(driven.effects).toContainEqual({ type: 'peer-joined', uuid: 3, address: addressOf(3) })
+    expect(driven.heard(links.get(0))).toEqual([onWire(newPeer(3, addressOf(3)))])
+    expect(driven.machine.state.peerBook.map(({ uuid }) => uuid)).toContain(3)
   })
 
   test('a neighbour who has a second link to us is not lost with the first', () => {
