@@ -39,7 +39,9 @@ import {
   readInitRequest,
   readRelay,
   register,
+  relay,
   relayEnd,
+  rendezvousPickleLimits,
   rendezvousTypes,
   yourAddress,
   type Endpoints,
@@ -187,14 +189,12 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
   #receive(link: LinkId, bytes: Uint8Array): void {
     const client = this.#clients.get(link)
     if (client === undefined) return
+    const limits = { ...rendezvousPickleLimits, maxPickleBytes: this.#limits.maxFrameBytes }
     let isNew = false
     try {
       for (const pickle of client.splitter.push(bytes)) {
         isNew = true
-        this.#takeValue(
-          client,
-          decodePickle(pickle, { maxPickleBytes: this.#limits.maxFrameBytes }),
-        )
+        this.#takeValue(client, decodePickle(pickle, limits))
         if (!this.#clients.has(link)) return
       }
     } catch (error) {
@@ -335,8 +335,11 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
       return
     }
     const other = session[0] === client.link ? session[1] : session[0]
-    if (message.type === rendezvousTypes.relayEnd) this.#sessions.delete(relayed.token)
-    this.#send(other, message.fields)
+    const isEnd = message.type === rendezvousTypes.relayEnd
+    if (isEnd) this.#sessions.delete(relayed.token)
+    // Written anew, not passed on: what else the message holds could be more than the other one reads.
+    const { token, bytes } = relayed
+    this.#send(other, encodeMessage(isEnd ? relayEnd(token) : relay(token, bytes)))
   }
 
   #end(client: Client, error: P2pError): void {

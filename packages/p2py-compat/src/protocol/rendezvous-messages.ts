@@ -110,7 +110,13 @@ export function readIntroduction(message: Response): Introduction | undefined {
 }
 
 /** Characters of a token: 16 random bytes in hexadecimal. */
-export const tokenLength = 32
+const tokenLength = 32
+
+/** Most bytes of one relayed message. Longer ones are not passed on. */
+export const relayedPieceBytes = 16_384
+
+/** What either side may say to the other is small and flat, and has no numbers as keys. */
+export const rendezvousPickleLimits = { maxValues: 1_024, maxDepth: 16 } as const
 
 export function relay(token: string, bytes: Uint8Array): OutgoingMessage {
   return { type: rendezvousTypes.relay, data: { token, bytes } }
@@ -128,7 +134,8 @@ export function readRelay(
   const token = fields.get('token')
   const bytes = fields.get('bytes') ?? new Uint8Array(0)
   if (typeof token !== 'string' || token.length !== tokenLength) return undefined
-  return bytes instanceof Uint8Array ? { token, bytes } : undefined
+  if (!(bytes instanceof Uint8Array) || bytes.length > relayedPieceBytes) return undefined
+  return { token, bytes }
 }
 
 function endpointsToTuple({ publicAddress, privateAddress }: Endpoints): PyTuple {

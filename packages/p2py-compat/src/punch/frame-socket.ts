@@ -5,9 +5,11 @@ import { decodePickle } from '../pickle/reader.ts'
 import type { PyValue } from '../pickle/values.ts'
 import { FrameSplitter } from '../protocol/frame.ts'
 import { frameOf } from '../protocol/outbox.ts'
+import { rendezvousPickleLimits } from '../protocol/rendezvous-messages.ts'
 
 /** Enough for every message of a rendezvous server; relayed bytes come in pieces of 16 KiB. */
 const maxFrameBytes = 65_536
+const limits = { ...rendezvousPickleLimits, maxPickleBytes: maxFrameBytes }
 
 export class FrameSocket {
   readonly #socket: Socket
@@ -30,7 +32,7 @@ export class FrameSocket {
     socket.on('data', (chunk: Buffer) => {
       try {
         for (const pickle of this.#splitter.push(new Uint8Array(chunk))) {
-          events.onValue(decodePickle(pickle, { maxPickleBytes: maxFrameBytes }))
+          events.onValue(decodePickle(pickle, limits))
         }
       } catch (error) {
         if (!isP2pError(error)) throw error

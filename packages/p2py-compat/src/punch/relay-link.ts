@@ -1,8 +1,7 @@
 /** A link through the rendezvous server, for two nodes whose NATs cannot be punched. */
 import type { Link, LinkEvents } from '@p2p/base'
+import { relayedPieceBytes } from '../protocol/rendezvous-messages.ts'
 
-/** Bytes of one relayed message. */
-const pieceBytes = 16_384
 /** Most bytes that are kept while nobody owns the link yet. Above: the link ends. */
 const maxEarlyBytes = 1_048_576
 
@@ -45,8 +44,8 @@ export class RelayLink implements Link {
 
   send(bytes: Uint8Array): boolean {
     let mayGoOn = true
-    for (let start = 0; start < bytes.length && !this.#isClosed; start += pieceBytes) {
-      mayGoOn = this.#send(bytes.slice(start, start + pieceBytes))
+    for (let start = 0; start < bytes.length && !this.#isClosed; start += relayedPieceBytes) {
+      mayGoOn = this.#send(bytes.slice(start, start + relayedPieceBytes))
     }
     return mayGoOn
   }

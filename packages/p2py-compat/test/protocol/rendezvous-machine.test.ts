@@ -205,6 +205,29 @@ describe('relaying', () => {
     expect([server.heard(1), server.heard(2)]).toEqual([[onWire(message)], []])
   })
 
+  test('nothing but the token and the bytes is passed on, whatever else a message holds', () => {
+    const server = introduced()
+    const data = (bytes: PyValue): PyValue =>
+      new Map<PyValue, PyValue>([
+        ['token', token],
+        ['bytes', bytes],
+        ['more', []],
+      ])
+    const more = { request_id: 'AAAAAA', other: [[], []] }
+    server.tell(1, { type: 'RELAY', data: data(utf8('through')), ...more })
+    expect(server.heard(2)).toEqual([onWire(relay(token, utf8('through')))])
+    server.tell(1, { type: 'RELAY END', data: data(utf8('more')), ...more })
+    expect(server.heard(2)).toEqual([onWire(relayEnd(token))])
+  })
+
+  test('a piece of 16 KiB is passed on, one byte more is not: the other one could not read what it is told', () => {
+    const server = introduced()
+    server.tell(1, relay(token, new Uint8Array(16_384)))
+    expect(server.heard(2)).toHaveLength(1)
+    server.tell(1, relay(token, new Uint8Array(16_385)))
+    expect(server.effects).toEqual([])
+  })
+
   test('a third node cannot send by a token, nor anybody by a token that was never given', () => {
     const server = introduced()
     server.enter(3)
@@ -335,6 +358,7 @@ describe('limits and bad input', () => {
     for (const [bytes, code] of [
       [frameOf(17), 'P2P_BAD_INFO'],
       [utf8('3         zzz'), 'P2P_PICKLE_OPCODE'],
+      [frameOf(Array.from({ length: 1_024 }, () => null)), 'P2P_PICKLE_LIMIT'],
       [utf8('GET / HTTP'), 'P2P_FRAME_HEADER'],
     ] as const) {
       const server = new DrivenServer()
