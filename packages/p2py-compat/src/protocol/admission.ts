@@ -13,12 +13,11 @@
  */
 import { isP2pError, P2pError } from '@p2p/base'
 import type { LinkId } from '@p2p/base'
-import type { PyValue } from '../pickle/values.ts'
 import type { Gossip } from './gossip.ts'
 import type { P2pyLimits } from './limits.ts'
 import type { Links, ReadyLink } from './links.ts'
 import type { Membership } from './membership.ts'
-import { joinFinalized, newPeer, readJoinRequest } from './membership-messages.ts'
+import { joinFinalized, joinRequest, newPeer, readJoinRequest } from './membership-messages.ts'
 import { encodeMessage, type Response } from './messages.ts'
 import { addressToUrl, type NodeAddress } from './node-address.ts'
 import type { Outbox } from './outbox.ts'
@@ -26,8 +25,6 @@ import type { Reach } from './reach.ts'
 
 interface WaitingJoin {
   readonly joiner: NodeAddress
-  /** The request as it came, to be passed on unchanged. */
-  readonly value: PyValue
   readonly link: LinkId
 }
 
@@ -71,7 +68,7 @@ export class Admission {
     if (joiner === undefined) {
       this.#reject(peer.remote, new P2pError('P2P_BAD_MESSAGE', 'a join request without address'))
     } else {
-      this.#waiting.push({ joiner, value: message.fields, link: peer.link })
+      this.#waiting.push({ joiner, link: peer.link })
       if (this.#waiting.length > this.#limits.maxWaitingJoins) this.#dropOne()
     }
   }
@@ -127,18 +124,18 @@ export class Admission {
   }
 
   /** The end of passing a request on to a member that is not in our peer book. */
-  onForwarded(uuid: number, value: PyValue, result: ReadyLink | P2pError): void {
+  onForwarded(uuid: number, joiner: NodeAddress, result: ReadyLink | P2pError): void {
     const join = this.#current
-    if (join?.value !== value) return
+    if (join?.joiner !== joiner) return
     this.#current = undefined
     if (isP2pError(result) && result.code === 'P2P_TOO_BUSY') {
-      this.#reject(addressToUrl(join.joiner), result) // tells nothing about that member
+      this.#reject(addressToUrl(joiner), result) // tells nothing about that member
     } else if (isP2pError(result)) {
       this.#gossip.giveUp(uuid)
       this.#served.delete(join.link)
       this.#waiting.unshift(join)
     } else {
-      this.#links.send(result, value)
+      this.#links.send(result, encodeMessage(joinRequest(joiner)))
       this.#dismiss(join)
     }
   }
@@ -149,23 +146,21 @@ export class Admission {
       this.#gossip.startRepairs()
       this.#outbox.push({ type: 'joined', uuid: 0, networkSize: 1 })
     }
+    const { joiner } = join
     const own = this.#members.uuid ?? 0
     const top = Math.max(-1, ...this.#members.book.keys())
     const next = this.#links.peer(this.#members.book.get(top))
     const { highest } = this.#members
     // Who asks again may be the highest himself by now.
-    const isAgain = this.#admitted.get(addressToUrl(join.joiner))?.uuid === highest
+    const isAgain = this.#admitted.get(addressToUrl(joiner))?.uuid === highest
     if (highest <= own || isAgain) {
-      this.#reach.begin({ address: join.joiner }, { type: 'admit', joiner: join.joiner })
+      this.#reach.begin({ address: joiner }, { type: 'admit', joiner })
     } else if (top > own && next !== undefined) {
       this.#dismiss(join)
-      this.#links.send(next, join.value)
+      this.#links.send(next, encodeMessage(joinRequest(joiner)))
       this.#current = undefined
     } else {
-      this.#reach.begin(
-        { uuid: highest },
-        { type: 'forward-join', uuid: highest, value: join.value },
-      )
+      this.#reach.begin({ uuid: highest }, { type: 'forward-join', uuid: highest, joiner })
     }
   }
 

@@ -436,7 +436,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
         this.#admission.onReached(task.joiner, result)
         break
       case 'forward-join':
-        this.#admission.onForwarded(task.uuid, task.value, result)
+        this.#admission.onForwarded(task.uuid, task.joiner, result)
         break
       case 'meet':
         this.#gossip.onMet(task.uuid, result)

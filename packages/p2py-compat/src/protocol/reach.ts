@@ -34,7 +34,7 @@ export type Task =
   /** Take the node at this address into the network. */
   | { readonly type: 'admit'; readonly joiner: NodeAddress }
   /** Pass somebody's join request on to this member. */
-  | { readonly type: 'forward-join'; readonly uuid: number; readonly value: PyValue }
+  | { readonly type: 'forward-join'; readonly uuid: number; readonly joiner: NodeAddress }
   /** Only have a link to this member. */
   | { readonly type: 'meet'; readonly uuid: number }
   /** See whether somebody who is said to have left is still there. */
