@@ -175,8 +175,8 @@ export class RendezvousClient {
         port: address.port,
         localPort: this.#localPort,
         localAddress: '0.0.0.0',
-        signal: this.#abort.signal,
       })
+      this.#destroyOnAbort(socket)
       const timer = setTimeout(() => socket.destroy(new Error('no answer in time')), timeoutMs)
       socket.once('connect', () => {
         clearTimeout(timer)
@@ -187,6 +187,17 @@ export class RendezvousClient {
         reject(error)
       })
     })
+  }
+
+  /** Not by the option of `connect`: that one keeps every socket for as long as there is the signal. */
+  #destroyOnAbort(socket: Socket): void {
+    const { signal } = this.#abort
+    const onAbort = (): void => void socket.destroy(new Error('the client was closed'))
+    signal.addEventListener('abort', onAbort)
+    socket.once('close', () => {
+      signal.removeEventListener('abort', onAbort)
+    })
+    if (signal.aborted) onAbort()
   }
 
   /** Exchanges infos; resolves with what the server says about us and itself. */

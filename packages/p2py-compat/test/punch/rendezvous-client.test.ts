@@ -1,5 +1,6 @@
 // A node's registration at a rendezvous server, over real sockets, with the test as the server. Timers are
 // the test's own, so nothing here waits for one.
+import { getEventListeners } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import type { Link } from '@p2p/base'
@@ -104,6 +105,29 @@ test('a client that lost its server registers again', async () => {
   jest.advanceTimersToNextTimer()
   await until(() => client.state === 'registered')
   expect([server.connections, server.open.size, jest.getTimerCount()]).toEqual([2, 1, 0])
+})
+
+test('a connection that is over leaves nothing behind, however often the client registers again', async () => {
+  const controllers: AbortController[] = []
+  const Plain = AbortController
+  jest.spyOn(globalThis, 'AbortController').mockImplementation(() => {
+    const controller = new Plain()
+    controllers.push(controller)
+    return controller
+  })
+  await client.close()
+  client = await openClient()
+  const listening = (): number =>
+    controllers.reduce((sum, { signal }) => sum + getEventListeners(signal, 'abort').length, 0)
+  const before = listening()
+  expect([controllers.length, before]).toEqual([1, 1])
+  for (let times = 0; times < 3; times += 1) {
+    await loseServer()
+    expect(listening()).toBe(0)
+    jest.advanceTimersToNextTimer()
+    await until(() => client.state === 'registered')
+    expect(listening()).toBe(before)
+  }
 })
 
 test('a client whose port is taken takes another one', async () => {
