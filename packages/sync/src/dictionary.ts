@@ -168,12 +168,14 @@ export class Dictionary {
   async claim(key: Key, options: { readonly value?: Value } & WaitOptions = {}): Promise<Lease> {
     const { value = this.get(key) ?? true, signal, timeoutMs = defaultClaimMs } = options
     const waitMs = timerDelay(timeoutMs)
-    this.set(key, value)
-    await this.#pause(waitMs, signal)
-    const lease = this.lease(key)
-    if (lease?.owner === this.#link.machine.id) return lease
-    if (lease !== undefined) throw new LeaseError(lease, this.#link.now().utcSeconds)
-    throw new P2pError('P2P_NOT_LEASED', 'the key was deleted, or the network has no leases')
+    return cancellable(signal, async () => {
+      this.set(key, value)
+      await this.#pause(waitMs, signal)
+      const lease = this.lease(key)
+      if (lease?.owner === this.#link.machine.id) return lease
+      if (lease !== undefined) throw new LeaseError(lease, this.#link.now().utcSeconds)
+      throw new P2pError('P2P_NOT_LEASED', 'the key was deleted, or the network has no leases')
+    })
   }
 
   digest(): string {
@@ -182,17 +184,21 @@ export class Dictionary {
 
   async settled({ signal, timeoutMs = defaultSettleMs }: WaitOptions): Promise<number> {
     const untilMs = this.#link.now().monoMs + timerDelay(timeoutMs)
-    for (let pauseMs = askEveryMs.first; ; pauseMs = Math.min(2 * pauseMs, askEveryMs.most)) {
-      signal?.throwIfAborted()
-      const { equal, nodes } = await this.#link.askAgreement(signal === undefined ? {} : { signal })
-      if (equal) return nodes
-      if (this.#link.now().monoMs + pauseMs >= untilMs) {
-        const text = `the dictionaries still differed after ${timeoutMs} ms`
-        throw new P2pError('P2P_NOT_SETTLED', text, { facts: { nodes } })
+    return cancellable(signal, async () => {
+      for (let pauseMs = askEveryMs.first; ; pauseMs = Math.min(2 * pauseMs, askEveryMs.most)) {
+        // A timer may have gone off a little late.
+        const leftMs = Math.max(1, untilMs - this.#link.now().monoMs)
+        const wait = { timeoutMs: leftMs, ...(signal !== undefined && { signal }) }
+        const { equal, nodes } = await this.#link.askAgreement(wait)
+        if (equal) return nodes
+        if (this.#link.now().monoMs + pauseMs >= untilMs) {
+          const text = `the dictionaries still differed after ${timeoutMs} ms`
+          throw new P2pError('P2P_NOT_SETTLED', text, { facts: { nodes } })
+        }
+        this.#link.command({ type: 'compare' })
+        await this.#pause(pauseMs, signal)
       }
-      this.#link.command({ type: 'compare' })
-      await this.#pause(pauseMs, signal)
-    }
+    })
   }
 
   /** Who waits for a lease, or for agreement, is told so. */
@@ -238,6 +244,20 @@ function readKey(key: unknown): ByteText {
   const name = toByteText(key)
   if (name === undefined) throw new TypeError('a key is text or bytes')
   return name
+}
+
+/** Does this unless, or until, the signal of the caller ends it. */
+async function cancellable<Result>(
+  signal: AbortSignal | undefined,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    signal?.throwIfAborted()
+    return await run()
+  } catch (cause) {
+    if (signal?.aborted !== true || cause !== signal.reason) throw cause
+    throw new P2pError('P2P_CANCELLED', 'cancelled', { cause })
+  }
 }
 
 function isIterable(

@@ -60,8 +60,19 @@ export class ReplicaStore {
     return encodeBase58Integer(bytes)
   }
 
-  /** What was kept. Records that cannot be read are told as errors and left out. */
+  /**
+   * What was kept. Records that cannot be read are told as errors and left out; rejects with
+   * `P2P_STORE_FAILED` when the store cannot be read.
+   */
   async load(): Promise<readonly (readonly [ByteText, WriteLog])[]> {
+    try {
+      return await this.#readAll()
+    } catch (cause) {
+      throw new P2pError('P2P_STORE_FAILED', 'the store cannot be read', { cause })
+    }
+  }
+
+  async #readAll(): Promise<readonly (readonly [ByteText, WriteLog])[]> {
     const logs: (readonly [ByteText, WriteLog])[] = []
     for await (const [name, value] of this.#store.iterate(this.#prefix)) {
       const records = decodeRecords(value) ?? []

@@ -143,7 +143,8 @@ export class SyncNode extends LayeredNode<SyncEvents> {
   }) {
     const { mesh, control, machine, store, events } = parts
     super(mesh, events, ownEventNames)
-    control.closeBySignal = () => this.close()
+    // Nobody waits for this one; what it rejects with was told as an error.
+    control.closeBySignal = () => this.close().catch(() => undefined)
     this.#machine = machine
     this.#store = store
     this.#dictionary = new Dictionary({
@@ -154,7 +155,10 @@ export class SyncNode extends LayeredNode<SyncEvents> {
         control.command(input)
       },
       askAgreement: (wait) =>
-        control.request((request) => ({ type: 'ask-agreement', request }), wait),
+        control.request(
+          (request, timeoutMs) => ({ type: 'ask-agreement', request, timeoutMs }),
+          wait,
+        ),
     })
   }
 
@@ -262,6 +266,7 @@ export class SyncNode extends LayeredNode<SyncEvents> {
    * key gets `value`, by default true.
    *
    * While the network is cut in two, both sides may hold a key; one of them learns by a `conflict`.
+   * A claim that is cancelled while it waits leaves the key taken; `delete` frees it.
    *
    * @throws LeaseError when another node holds the key, now or after the wait
    */
@@ -287,6 +292,8 @@ export class SyncNode extends LayeredNode<SyncEvents> {
    * process, however it comes. At once without a store. Rejects with `P2P_STORE_FAILED`.
    */
   async persisted(): Promise<void> {
+    // A write of a handler reaches the store only when the handler is done.
+    await Promise.resolve()
     await this.#store?.persisted()
   }
 
@@ -295,11 +302,15 @@ export class SyncNode extends LayeredNode<SyncEvents> {
     return { ...super.report(), leasing, keys: this.size }
   }
 
-  /** Ends everything, once the store has what was written. The store stays open: it is the caller's. */
+  /**
+   * Ends everything, and resolves once the store has what was written. Rejects with `P2P_STORE_FAILED`
+   * when the store refused it; the node is closed all the same, and another call tries again. The store
+   * stays open: it is the caller's.
+   */
   override async close(): Promise<void> {
     this.#dictionary.close()
     await super.close()
-    await this.#store?.persisted().catch(() => undefined)
+    await this.#store?.persisted()
   }
 }
 

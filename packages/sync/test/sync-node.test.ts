@@ -1,4 +1,5 @@
 import { MemoryStore } from '@p2p/base'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Mesh } from '@p2p/mesh'
 import { afterEach, expect, test } from '@jest/globals'
 import { LeaseError, SyncNode } from '../src/index.ts'
@@ -270,6 +271,47 @@ test('a node that its signal ends does all that close() does: what the store ref
   expect((await open({ store })).get('key')).toBe('value')
 })
 
+test('a write that was made in a handler is in the store once persisted() says so', async () => {
+  const store = new MemoryStore()
+  const a = await open({ store })
+  const batch = store.batch.bind(store)
+  store.batch = async (changes) => {
+    await nextTurn()
+    await batch(changes)
+  }
+  const kept = new Promise<Uint8Array | undefined>((resolve) => {
+    a.on('message', async () => {
+      a.set('key', 'value')
+      await a.persisted()
+      resolve(await store.get('sync/sync1/key'))
+    })
+  })
+  const b = await open({ connect: a.addresses[0]! })
+  b.broadcast('write')
+  expect(await kept).toBeDefined()
+})
+
+test('close() says when the store did not take what was written, and tries again when called again', async () => {
+  const store = new MemoryStore()
+  const node = await open({ store })
+  const batch = store.batch.bind(store)
+  store.batch = () => Promise.reject(new Error('the disk is full'))
+  node.set('key', 'value')
+  await expect(node.close()).rejects.toMatchObject({ code: 'P2P_STORE_FAILED' })
+  store.batch = batch
+  await node.close()
+  expect((await open({ store })).get('key')).toBe('value')
+})
+
+test('a store that cannot be read is told as such', async () => {
+  const store = new MemoryStore()
+  const cause = new Error('no such disk')
+  store.iterate = () => {
+    throw cause
+  }
+  await expect(SyncNode.open({ store })).rejects.toMatchObject({ code: 'P2P_STORE_FAILED', cause })
+})
+
 test('what the store keeps for another subnet stays there, whatever its name', async () => {
   const store = new MemoryStore()
   const other = await open({ store, subnet: 'app1/room' })
@@ -289,6 +331,26 @@ test('claim resolves with the lease, or says who has it', async () => {
     code: 'P2P_LEASE_HELD',
     owner: a.id,
   })
+})
+
+test('a claim or a wait whose signal was aborted before changes nothing', async () => {
+  const a = await open()
+  for (const cause of [new Error('enough'), 'enough']) {
+    const signal = AbortSignal.abort(cause)
+    const cancelled = { code: 'P2P_CANCELLED', cause }
+    await expect(a.claim('leader', { signal })).rejects.toMatchObject(cancelled)
+    await expect(a.settled({ signal })).rejects.toMatchObject(cancelled)
+  }
+  expect(a.has('leader')).toBe(false)
+})
+
+test('a claim whose signal is aborted rejects at once', async () => {
+  const a = await open()
+  const abort = new AbortController()
+  const claimed = a.claim('leader', { signal: abort.signal, timeoutMs: 600_000 })
+  const cause = new Error('enough')
+  abort.abort(cause)
+  await expect(claimed).rejects.toMatchObject({ code: 'P2P_CANCELLED', cause })
 })
 
 test('closing the node ends the wait for a lease', async () => {

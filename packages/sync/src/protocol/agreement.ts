@@ -14,7 +14,7 @@ import { bytesEqual, toHex, wholeNumber } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { agreementFlag } from './messages.ts'
 
-/** Milliseconds a neighbour has to answer: it may be waiting for others in turn. */
+/** Milliseconds a neighbour has to answer at most: it may be waiting for others in turn. */
 const answerWithinMs = 5_000
 /** Waves in memory; further ones are answered "no". */
 const maxWaves = 256
@@ -42,14 +42,14 @@ interface Wave {
 export class Agreement {
   readonly #waves = new Map<string, Wave>()
 
-  /** Starts a wave of our own. */
+  /** Starts a wave of our own, for somebody who waits no longer than `timeoutMs`. */
   start(
-    request: number,
+    { request, timeoutMs }: { readonly request: number; readonly timeoutMs?: number | undefined },
     wave: Uint8Array,
     about: { readonly digest: Uint8Array; readonly neighbours: readonly string[] },
     monoMs: number,
   ): readonly AgreementEffect[] {
-    return this.#open({ request }, wave, about, monoMs)
+    return this.#open({ request }, wave, { ...about, withinMs: timeoutMs }, monoMs)
   }
 
   /** Takes a message with the agreement's sub-flag from a neighbour. */
@@ -102,16 +102,21 @@ export class Agreement {
   #open(
     from: Wave['from'],
     bytes: Uint8Array,
-    about: { readonly digest: Uint8Array; readonly neighbours: readonly string[] },
+    about: {
+      readonly digest: Uint8Array
+      readonly neighbours: readonly string[]
+      readonly withinMs?: number | undefined
+    },
     monoMs: number,
   ): readonly AgreementEffect[] {
+    const { withinMs = answerWithinMs } = about
     const wave: Wave = {
       from,
       bytes,
       waiting: new Set(about.neighbours),
       equal: true,
       nodes: 1,
-      deadlineMs: monoMs + answerWithinMs,
+      deadlineMs: monoMs + Math.min(withinMs, answerWithinMs),
     }
     // Kept until its time is up even when it is answered, so that a second question finds it.
     this.#waves.set(toHex(bytes), wave)

@@ -44,7 +44,12 @@ export type SyncInput =
   /** Compares with every neighbour of ours now. */
   | { readonly type: 'compare' }
   /** Asks whether all reachable nodes of ours agree. Answered with `agreement`. */
-  | { readonly type: 'ask-agreement'; readonly request: RequestId }
+  | {
+      readonly type: 'ask-agreement'
+      readonly request: RequestId
+      /** When to take silence for a no, if that is sooner than five seconds. */
+      readonly timeoutMs?: number
+    }
 
 export type SyncEffect =
   | MeshEffect

@@ -171,7 +171,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
       case 'ask-agreement':
         this.#onAgreement(
           this.#agreement.start(
-            input.request,
+            input,
             this.#options.randomBytes(waveBytes),
             this.#about(),
             now.monoMs,

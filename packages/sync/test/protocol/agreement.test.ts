@@ -32,7 +32,9 @@ function answers(effects: readonly AgreementEffect[]): unknown[] {
 }
 
 test('alone a node agrees with itself', () => {
-  expect(answers(new Agreement().start(7, wave(1), about(), 0))).toEqual([[7, true, 1]])
+  expect(answers(new Agreement().start({ request: 7 }, wave(1), about(), 0))).toEqual([
+    [7, true, 1],
+  ])
 })
 
 test('all neighbours are asked, and their nodes are counted; one that differs decides', () => {
@@ -41,7 +43,7 @@ test('all neighbours are asked, and their nodes are counted; one that differs de
     [false, 3],
   ] as const) {
     const agreement = new Agreement()
-    expect(agreement.start(7, wave(1), about('a', 'b'), 0)).toHaveLength(2)
+    expect(agreement.start({ request: 7 }, wave(1), about('a', 'b'), 0)).toHaveLength(2)
     expect(agreement.handle(answer(1, true, nodes), 'a', about(), 0)).toEqual([])
     expect(agreement.handle(answer(1, true, nodes), 'a', about(), 0)).toEqual([]) // again
     expect(answers(agreement.handle(answer(1, equal, 1), 'b', about(), 0))).toEqual([[7, equal, 5]])
@@ -50,13 +52,25 @@ test('all neighbours are asked, and their nodes are counted; one that differs de
 
 test('who is gone, and who does not answer in time, does not agree', () => {
   const agreement = new Agreement()
-  agreement.start(7, wave(1), about('a'), 0)
+  agreement.start({ request: 7 }, wave(1), about('a'), 0)
   expect(answers(agreement.forget('a'))).toEqual([[7, false, 1]])
-  agreement.start(8, wave(2), about('a'), 0)
+  agreement.start({ request: 8 }, wave(2), about('a'), 0)
   const dueMs = agreement.nextDeadline()
   expect(agreement.expire(dueMs - 1)).toEqual([])
   expect(answers(agreement.expire(dueMs))).toEqual([[8, false, 1]])
   expect(agreement.nextDeadline()).toBe(Infinity)
+})
+
+test('whoever asks may have less time than there is', () => {
+  for (const [timeoutMs, dueMs] of [
+    [200, 200],
+    [60_000, 5_000],
+  ] as const) {
+    const agreement = new Agreement()
+    agreement.start({ request: 7, timeoutMs }, wave(1), about('a'), 0)
+    expect(agreement.nextDeadline()).toBe(dueMs)
+    expect(answers(agreement.expire(dueMs))).toEqual([[7, false, 1]])
+  }
 })
 
 test('a question is passed on to the others and answered for all; twice it counts once', () => {

@@ -147,6 +147,15 @@ test.each([true, false])(
   },
 )
 
+test('whoever asks for agreement is answered in time, also beside a node that says nothing', () => {
+  const network = new SyncNetwork({ seed: 4 })
+  const [node, silent] = network.addMany(2)
+  network.sim.isolate(silent!.sim)
+  node!.sim.command({ type: 'ask-agreement', request: 1, timeoutMs: 200 })
+  network.sim.runFor(201)
+  expect(node!.eventsOf('agreement')).toMatchObject([{ request: 1, equal: false }])
+})
+
 test('what is written in one turn goes to each neighbour in one message', () => {
   const network = new SyncNetwork({ seed: 9 })
   const [a, b, c] = network.addMany(3)
