@@ -86,7 +86,7 @@ test('a newcomer is handed each of its slots once, also while others compare wit
   for (const slot of held) expect(slots.get(slot)?.version.time).toBe(1)
   expect([slots.size, ring.entriesToNewcomer]).toEqual([held.length, held.length])
   expect(repair.filledMs).toBe(700)
-  repair.endFilling()
+  repair.endFilling(800)
   ring.send(newcomer, repair.comparisons(true))
   ring.deliver()
   expect(ring.entriesToNewcomer).toBe(held.length)
@@ -102,12 +102,16 @@ test('nobody is awaited any more once one of those that fill the newcomer is gon
   expect(repair.filledMs).toBeUndefined()
 })
 
-test('a newcomer compares with all once nothing has come for a second', () => {
+test('a newcomer compares with all once nothing has come for a second, and believes what it kept a second after', () => {
   const ring = new Ring()
   const sent: number[] = []
+  const slots = new SlotStore()
+  const [kept] = slotsOf(utf8Encode('kept'))
+  if (kept === undefined) throw new Error('no slot')
+  slots.put(kept, { value: encodeValue(1), version: { time: 1, writer: newcomer } })
   const rounds = new RepairRounds({
     id: newcomer,
-    slots: new SlotStore(),
+    slots,
     nodes: ring.nodes,
     replicas,
     random: (count) => new Uint8Array(count),
@@ -127,5 +131,15 @@ test('a newcomer compares with all once nothing has come for a second', () => {
   rounds.handleDeadline(at(rounds.dueMs))
   expect([sent, rounds.dueMs]).toEqual([[2], 1_900])
   rounds.handleDeadline(at(1_900))
-  expect([sent, rounds.dueMs]).toEqual([[2, 8], 31_900])
+  expect([sent, rounds.dueMs, slots.isUnsure(kept)]).toEqual([[2, 8], 2_900, true])
+  rounds.repair.notePut(others[5] ?? '', 2_500)
+  rounds.handleDeadline(at(2_900))
+  expect([sent, rounds.dueMs, slots.isUnsure(kept)]).toEqual([[2, 8], 3_500, true])
+  rounds.handleDeadline(at(3_500))
+  expect([sent, rounds.dueMs, slots.isUnsure(kept)]).toEqual([[2, 8, 4], 33_500, false])
+  // Others had it gone: it was told nothing meanwhile. They cannot have it doubt all the time.
+  rounds.startAgain(at(20_000))
+  expect(slots.isUnsure(kept)).toBe(false)
+  rounds.startAgain(at(30_000))
+  expect(slots.isUnsure(kept)).toBe(true)
 })

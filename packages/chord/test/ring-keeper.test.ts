@@ -31,6 +31,7 @@ function keeperWithMember(): RingKeeper {
       dial: () => undefined,
       ringChanged: () => undefined,
       talksTo: () => true,
+      wasGone: () => undefined,
       told: () => undefined,
       compared: () => undefined,
     },
@@ -117,6 +118,7 @@ function watched(options: { readonly isTalking?: boolean } = {}): {
   readonly spread: (RingMessage | undefined)[]
   readonly dialled: string[]
   readonly changed: string[]
+  readonly returned: number[]
   readonly told: string[]
   readonly compared: string[]
 } {
@@ -126,6 +128,7 @@ function watched(options: { readonly isTalking?: boolean } = {}): {
     spread: [] as (RingMessage | undefined)[],
     dialled: [] as string[],
     changed: [] as string[],
+    returned: [] as number[],
     told: [] as string[],
     compared: [] as string[],
   }
@@ -141,6 +144,7 @@ function watched(options: { readonly isTalking?: boolean } = {}): {
       dial: (to) => scene.dialled.push(to),
       ringChanged: (one) => scene.changed.push(`${one.id.charAt(0)} ${one.state}`),
       talksTo: (peer) => (options.isTalking ?? true) && peer.supports('chord-replicas'),
+      wasGone: ({ monoMs }) => scene.returned.push(monoMs),
       told: (peer) => scene.told.push(peer),
       compared: (peer) => scene.compared.push(peer),
     },
@@ -300,6 +304,30 @@ test('what is said of us is denied when it is wrong, with an incarnation above i
     later(3_000),
   )
   expect(keeper.view.get(id('a'))).toEqual(denied)
+})
+
+test('who was said to be gone while it stored was told nothing, and hears of it', () => {
+  const { keeper, returned } = watched()
+  keeper.setStoring(true, now)
+  const said = keeper.view.get(id('a'))?.incarnation ?? 0
+  hear(keeper, [storing('a', { state: 'left', incarnation: said + 1 })])
+  expect(returned).toEqual([])
+  hear(keeper, [storing('a', { state: 'gone', incarnation: said + 2 })])
+  expect(returned).toEqual([now.monoMs])
+})
+
+test('a node whose clock was hours ahead announces itself anew when the clock is right', () => {
+  const { keeper } = watched()
+  const ahead = { ...now, utcSeconds: now.utcSeconds + 5 * 3_600 }
+  keeper.setStoring(true, ahead)
+  keeper.peerJoined(peerOf('b'), ahead)
+  expect(keeper.view.get(id('a'))?.incarnation).toBe(ahead.utcSeconds * 1_000)
+  const right = later(60_000)
+  keeper.handleDeadline(right)
+  expect(keeper.view.get(id('a'))).toMatchObject({
+    state: 'storing',
+    incarnation: right.utcSeconds * 1_000,
+  })
 })
 
 test('a storing node needs links to all of a small ring, another one none', () => {

@@ -458,9 +458,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       handOver: (parcels, now) => {
         this.#outbox.handOver(parcels, now)
       },
-      dial: (id, now) => {
-        this.#dial(id, now)
-      },
+      dial: (id, now) => this.#dial(id, now),
       reads: () => this.#reads,
       writes: () => this.#writes,
       ask: (to, about, build, now) => {
@@ -481,6 +479,9 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       ringChanged: (member, from, now) => {
         this.#ringChanged(member, from, now)
       },
+      wasGone: (now) => {
+        this.#rounds.startAgain(now)
+      },
       told: (peer) => {
         this.#membership.told(peer)
       },
@@ -493,9 +494,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
       tellMesh: (input, now) => {
         this.#tellMesh(input, now)
       },
-      emit: (effect) => {
-        this.#effects.push(effect)
-      },
+      emit: (effect) => void this.#effects.push(effect),
     }
   }
 
@@ -503,10 +502,12 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     return this.#ring.view.get(id)?.addresses[0]
   }
 
-  #dial(id: string, now: Now): void {
-    if (this.#outbox.dial(id, undefined, now)) return
+  /** False when it cannot be dialled. */
+  #dial(id: string, now: Now): boolean {
+    if (this.#outbox.dial(id, undefined, now)) return true
     const code = this.#addressOf(id) ? 'P2P_TOO_MANY_DIALS' : 'P2P_NO_ADDRESS'
     this.#ring.dialEnded(id, code, now)
+    return false
   }
 
   #replicate(entry: StoredSlot, now: Now): void {

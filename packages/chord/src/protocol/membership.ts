@@ -44,6 +44,9 @@ export interface MembershipParts {
 
 /** Who begins to store in a meshed ring so soon after the handshake dials everybody on it, and needs no list of peers. */
 const listAfterMs = 250
+/** What is not at others after so many offers is offered again and again, with a pause: somebody does not answer. */
+const offersAtOnce = 3
+const offerPauseMs = 500
 
 export class Membership {
   readonly #line: MembershipLine
@@ -53,6 +56,9 @@ export class Membership {
   /** Who waits for this node to leave, which it does at the end in any case. */
   #leaving: RequestId[] = []
   #leaveEndMs = Infinity
+  /** How often all has been offered, and when it is again. */
+  #offerCount = 0
+  #offerDueMs = Infinity
   /** Neighbours of ours that are to be told of others, and when. */
   #unlisted: string[] = []
   #listDueMs = Infinity
@@ -66,6 +72,7 @@ export class Membership {
   nextDeadline(): number {
     return Math.min(
       this.#leaveEndMs,
+      this.#offerDueMs,
       this.#listDueMs,
       this.#joining.nextDeadline(),
       this.#parts.balancing.dueMs,
@@ -118,15 +125,22 @@ export class Membership {
   }
 
   /**
-   * What is stored is offered to those that will hold it, and the node says that it has left once they
-   * have it. Without another storing node the data stays: py2p destroys it (spec/chord.md §12.9).
+   * What is stored is offered to those that will hold it, again until they need nothing of it, and then the node
+   * says that it has left. Without another storing node the data stays: py2p destroys it (spec/chord.md §12.9).
    */
   leave({ request, timeoutMs }: Input<'leave'>, now: Now): void {
-    const { ring, talk, rounds } = this.#parts
     this.#leaveEndMs = Math.min(this.#leaveEndMs, now.monoMs + timeoutMs)
     if (this.#leaving.push(request) > 1) return
-    if (ring.isStoring) talk.offer(rounds.repair.farewell(), now)
+    if (this.#parts.ring.isStoring) this.#offerAll(now)
     else this.#endLeaving()
+  }
+
+  #offerAll(now: Now): void {
+    const { talk, rounds } = this.#parts
+    this.#offerCount += 1
+    this.#offerDueMs = Infinity
+    talk.areOffersTaken = true
+    talk.offer(rounds.repair.farewell(), now)
   }
 
   /** True when a read or write waits until the ring is known. */
@@ -167,9 +181,15 @@ export class Membership {
     const { ring, outbox, talk, rounds, old } = this.#parts
     const isSent = !talk.isOffering && !outbox.isHandingOver
     if (!isSent && endMs > now.monoMs) return
+    if (ring.isStoring && !talk.areOffersTaken && endMs > now.monoMs) {
+      if (this.#offerDueMs === Infinity)
+        this.#offerDueMs = now.monoMs + (this.#offerCount < offersAtOnce ? 0 : offerPauseMs)
+      if (this.#offerDueMs <= now.monoMs) this.#offerAll(now)
+      return
+    }
     if (ring.isStoring) {
       ring.setStoring(false, now)
-      rounds.stop()
+      rounds.stop(now)
       this.#announceState(now)
       outbox.handOver(old.tending.parcelsForOwners(), now)
       if (outbox.isHandingOver && endMs > now.monoMs) return
@@ -178,7 +198,8 @@ export class Membership {
   }
 
   #endLeaving(isCancelled = false): void {
-    this.#leaveEndMs = Infinity
+    this.#leaveEndMs = this.#offerDueMs = Infinity
+    this.#offerCount = 0
     for (const request of this.#leaving.splice(0)) {
       const error = isCancelled ? new P2pError('P2P_CANCELLED', 'joined again') : undefined
       this.#line.emit({ type: 'left', request, error })

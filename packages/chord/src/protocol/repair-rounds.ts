@@ -13,9 +13,14 @@ const defaultRepairMs = 60_000
 /** After a change of the ring, which seldom comes alone. */
 const soonMs = { least: 100, spread: 400 }
 
-/** A newcomer compares with all once nothing more has come for so long, or in any case. */
+/**
+ * A newcomer compares with all once nothing more has come for so long, or in any case; and believes what it keeps
+ * once nothing more has come of that either.
+ */
 const fillPauseMs = 1_000
 const longestFillMs = 60_000
+/** From one start to the next that others bring about. */
+const againPauseMs = 30_000
 
 export interface RepairLine {
   sendParcels(parcels: readonly Parcel[], now: Now): void
@@ -37,9 +42,10 @@ export class RepairRounds {
   readonly repair: Repair
   readonly #parts: RoundsParts
   #dueMs = Infinity
-  /** `filling`: it has asked for all that it is to hold. */
-  #state: 'new' | 'filling' | 'settled' = 'settled'
+  /** `filling`: it has asked for all that it is to hold; `comparing`: it has asked everybody for what it lacks. */
+  #state: 'new' | 'filling' | 'comparing' | 'settled' = 'settled'
   #fillEndMs = Infinity
+  #againMs = -Infinity
 
   constructor(parts: RoundsParts) {
     this.repair = new Repair(parts)
@@ -51,18 +57,25 @@ export class RepairRounds {
     return this.#dueMs
   }
 
+  /** Others took this node for gone, and told it nothing. One that says so again and again changes nothing. */
+  startAgain(now: Now): void {
+    if (this.#state === 'settled' && this.#againMs <= now.monoMs) this.start(now)
+  }
+
   /** This node stores from now on, or does so at another place. */
   start(now: Now): void {
     if (!this.#parts.isTalking) return
+    this.#againMs = now.monoMs + againPauseMs
     this.#state = 'new'
     this.#parts.slots.doubt()
     this.#hasten(now)
   }
 
-  stop(): void {
+  stop({ monoMs }: Now): void {
     this.#dueMs = Infinity
+    this.#state = 'settled'
     this.#parts.slots.trust()
-    this.repair.endFilling()
+    this.repair.endFilling(monoMs)
   }
 
   /** Another node came, went or moved: from where and to where. */
@@ -84,18 +97,25 @@ export class RepairRounds {
       line.sendParcels(this.repair.beginFilling(monoMs), now)
     }
     const isNew = this.#state === 'filling'
-    const { filledMs = -Infinity } = this.repair
-    if (isNew && monoMs < Math.min(this.#fillEndMs, filledMs + fillPauseMs)) {
-      this.#dueMs = filledMs + fillPauseMs
+    const { filledMs = -Infinity, putMs } = this.repair
+    const quietMs = (isNew ? filledMs : putMs) + fillPauseMs
+    if (this.#state !== 'settled' && monoMs < Math.min(this.#fillEndMs, quietMs)) {
+      this.#dueMs = quietMs
+      return
+    }
+    const parcels = this.repair.comparisons(isNew)
+    this.repair.endFilling(monoMs)
+    line.sendParcels(parcels, now)
+    line.onRound(now)
+    line.offer(this.repair.offers(monoMs), now)
+    if (isNew && parcels.length > 0) {
+      this.#state = 'comparing'
+      this.#dueMs = monoMs + fillPauseMs
       return
     }
     this.#state = 'settled'
     this.#parts.slots.trust()
-    this.repair.endFilling()
     this.#dueMs = monoMs + repairMs / 2 + randomBelow(random, repairMs / 2)
-    line.sendParcels(this.repair.comparisons(isNew), now)
-    line.onRound(now)
-    line.offer(this.repair.offers(monoMs), now)
   }
 
   #hasten({ monoMs }: Now): void {

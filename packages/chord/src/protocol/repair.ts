@@ -73,7 +73,7 @@ export class Repair {
   readonly #replicas: number
   /** Who fills this node, and which part of the ring. */
   readonly #fillers = new Map<string, Arc>()
-  #filledMs = -Infinity
+  #putMs = -Infinity
   #refill: Iterator<StoredSlot> | undefined
   #refillDueMs = -Infinity
   /** Nodes that are no more since a refill began. */
@@ -93,7 +93,7 @@ export class Repair {
    * compares with nobody else.
    */
   beginFilling(nowMs: number): readonly Parcel[] {
-    this.#filledMs = nowMs
+    this.#putMs = nowMs
     this.#fillers.clear()
     const own = this.#nodes.arcOf(this.#id, this.#replicas)
     const [behind] = this.#nodes.behind(this.#id, 1)
@@ -107,18 +107,24 @@ export class Repair {
     return [...this.#fillers].map(([id, arc]) => this.#compare(id, arc))
   }
 
-  endFilling(): void {
+  endFilling(nowMs: number): void {
+    this.#putMs = nowMs
     this.#fillers.clear()
   }
 
   /** When the last slots came; undefined when nobody is awaited, or somebody who is gone. */
   get filledMs(): number | undefined {
     const ids = [...this.#fillers.keys()]
-    return ids.length > 0 && ids.every((id) => this.#nodes.has(id)) ? this.#filledMs : undefined
+    return ids.length > 0 && ids.every((id) => this.#nodes.has(id)) ? this.#putMs : undefined
+  }
+
+  /** When the last slots came, or the filling ended. */
+  get putMs(): number {
+    return this.#putMs
   }
 
   notePut(from: string, nowMs: number): void {
-    if (this.#fillers.has(from)) this.#filledMs = nowMs
+    if (this.#fillers.size === 0 || this.#fillers.has(from)) this.#putMs = nowMs
   }
 
   /** Questions to the holders behind; with `isNew`, to those ahead as well, whose slots are now held here too. */

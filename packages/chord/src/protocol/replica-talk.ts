@@ -61,6 +61,9 @@ export class ReplicaTalk {
     return this.#requests.size
   }
 
+  /** Set before offers are made: whether, once they are answered, nobody needs any of it. */
+  areOffersTaken = true
+
   /** Whether slots were offered to somebody who has not said yet which he needs. */
   get isOffering(): boolean {
     return this.#requests.hasOffers()
@@ -91,6 +94,7 @@ export class ReplicaTalk {
   #handleUnanswered(about: TableRequest, to: string, now: Now): void {
     if (about.type === 'read') this.#line.reads().handleUnanswered(about, to, now)
     else if (about.type === 'write') this.#line.writes().handleUnanswered(about, to, now)
+    else this.areOffersTaken = false
   }
 
   ask(
@@ -151,6 +155,7 @@ export class ReplicaTalk {
       case 'want': {
         const about = this.#requests.take(message.request, from)
         const offered = about?.type === 'offer' ? about.slots : []
+        if (message.slots.length > 0) this.areOffersTaken = false
         this.#line.handOver(this.#repair.handleWant(from, message.slots, offered), now)
         return
       }

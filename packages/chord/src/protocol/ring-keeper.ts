@@ -38,6 +38,8 @@ export interface RingLine {
   dial(id: string, now: Now): void
   /** A node began to store, does so no more, or has moved. `before`: where it stood, if it did. */
   ringChanged(member: Member, before: Position | undefined, now: Now): void
+  /** Others had this node gone: it was told nothing for a while. */
+  wasGone(now: Now): void
   /** A neighbour has told all that it knows. */
   told(peer: string): void
   /** What two nodes know is compared with this neighbour now. */
@@ -242,11 +244,9 @@ export class RingKeeper {
   ): void {
     if (message.type === 'members') {
       const { isPassed } = message
-      const latest = millisecondsOf(now) + maxAheadMs
       const overruled: Member[] = []
       for (const member of message.members) {
-        const isNews =
-          member.incarnation <= latest && this.#hear(member, isPrivate && !isPassed, now)
+        const isNews = !isFarAhead(member, now) && this.#hear(member, isPrivate && !isPassed, now)
         if (isPassed) {
           if (isNews && this.#isLarge()) this.#noteNews(member.id, now)
         } else if (member.state === 'storing') {
@@ -373,6 +373,7 @@ export class RingKeeper {
     const isSo = (member.state === 'storing') === this.isStoring
     if (member.incarnation < (own?.incarnation ?? 0) + Number(isSo)) return
     if (own === undefined && member.state !== 'storing') return
+    if (this.isStoring && member.state === 'gone') this.#line.wasGone(now)
     this.#announceSelf(this.isStoring ? 'storing' : 'left', now, member)
   }
 
@@ -430,6 +431,8 @@ export class RingKeeper {
       now.monoMs + compareEveryMs.least + randomBelow(this.#random, compareEveryMs.spread)
     this.#keepLinks(now)
     this.#sound(now)
+    const own = this.view.get(this.#id)
+    if (own && isFarAhead(own, now) && this.isStoring) this.#announceSelf('storing', now)
     const partners = [...this.#talking]
     const partner = partners[Math.floor(randomBelow(this.#random, partners.length))]
     if (partner === undefined) return
@@ -492,7 +495,13 @@ export class RingKeeper {
 }
 
 function incarnationAfter(known: Member | undefined, now: Now): number {
-  return Math.max(millisecondsOf(now), (known?.incarnation ?? 0) + 1)
+  const isCounted = known !== undefined && !isFarAhead(known, now)
+  return Math.max(millisecondsOf(now), isCounted ? known.incarnation + 1 : 0)
+}
+
+/** Nobody takes such a record: the clock was ahead when it was made. */
+function isFarAhead({ incarnation }: Member, now: Now): boolean {
+  return incarnation > millisecondsOf(now) + maxAheadMs
 }
 
 function millisecondsOf(now: Now): number {

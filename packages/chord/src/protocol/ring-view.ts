@@ -66,11 +66,11 @@ export class RingView {
     return this.#buckets[bucketOf(id)]?.get(id)
   }
 
-  /** Takes a record in, that of this node even when the view is full; true when it was news. */
+  /** Takes a record in, that of this node in any case; true when it was news. */
   merge(member: Member, nowMs: number, isOwn: boolean = false): boolean {
     const { id, state } = member
     const known = this.get(id)
-    const isTaken = known ? isNewer(member, known) : isOwn || this.#size < maxMembers
+    const isTaken = isOwn || (known ? isNewer(member, known) : this.#size < maxMembers)
     if (!isTaken) return false
     if (known === undefined) this.#size += 1
     const isStoring = state === 'storing'

@@ -354,6 +354,49 @@ test('of two, the one that is left writes on when the ring knows that the other 
   expect([write(), writer.machine.storingNodes.size]).toEqual(['written', 1])
 })
 
+test('who leaves waits for an heir that stands still for some seconds', () => {
+  const network = storingNetwork({ seed: 1, size: 1 })
+  const [leaver] = network.nodes
+  const heir = network.add()
+  if (leaver === undefined) throw new Error('nobody')
+  for (const name of names) leaver.write(name, 1)
+  network.connect(heir, leaver)
+  network.sim.runFor(1_000)
+  heir.join()
+  network.sim.runUntil(() => leaver.machine.storingNodes.size === 2, 3_000)
+  heir.sim.pause(4_000)
+  const left = leaver.leave()
+  network.sim.runUntil(() => left() !== 'pending', 20_000)
+  leaver.sim.crash()
+  expect(heir.machine.slots.size).toBe(5 * names.length)
+})
+
+test('those that come back from their stores at once are not believed before they have been told', () => {
+  const network = storingNetwork({ seed: 3 })
+  const [writer, reader, ...others] = network.nodes
+  if (writer === undefined || reader === undefined) throw new Error('too few nodes')
+  names.forEach((name) => writer.write(name, 'old'))
+  network.sim.runFor(2_000)
+  const whole = { from: 0n, to: 0n }
+  const kept = others.map(({ machine }) => [...machine.slots.inArc(whole)])
+  for (const { sim } of others) sim.crash()
+  network.sim.runFor(60_000)
+  names.forEach((name) => writer.write(name, 'new'))
+  network.sim.runFor(60_000)
+  const back = kept.map((restored) => network.add({ restored }))
+  for (const node of back) for (const to of [writer, reader]) network.connect(node, to)
+  network.sim.runFor(1_000)
+  for (const node of back) node.join()
+  network.sim.runFor(900)
+  const reads: (() => unknown)[] = []
+  for (let time = 0; time < 1_000; time += 20) {
+    network.sim.runFor(20)
+    for (const node of [reader, ...back]) reads.push(...names.map((name) => node.read(name)))
+  }
+  network.sim.runFor(10_000)
+  expect(new Set(reads.map((read) => read()))).toEqual(new Set(['new']))
+})
+
 test('a key that was deleted is listed by nobody, though one was away for minutes', () => {
   const network = storingNetwork({ seed: 12 })
   const [writer, away, ...others] = network.nodes
