@@ -26,6 +26,9 @@ import type { Reach } from './reach.ts'
 interface WaitingJoin {
   readonly joiner: NodeAddress
   readonly link: LinkId
+  readonly askedMs: number
+  /** The link began before this node had a UUID. */
+  readonly isBeforeUs: boolean
 }
 
 /** A newcomer that asks again within this time gets the same answer again. */
@@ -39,13 +42,14 @@ export class Admission {
   readonly #members: Membership
   readonly #reach: Reach
   readonly #gossip: Gossip
-  readonly #waiting: WaitingJoin[] = []
+  #waiting: WaitingJoin[] = []
   /** Links whose turn it has been, the latest last, while requests wait. */
   readonly #served = new Set<LinkId>()
   /** Address URL to what we gave it, oldest first. */
   readonly #admitted = new Map<string, { readonly uuid: number; readonly atMs: number }>()
   /** The request that is being worked on. */
   #current: WaitingJoin | undefined
+  #wasJoining = false
 
   constructor(options: {
     readonly limits: P2pyLimits
@@ -68,9 +72,23 @@ export class Admission {
     if (joiner === undefined) {
       this.#reject(peer.remote, new P2pError('P2P_BAD_MESSAGE', 'a join request without address'))
     } else {
-      this.#waiting.push({ joiner, link: peer.link })
+      const askedMs = this.#outbox.now.monoMs
+      const isBeforeUs = peer.announcedUuid === null
+      this.#waiting.push({ joiner, link: peer.link, askedMs, isBeforeUs })
       if (this.#waiting.length > this.#limits.maxWaitingJoins) this.#dropOne()
     }
+  }
+
+  /** Whether a request of the node at this address waits. */
+  isAskedBy(address: NodeAddress): boolean {
+    const url = addressToUrl(address)
+    return this.#waiting.some(({ joiner }) => addressToUrl(joiner) === url)
+  }
+
+  /** The node at this address will find its way without us. */
+  drop(address: NodeAddress): void {
+    const url = addressToUrl(address)
+    this.#waiting = this.#waiting.filter(({ joiner }) => addressToUrl(joiner) !== url)
   }
 
   /** The newest request of the link with most of them. */
@@ -100,8 +118,13 @@ export class Admission {
     return first
   }
 
-  /** Works on what waits, unless we ourselves are on the way into a network. */
+  /**
+   * Works on what waits, unless we ourselves are on the way into a network. When that comes to nothing, what waited
+   * is dropped: whoever asked meanwhile is as likely to have given up, and we would be the first of a network of one.
+   */
   advance(isJoining: boolean): void {
+    if (this.#wasJoining && !isJoining && this.#members.uuid === null) this.#waiting = []
+    this.#wasJoining = isJoining
     while (this.#current === undefined && !isJoining) {
       this.#current = this.#takeNext()
       if (this.#current === undefined) return
@@ -110,7 +133,7 @@ export class Admission {
   }
 
   reset(): void {
-    this.#waiting.length = 0
+    this.#waiting = []
     this.#served.clear()
     this.#current = undefined
     this.#admitted.clear()
@@ -140,12 +163,25 @@ export class Admission {
     }
   }
 
+  /** Nobody waits for it any more, or it was asked by a node that has let us into its own network since. */
+  #isOutdated({ joiner, askedMs, isBeforeUs }: WaitingJoin): boolean {
+    if (this.#outbox.now.monoMs - askedMs >= this.#limits.joinTimeoutMs) return true
+    const url = addressToUrl(joiner)
+    if (!isBeforeUs || this.#admitted.has(url)) return false
+    return this.#links
+      .ready()
+      .some(
+        ({ address, isConstant, uuid }) =>
+          isConstant && uuid !== null && addressToUrl(address) === url,
+      )
+  }
+
   #work(join: WaitingJoin): void {
-    if (this.#members.uuid === null) {
-      this.#members.enter(0)
-      this.#gossip.startRepairs()
-      this.#outbox.push({ type: 'joined', uuid: 0, networkSize: 1 })
+    if (this.#isOutdated(join)) {
+      this.#current = undefined
+      return
     }
+    if (this.#members.uuid === null) this.#gossip.beginNetwork()
     const { joiner } = join
     const own = this.#members.uuid ?? 0
     const top = Math.max(-1, ...this.#members.book.keys())

@@ -86,6 +86,13 @@ export class Gossip {
     return count
   }
 
+  /** This node becomes the first of a network. */
+  beginNetwork(): void {
+    this.#members.enter(0)
+    this.startRepairs()
+    this.#outbox.push({ type: 'joined', uuid: 0, networkSize: 1 })
+  }
+
   /** A new member, heard of or taken in by us. */
   learn(uuid: number, address: NodeAddress): boolean {
     if (!this.#members.addMember(uuid)) return false

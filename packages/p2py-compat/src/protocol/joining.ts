@@ -6,6 +6,9 @@
  * only from a node that calls itself the adder (or has not named a UUID: the first node of a network
  * gets its UUID by our very question).
  *
+ * Two nodes that ask each other would wait for ever. The one with the smaller address does not wait: it asks the
+ * others on its list, and when nobody is left it becomes the first node of a network and lets the other one in.
+ *
  * Source: spec p2py, 4; p2py 0.23 p2p.py, join_network and handle_join_request_finalized.
  */
 import { isP2pError, P2pError } from '@p2p/base'
@@ -17,16 +20,25 @@ import type { Links, ReadyLink } from './links.ts'
 import type { Membership } from './membership.ts'
 import { joinRequest, readJoinFinalized } from './membership-messages.ts'
 import { encodeMessage, type Response } from './messages.ts'
-import type { NodeAddress } from './node-address.ts'
+import { addressToUrl, type NodeAddress } from './node-address.ts'
 import type { Outbox } from './outbox.ts'
 import type { Reach } from './reach.ts'
+
+interface Candidate {
+  readonly address: NodeAddress
+  readonly askedBefore: number
+  /** It asked us meanwhile, and waits for us. */
+  readonly isWaitingForUs: boolean
+}
 
 interface Attempt {
   readonly command: CommandId
   readonly addressCount: number
   /** Addresses to ask, in order. One that was merely too busy comes back at the end. */
-  readonly queue: { readonly address: NodeAddress; readonly askedBefore: number }[]
-  current: { readonly address: NodeAddress; readonly askedBefore: number } | undefined
+  readonly queue: Candidate[]
+  current: Candidate | undefined
+  /** The link on which we asked that one. */
+  asking: ReadyLink | undefined
   /** Links on which we asked: who passes the question on ends them, and that may come after the answer. */
   readonly asked: Set<LinkId>
   lastError: P2pError | undefined
@@ -76,13 +88,14 @@ export class Joining {
 
   /** To be called in no network and without links. */
   start(command: CommandId, addresses: readonly NodeAddress[]): void {
-    const queue = addresses.map((address) => ({ address, askedBefore: 0 }))
+    const queue = addresses.map((address) => ({ address, askedBefore: 0, isWaitingForUs: false }))
     const addressCount = addresses.length
     this.#attempt = {
       command,
       addressCount,
       queue,
       current: undefined,
+      asking: undefined,
       asked: new Set(),
       lastError: undefined,
     }
@@ -115,13 +128,29 @@ export class Joining {
       const { current } = attempt
       if (result.code === 'P2P_LINK_LOST' && current !== undefined) {
         const askedBefore = current.askedBefore + 1
-        if (askedBefore < maxAsks) attempt.queue.push({ address: current.address, askedBefore })
+        if (askedBefore < maxAsks) attempt.queue.push({ ...current, askedBefore })
       }
       this.#tryNext(attempt)
       return
     }
+    attempt.asking = result
     attempt.asked.add(result.link)
     this.#links.send(result, encodeMessage(joinRequest(this.#address)))
+  }
+
+  /**
+   * The node at this address waits for us to let it in. True when we wait for the same from it, and it is our turn
+   * to wait.
+   */
+  onAsked(address: NodeAddress): boolean {
+    const attempt = this.#attempt
+    const url = addressToUrl(address)
+    if (attempt?.current === undefined || attempt.asking === undefined) return false
+    if (!attempt.asking.isOurs || addressToUrl(attempt.asking.address) !== url) return false
+    if (url < addressToUrl(this.#address)) return true
+    attempt.queue.push({ ...attempt.current, isWaitingForUs: true })
+    this.#tryNext(attempt)
+    return false
   }
 
   /** False when the deadline belongs to somebody else. */
@@ -160,8 +189,13 @@ export class Joining {
 
   #tryNext(attempt: Attempt): void {
     attempt.current = undefined
+    attempt.asking = undefined
     const [next] = attempt.queue
-    if (next === undefined) {
+    if (next !== undefined && attempt.queue.every(({ isWaitingForUs }) => isWaitingForUs)) {
+      this.#end()
+      this.#gossip.beginNetwork()
+      this.#outbox.push({ type: 'done', command: attempt.command, response: undefined })
+    } else if (next === undefined) {
       const reason = attempt.lastError
       const error = new P2pError(
         'P2P_JOIN_FAILED',

@@ -326,6 +326,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     switch (type) {
       case messageTypes.joinRequest:
         this.#admission.onJoinRequest(peer, message)
+        this.#resolveCrossing(peer.address)
         break
       case messageTypes.joinFinalized:
         this.#joining.onFinalized(peer, message)
@@ -343,6 +344,12 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
           message: { type, data: message.data, fields: message.fields },
         })
     }
+  }
+
+  /** Of two nodes that ask each other to be let in, one has to wait for the other. */
+  #resolveCrossing(address: NodeAddress): void {
+    if (!this.#admission.isAskedBy(address)) return
+    if (this.#joining.onAsked(address)) this.#admission.drop(address)
   }
 
   #onRequest(peer: ReadyLink, envelope: RequestEnvelope): void {
@@ -431,6 +438,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
         break
       case 'join':
         this.#joining.onReached(task.command, result)
+        if (!isP2pError(result)) this.#resolveCrossing(result.address)
         break
       case 'admit':
         this.#admission.onReached(task.joiner, result)

@@ -100,7 +100,12 @@ export class DrivenMachine {
 
   /** A node of ours, who says at once that it keeps the link. */
   meetOurs(uuid: number | null, port: number): number {
-    const link = this.open()
+    return this.openOurs({ uuid, port })
+  }
+
+  /** The same on a link that we dialled. */
+  openOurs({ uuid, port, dial }: { uuid: number | null; port: number; dial?: number }): number {
+    const link = this.open(dial)
     this.sayValue(link, encodeInfo({ address: { host: '127.0.0.1', port }, uuid, isOurs: true }))
     this.sayValue(link, true)
     return link

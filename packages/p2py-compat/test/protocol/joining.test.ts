@@ -106,6 +106,79 @@ describe('who is asked', () => {
   })
 })
 
+describe('who asks us while we ask', () => {
+  const [smaller, larger] = [3_000, 6_000] // ports beside ours, 4444
+
+  /** We ask the first of these nodes of ours, which asks us, too. */
+  function crossing(ports: readonly number[]): { driven: DrivenMachine; link: number } {
+    const driven = new DrivenMachine()
+    const addresses = ports.map((port) => ({ host: '127.0.0.1', port }))
+    driven.command({ type: 'join', command: 1, addresses })
+    const link = driven.openOurs({ uuid: null, port: ports[0] ?? 0, dial: driven.dial })
+    driven.say(link, joinRequest({ host: '127.0.0.1', port: ports[0] ?? 0 }))
+    return { driven, link }
+  }
+
+  test('a node of ours with a larger address: with nobody else to ask we are the first, and let it in', () => {
+    const { driven, link } = crossing([larger])
+    expect(driven.answers).toEqual(new Map([[1, 'done']]))
+    expect(driven.effects).toContainEqual({ type: 'joined', uuid: 0, networkSize: 1 })
+    const first = { joinerUuid: 1, adderUuid: 0, networkSize: 2, activePeers: [1, 0] }
+    expect(driven.heard(link)).toEqual([onWire(joinFinalized(first))])
+  })
+
+  test('a node of ours with a larger address: others are asked first', () => {
+    const { driven } = crossing([larger, 5_001])
+    expect([driven.machine.state.uuid, driven.dialled]).toEqual([null, ['tcp://127.0.0.1:5001']])
+    driven.refuseDial()
+    expect(driven.machine.state.uuid).toBe(0)
+  })
+
+  test('a node of ours with a smaller address: we wait, and do not take it in when it took us in', () => {
+    const { driven, link } = crossing([smaller])
+    expect(driven.effects).toEqual([])
+    driven.say(link, joinFinalized({ ...welcome, joinerUuid: 1, activePeers: [1] }))
+    expect(driven.types).not.toContain('send')
+    driven.say(link, joinRequest({ host: '127.0.0.1', port: smaller })) // was under way on another link
+    expect(driven.types).not.toContain('peer-left')
+    expect(driven.machine.state).toMatchObject({ uuid: 1, members: [0] })
+  })
+
+  test('a Python node: it answers, so we wait for that', () => {
+    const driven = joiningThrough(0)
+    const link = driven.takeDial(0, null)
+    driven.say(link, joinRequest(addressOf(0)))
+    expect(driven.effects).toEqual([])
+    driven.say(link, joinFinalized({ ...welcome, joinerUuid: 1, activePeers: [1] }))
+    expect(driven.machine.state.uuid).toBe(1)
+  })
+
+  test('somebody else: it is not let in when our own join fails', () => {
+    const driven = joiningThrough(0)
+    const { dial } = driven
+    driven.say(driven.meet(1, null), joinRequest(addressOf(1)))
+    driven.refuseDial(dial)
+    expect(driven.types).toEqual(['failed'])
+    driven.pass(60_000)
+    expect(driven.machine.state.uuid).toBeNull()
+  })
+
+  test('somebody else: it is let in when we are in, unless it has waited for joinTimeoutMs', () => {
+    for (const [waitedMs, expected] of [
+      [29_999, [1, 0, 3]],
+      [30_000, [1, 0]],
+    ] as const) {
+      const driven = joiningThrough(0, 1)
+      driven.say(driven.meet(7, null), joinRequest(addressOf(7)))
+      driven.pass(1) // so that the next one has a moment longer
+      driven.refuseDial(1)
+      driven.pass(waitedMs - 1)
+      driven.say(driven.meet(1), joinFinalized({ ...welcome, adderUuid: 1 }))
+      expect(driven.machine.state.members).toEqual(expected)
+    }
+  })
+})
+
 describe('the answer', () => {
   test('it makes us a member, once', () => {
     const driven = joiningThrough(0)
