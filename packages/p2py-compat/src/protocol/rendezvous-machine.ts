@@ -50,7 +50,7 @@ import {
 export interface RendezvousLimits {
   /** Connections in all. Above: a new one is closed. */
   readonly maxClients: number
-  /** Introductions that are remembered for relaying. Above: the oldest ends. */
+  /** Introductions that are remembered for relaying. Above: the oldest of the node that asked for most of them ends. */
   readonly maxSessions: number
   /** Bytes of one frame; relayed bytes come in pieces of 16 KiB. */
   readonly maxFrameBytes: number
@@ -87,6 +87,8 @@ interface Client {
   readonly splitter: FrameSplitter
   readonly requests: RateLimit
   readonly relayed: RateLimit
+  /** Sessions that it asked for. */
+  sessionCount: number
   info: NodeInfo | undefined
   isIndependent: boolean
 }
@@ -106,10 +108,10 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
   readonly #deadlines = new Deadlines()
   readonly #frames: FrameWatch
   readonly #clients = new Map<LinkId, Client>()
-  /** Announced address to the newest client of that name. */
-  readonly #byAddress = new Map<string, KnownClient>()
+  /** Announced address to the clients of that name, newest last: many homes have a 192.168.1.10. */
+  readonly #byAddress = new Map<string, Set<KnownClient>>()
   /** Token to the two nodes it was given to, oldest first. */
-  readonly #sessions = new Map<string, readonly [LinkId, LinkId]>()
+  readonly #sessions = new Map<string, readonly [requester: LinkId, target: LinkId]>()
   #effects: Effect[] = []
   #nowMs = 0
 
@@ -175,6 +177,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
       splitter: new FrameSplitter({ maxFrameBytes: this.#limits.maxFrameBytes }),
       requests: new RateLimit(this.#limits.maxRequestsPerSecond),
       relayed: new RateLimit(this.#limits.maxRelayedPerSecond),
+      sessionCount: 0,
       info: undefined,
       isIndependent: false,
     })
@@ -234,7 +237,9 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
   /** From now on others can ask for it. Ours enter when they know what their NAT does. */
   #enter(client: KnownClient): void {
     const address = addressToUrl(client.info.address)
-    this.#byAddress.set(address, client)
+    const namesakes = this.#byAddress.get(address) ?? new Set()
+    namesakes.delete(client)
+    this.#byAddress.set(address, namesakes.add(client))
     this.#effects.push({ type: 'registered', address, seenAs: addressToUrl(client.seenAs) })
   }
 
@@ -269,7 +274,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
   }
 
   #bringTogether(source: KnownClient, wanted: NodeAddress, requestId: string): void {
-    const target = this.#byAddress.get(addressToUrl(wanted))
+    const target = [...(this.#byAddress.get(addressToUrl(wanted)) ?? [])].at(-1)
     const sourceEnds = endpointsOf(source)
     if (target === undefined || target === source) {
       this.#send(
@@ -289,7 +294,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
       isPeerIndependent: target.isIndependent,
     })
     if (target.info.isOurs && source.info.isOurs) {
-      this.#openSession(token, [source.link, target.link])
+      this.#openSession(token, source, target)
       const notice = encodeIntroduction(rendezvousTypes.init, {
         target: sourceEnds,
         source: targetEnds,
@@ -308,22 +313,41 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     })
   }
 
-  #openSession(token: string, links: readonly [LinkId, LinkId]): void {
-    this.#sessions.set(token, links)
-    for (const oldest of this.#sessions.keys()) {
-      if (this.#sessions.size <= this.#limits.maxSessions) break
-      this.#endSession(oldest)
+  #openSession(token: string, requester: KnownClient, target: KnownClient): void {
+    this.#sessions.set(token, [requester.link, target.link])
+    requester.sessionCount += 1
+    if (this.#sessions.size > this.#limits.maxSessions) this.#endSession(this.#mostAskedFor())
+  }
+
+  /** The oldest session of the node that asked for most: whoever asks on and on ends no one else's. */
+  #mostAskedFor(): string {
+    let chosen = ''
+    let most = 0
+    for (const [token, [requester]] of this.#sessions) {
+      const count = this.#clients.get(requester)?.sessionCount ?? 0
+      if (count <= most) continue
+      chosen = token
+      most = count
     }
+    return chosen
   }
 
   /** Tells those who are still there: a relayed link has no other way to learn that it is over. */
   #endSession(token: string): void {
-    const links = this.#sessions.get(token) ?? []
-    this.#sessions.delete(token)
-    for (const link of links) {
+    for (const link of this.#forgetSession(token)) {
       const client = this.#clients.get(link)
       if (client !== undefined) this.#sendMessage(client, relayEnd(token))
     }
+  }
+
+  /** Whose it was. */
+  #forgetSession(token: string): readonly LinkId[] {
+    const session = this.#sessions.get(token)
+    if (session === undefined) return []
+    this.#sessions.delete(token)
+    const requester = this.#clients.get(session[0])
+    if (requester !== undefined) requester.sessionCount -= 1
+    return session
   }
 
   #relay(client: Client, message: Response): void {
@@ -336,7 +360,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     }
     const other = session[0] === client.link ? session[1] : session[0]
     const isEnd = message.type === rendezvousTypes.relayEnd
-    if (isEnd) this.#sessions.delete(relayed.token)
+    if (isEnd) this.#forgetSession(relayed.token)
     // Written anew, not passed on: what else the message holds could be more than the other one reads.
     const { token, bytes } = relayed
     this.#send(other, encodeMessage(isEnd ? relayEnd(token) : relay(token, bytes)))
@@ -355,7 +379,9 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     this.#deadlines.delete(`info ${link}`)
     this.#frames.forget(link)
     const url = client.info === undefined ? '' : addressToUrl(client.info.address)
-    if (this.#byAddress.get(url) === client) this.#byAddress.delete(url)
+    const namesakes = this.#byAddress.get(url) ?? new Set()
+    namesakes.delete(client)
+    if (namesakes.size === 0) this.#byAddress.delete(url)
     for (const [token, session] of this.#sessions) {
       if (session.includes(link)) this.#endSession(token)
     }

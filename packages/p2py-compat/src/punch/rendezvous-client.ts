@@ -367,7 +367,7 @@ export class RendezvousClient {
       return relayLink
     }
     this.#punched += 1
-    this.#relays.delete(token)
+    relayLink.close()
     return new PunchedLink({ transport: 'tcp', remote: addressToUrl(peer), socket })
   }
 

@@ -99,6 +99,10 @@ function field(server: DrivenServer, name: number, key: string): unknown {
   return heard[0] instanceof Map ? (heard[0].get(key) as unknown) : undefined
 }
 
+function typeOf(value: PyValue): unknown {
+  return value instanceof Map ? (value.get('type') as unknown) : undefined
+}
+
 /** Nodes 1 and 2, introduced to each other. */
 function introduced(limits: Partial<RendezvousLimits> = {}): DrivenServer {
   const server = new DrivenServer(limits)
@@ -301,6 +305,34 @@ describe('limits and bad input', () => {
     expect(server.heard(2)).toHaveLength(1)
   })
 
+  test('whoever asks for one introduction after the other ends his own, not those of others', () => {
+    const server = introduced({ maxSessions: 3, maxRequestsPerSecond: 100 })
+    for (const name of [3, 4]) server.enter(name)
+    for (let number = 2; number < 8; number += 1) {
+      server.ask(3, initRequest(inside(number % 2 === 0 ? 4 : 2)))
+      const ended = [1, 3].map((name) => server.heard(name).map((value) => typeOf(value)))
+      const expected = number < 4 ? [] : ['RELAY END']
+      expect(ended).toEqual([[], [...expected, 'CONNECTION INIT RESPONSE']])
+    }
+    expect(server.machine.sessionCount).toBe(3)
+    server.tell(1, relay(token, utf8('still there')))
+    expect(server.heard(2)).toHaveLength(1)
+  })
+
+  test('sessions that are over do not count for whom asked for them', () => {
+    const server = introduced({ maxSessions: 2 })
+    server.enter(3)
+    for (let number = 2; number < 6; number += 1) {
+      server.ask(3, initRequest(inside(2)))
+      server.tell(number % 2 === 0 ? 2 : 3, relayEnd(tokenNumber(number)))
+    }
+    server.ask(3, initRequest(inside(2))) // number 6
+    server.ask(3, initRequest(inside(1))) // number 7: each has one, or 3 more than 1
+    expect(server.heard(3)).toContainEqual(onWire(relayEnd(tokenNumber(6))))
+    server.ask(1, initRequest(inside(3)))
+    expect(server.heard(1)).toContainEqual(onWire(relayEnd(token)))
+  })
+
   test('a frame of maxFrameBytes is read, one byte more closes the link', () => {
     for (const [size, codes] of [
       [2_000, []],
@@ -434,6 +466,24 @@ test('a node that comes again from elsewhere under its address takes its place, 
   server.enter(2)
   server.ask(2, initRequest(inside(1)))
   expect(server.heard(5)).toHaveLength(1)
+})
+
+test('of nodes that call themselves the same the newest is introduced, and the others when it is gone', () => {
+  const server = new DrivenServer()
+  server.enter(9)
+  for (const name of [1, 2, 3]) {
+    server.open(name)
+    server.say(name, encodeInfo({ address: inside(1), uuid: null, isOurs: true }))
+    server.tell(name, register(true))
+  }
+  server.tell(1, register(true)) // is the newest now
+  for (const name of [1, 3, 2]) {
+    server.ask(9, initRequest(inside(1)))
+    expect(server.heard(name)).toHaveLength(1)
+    server.lose(name)
+  }
+  server.ask(9, initRequest(inside(1)))
+  expect(field(server, 9, 'trg_address')).toBeNull()
 })
 
 test('who goes ends no session of others', () => {

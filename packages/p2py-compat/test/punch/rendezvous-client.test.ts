@@ -4,9 +4,16 @@ import { getEventListeners } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import type { Link } from '@p2p/base'
-import { encodeInfo, encodeMessage, readUnit } from '../../src/protocol/messages.ts'
+import { encodeInfo, encodeMessage, encodeResponse, readUnit } from '../../src/protocol/messages.ts'
+import type { OutgoingMessage } from '../../src/protocol/messages.ts'
 import type { NodeAddress } from '../../src/protocol/node-address.ts'
-import { register, rendezvousTypes, yourAddress } from '../../src/protocol/rendezvous-messages.ts'
+import {
+  encodeIntroduction,
+  readRelay,
+  register,
+  rendezvousTypes,
+  yourAddress,
+} from '../../src/protocol/rendezvous-messages.ts'
 import { FrameSocket } from '../../src/punch/frame-socket.ts'
 import { RendezvousClient } from '../../src/punch/rendezvous-client.ts'
 import type { PyValue } from '../../src/pickle/values.ts'
@@ -16,21 +23,28 @@ const own = { host: '127.0.0.1', port: 4444 }
 /** What the server does with a connection: register the node, or end it when the node has introduced itself. */
 type Manner = 'register' | 'hang up'
 
+function addressOf(listening: Server): NodeAddress {
+  const bound = listening.address()
+  if (typeof bound !== 'object' || bound === null) throw new Error('not bound')
+  return { host: '127.0.0.1', port: bound.port }
+}
+
 class FakeServer {
   manner: Manner = 'register'
   connections = 0
   readonly open = new Map<Socket, FrameSocket>()
-  /** Types of the requests that nodes made; none is answered. */
+  /** Types of the requests that nodes made; answered only when there is somebody to introduce. */
   readonly asked: string[] = []
+  peer: NodeAddress | undefined
+  /** Types of the messages that nodes sent, and the tokens in them. */
+  readonly told: (readonly [type: string, token: string | undefined])[] = []
   readonly #server: Server = createServer((socket) => {
     this.#accept(socket)
   })
 
   async listen(): Promise<NodeAddress> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
-    const bound = this.#server.address()
-    if (typeof bound !== 'object' || bound === null) throw new Error('not bound')
-    return { host: '127.0.0.1', port: bound.port }
+    return addressOf(this.#server)
   }
 
   hangUp(): void {
@@ -61,8 +75,32 @@ class FakeServer {
       connection.send(encodeMessage(yourAddress({ host: '203.0.113.1', port: 1 })))
     } else if (unit.kind === 'message' && unit.message.type === rendezvousTypes.register) {
       connection.send(encodeMessage(register(true)))
-    } else if (unit.kind === 'request') this.asked.push(unit.envelope.contents.type)
+    } else if (unit.kind === 'message') {
+      this.told.push([unit.message.type ?? '', readRelay(unit.message)?.token])
+    } else if (unit.kind === 'request') {
+      const { contents, requestId } = unit.envelope
+      this.asked.push(contents.type)
+      if (this.peer === undefined) return
+      const answer = introductionTo(this.peer, { isRequester: true })
+      connection.send(encodeResponse(encodeMessage(answer), requestId))
+    }
   }
+}
+
+const token = 'ab'.repeat(16)
+
+function introductionTo(
+  peer: NodeAddress,
+  { isRequester }: { readonly isRequester: boolean },
+): OutgoingMessage {
+  return encodeIntroduction(isRequester ? rendezvousTypes.initResponse : rendezvousTypes.init, {
+    target: { publicAddress: peer, privateAddress: peer },
+    source: { publicAddress: own, privateAddress: own },
+    token,
+    isRequester,
+    isIndependent: true,
+    isPeerIndependent: true,
+  })
 }
 
 let server: FakeServer
@@ -176,6 +214,23 @@ test('whoever asks when the client is closed, or has no server, is told at once'
   await client.close()
   await expect(last).rejects.toMatchObject({ code: 'P2P_RENDEZVOUS_LOST' })
   expect(jest.getTimerCount()).toBe(0)
+})
+
+test('nodes that got through to each other end the relay that was kept for them', async () => {
+  const peer = createServer((socket) => socket.pipe(socket)) // greets with the same token
+  await new Promise<void>((resolve) => peer.listen(0, '127.0.0.1', resolve))
+  server.peer = addressOf(peer)
+  const link = await client.reach({ host: '10.0.0.2', port: 4444 }, undefined)
+  expect(client.linkCounts).toEqual({ punched: 1, relayed: 0 })
+  link.destroy()
+  server.peer = undefined
+  const later = client.reach({ host: '10.0.0.2', port: 4444 }, undefined)
+  const lost = expect(later).rejects.toMatchObject({ code: 'P2P_RENDEZVOUS_LOST' })
+  await until(() => server.asked.length === 2)
+  expect(server.told).toEqual([['RELAY END', token]])
+  await client.close()
+  await lost
+  await new Promise((resolve) => peer.close(resolve))
 })
 
 test('a registration that is called off ends with all that it began', async () => {
