@@ -18,7 +18,7 @@ import type { P2pyLimits } from './limits.ts'
 import type { Links, ReadyLink } from './links.ts'
 import type { Membership } from './membership.ts'
 import { joinFinalized, joinRequest, newPeer, readJoinRequest } from './membership-messages.ts'
-import { encodeMessage, type Response } from './messages.ts'
+import { encodeMessage, maxUuid, type Response } from './messages.ts'
 import { addressToUrl, type NodeAddress } from './node-address.ts'
 import type { Outbox } from './outbox.ts'
 import type { Reach } from './reach.ts'
@@ -227,7 +227,7 @@ export class Admission {
     const welcome = joinFinalized({
       joinerUuid: uuid,
       adderUuid: own,
-      networkSize: Math.max(networkSize, highest + 1), // p2py reaches no UUID from there on
+      networkSize: Math.max(networkSize, Math.min(highest + 1, maxUuid)), // p2py reaches no UUID from there on
       activePeers: [...active, own],
     })
     this.#links.send(peer, encodeMessage(welcome))
@@ -238,7 +238,16 @@ export class Admission {
     const freed = [...this.#members.free.keys()]
     const reusable = freed.findLast((uuid) => this.#members.isReusable(uuid))
     // Above those that are not to be used yet, too.
-    return reusable ?? freed.reduce((top, uuid) => Math.max(top, uuid), this.#members.highest) + 1
+    const top = freed.reduce((one, other) => Math.max(one, other), this.#members.highest)
+    return reusable ?? (top < maxUuid ? top + 1 : this.#lowestUnused())
+  }
+
+  /** For when somebody has announced the last UUID there is. Those above ours come first. */
+  #lowestUnused(): number {
+    const { highest, free } = this.#members
+    let uuid = highest < maxUuid ? highest + 1 : 0
+    while (free.has(uuid) || this.#members.isMember(uuid)) uuid += 1
+    return uuid
   }
 
   #remember(url: string, uuid: number, atMs: number): void {

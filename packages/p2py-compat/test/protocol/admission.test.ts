@@ -7,6 +7,7 @@ import {
   newPeer,
   peerLeft,
 } from '../../src/protocol/membership-messages.ts'
+import { maxUuid } from '../../src/protocol/messages.ts'
 import { PyByteArray, type PyValue } from '../../src/pickle/values.ts'
 import { addressOf, DrivenMachine } from './driven-machine.ts'
 import { onWire } from './wire.ts'
@@ -248,6 +249,29 @@ describe('UUIDs are reused only when', () => {
     driven.say(links.get(3), newPeer(6, addressOf(6)))
     driven.say(links.get(3), peerLeft(6))
     expect(admit(driven, 90)).toBe(7)
+  })
+
+  test('the largest UUID there can be is said to be gone: the newcomer gets the next above ours', () => {
+    const { driven, links } = lastOfSix()
+    driven.say(links.get(3), newPeer(maxUuid, addressOf(8)))
+    driven.say(links.get(3), peerLeft(maxUuid))
+    driven.say(links.get(3), newPeer(6, addressOf(6)))
+    driven.say(links.get(3), peerLeft(6))
+    expect(admit(driven, 90)).toBe(7)
+  })
+
+  test('the largest UUID but one is: the newcomer gets the largest, and can read that', () => {
+    const { driven, links } = lastOfSix()
+    driven.say(links.get(3), newPeer(maxUuid - 1, addressOf(8)))
+    driven.say(links.get(3), peerLeft(maxUuid - 1))
+    const link = driven.meet(90, null)
+    driven.say(link, joinRequest(addressOf(90)))
+    expect(givenUuid(driven, link)).toBe(maxUuid)
+    const newcomer = new DrivenMachine()
+    newcomer.command({ type: 'join', command: 1, addresses: [addressOf(5)] })
+    newcomer.sayValue(newcomer.takeDial(5), driven.heard(link)[0] ?? null)
+    expect(newcomer.machine.state.uuid).toBe(maxUuid)
+    expect(admit(newcomer, 91)).toBe(6)
   })
 
   test('several are free: the one that was freed last, as in p2py', () => {

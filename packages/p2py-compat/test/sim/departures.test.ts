@@ -1,7 +1,7 @@
 // Departures that never were: who is declared gone although he lives has to become a member again.
 import { expect, test } from '@jest/globals'
 import type { Cut } from '@p2p/base/sim'
-import { killConnection, peerLeft } from '../../src/protocol/membership-messages.ts'
+import { killConnection, newPeer, peerLeft } from '../../src/protocol/membership-messages.ts'
 import { SimulatedNetwork, type SimulatedPeer } from './simulated-network.ts'
 
 const seed = process.env['SEED'] ?? 1
@@ -88,6 +88,15 @@ test('whoever hands out UUIDs is cut off, and comes back when another one has ha
   expectWhole(network.peers)
   const late = network.add()
   expect(network.answer(late, late.join(last))).toBe('done')
+  network.run(10_000)
+  expectWhole(network.peers)
+})
+
+test('a member that never was keeps no newcomers out', () => {
+  const { network, peers } = grown(4)
+  peers[2]!.announce(newPeer(2 ** 31 - 1, { host: 'nowhere.test', port: 4444 }))
+  network.run(1_000)
+  network.grow(4)
   network.run(10_000)
   expectWhole(network.peers)
 })
