@@ -378,10 +378,12 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     this.#clients.delete(link)
     this.#deadlines.delete(`info ${link}`)
     this.#frames.forget(link)
-    const url = client.info === undefined ? '' : addressToUrl(client.info.address)
-    const namesakes = this.#byAddress.get(url) ?? new Set()
-    namesakes.delete(client)
-    if (namesakes.size === 0) this.#byAddress.delete(url)
+    if (isKnown(client)) {
+      const url = addressToUrl(client.info.address)
+      const namesakes = this.#byAddress.get(url)
+      namesakes?.delete(client)
+      if (namesakes?.size === 0) this.#byAddress.delete(url)
+    }
     for (const [token, session] of this.#sessions) {
       if (session.includes(link)) this.#endSession(token)
     }
