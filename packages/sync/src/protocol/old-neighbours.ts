@@ -26,6 +26,7 @@ import {
   readWrite,
 } from './messages.ts'
 import type { OwnerForm } from './messages.ts'
+import { maxBlockRecords } from './records.ts'
 import { mayTake } from './replay.ts'
 import type { Replica } from './replica.ts'
 import { compareWrites } from './write.ts'
@@ -35,8 +36,9 @@ const portionBytes = 64 * 1024
 const portionEveryMs = 20
 /** A neighbour that repeats its handshake more often gets its copies no more often than this. */
 const copiesEveryMs = 10_000
-/** Of deletes, and of owners. */
-const maxRemembered = 1_024
+const maxOwners = 1_024
+/** No block brings more, and it is passed on write by write within a moment. */
+const maxDeletes = maxBlockRecords
 
 export interface Parcel {
   readonly peer: string
@@ -107,7 +109,7 @@ export class OldNeighbours {
     const known = this.#ownerForms.get(owner)
     if (known === form || (isHearsay && known !== undefined)) return
     this.#ownerForms.set(owner, form)
-    forgetOldest(this.#ownerForms)
+    forgetOldest(this.#ownerForms, maxOwners)
   }
 
   /** In which form old nodes know the author of a write; undefined when that cannot be told. */
@@ -130,29 +132,29 @@ export class OldNeighbours {
   /** Whether a broadcast may go to this neighbour. */
   mayPass(message: WireMessage, peer: Peer): boolean {
     if (message.payload[0] === blockFlag) return peer.supports(blockFeature)
-    if (peer.kind === 'ours' && peer.supports(compareFeature)) return true
-    if (message.payload[2] !== null || message.payload.length === 5) return true
+    if (message.payload[2] !== null || peer.supports(compareFeature)) return true
     const read = readWrite(message)
-    if (read === 'ignored' || read === 'invalid') return true
-    return peer.kind !== 'js2p' && peer.kind !== 'unknown' && this.noteDelete(message)
+    if (typeof read === 'string') return true
+    return peer.kind !== 'js2p' && peer.kind !== 'unknown' && this.noteDelete(message, read)
   }
 
   /** Judges a delete before it is applied; the answer stays the same afterwards. */
-  noteDelete(message: WireMessage): boolean {
+  noteDelete(
+    message: WireMessage,
+    { key, write }: { readonly key: ByteText; readonly write: Write },
+  ): boolean {
     const name = toHex(message.id)
     const known = this.#deletes.get(name)
     if (known !== undefined) return known
-    const read = readWrite(message)
-    if (read === 'ignored' || read === 'invalid') return false
-    const { holder, value } = this.#replica.state(read.key)
+    const { holder, value } = this.#replica.state(key)
     const { rule } = this.#replica
     const takesAway =
       value !== undefined &&
       holder !== undefined &&
-      compareWrites(holder, read.write, rule.leasing) < 0 &&
-      mayTake(read.write, holder, rule)
+      compareWrites(holder, write, rule.leasing) < 0 &&
+      mayTake(write, holder, rule)
     this.#deletes.set(name, takesAway)
-    forgetOldest(this.#deletes)
+    forgetOldest(this.#deletes, maxDeletes)
     return takesAway
   }
 
@@ -173,7 +175,7 @@ export class OldNeighbours {
   }
 }
 
-function forgetOldest(remembered: Map<string, unknown>): void {
+function forgetOldest(remembered: Map<string, unknown>, most: number): void {
   const [oldest] = remembered.keys()
-  if (remembered.size > maxRemembered && oldest !== undefined) remembered.delete(oldest)
+  if (remembered.size > most && oldest !== undefined) remembered.delete(oldest)
 }

@@ -286,7 +286,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     if (read === 'ignored') return false
     if (read === 'invalid') this.#countRefusal('invalid')
     else {
-      if (read.write.kind === 'delete') this.#old.noteDelete(message)
+      if (read.write.kind === 'delete') this.#old.noteDelete(message, read)
       if (read.write.knew === undefined) {
         this.#old.noteOwner(read.write.owner, read.ownerForm, read.origin === 'copy')
       }
@@ -351,7 +351,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   /** Which old neighbours may be told of a delete is judged before it is applied. */
   #noteDelete(key: ByteText, write: Write): void {
     if (write.kind !== 'delete' || !this.#outbox.hasOthers) return
-    this.#old.noteDelete(createWriteMessage(key, write))
+    this.#old.noteDelete(createWriteMessage(key, write), { key, write })
   }
 
   #onWrite(key: ByteText, write: Write, origin: Origin, from: Peer, now: Now): void {

@@ -4,6 +4,7 @@ import { createMessage, encodeValue, type WireMessage } from '@p2p/serializer'
 import { textToByteText } from '../../src/protocol/byte-text.ts'
 import { createWriteMessage } from '../../src/protocol/messages.ts'
 import { OldNeighbours } from '../../src/protocol/old-neighbours.ts'
+import { maxBlockRecords } from '../../src/protocol/records.ts'
 import { Replica } from '../../src/protocol/replica.ts'
 import { defaultReplicaLimits } from '../../src/protocol/replica-limits.ts'
 import type { Write } from '../../src/protocol/write.ts'
@@ -73,26 +74,34 @@ test('a broadcast goes to a neighbour of ours as it is, a delete to no js2p, and
   expect(verdicts(erased('js2p-id-of-another'))).toEqual([true, false, false, false])
   const other = createMessage({ type: 0, sender: 'x', time: 1, payload: [0, 'x', null] })
   expect(verdicts(other)).toEqual([true, true, true, true])
-  expect(old.noteDelete(other)).toBe(false)
 })
 
 test('a delete of the holder is believed, once what it takes away is there', () => {
   const { old, replica } = withReplica()
   replica.merge(key, oldWrite(js2pId), 'live', now.utcSeconds)
   const erased = { ...oldWrite(js2pId), kind: 'delete' as const, time: now.utcSeconds + 1 }
-  expect(old.noteDelete(createWriteMessage(key, erased))).toBe(true)
+  expect(old.noteDelete(createWriteMessage(key, erased), { key, write: erased })).toBe(true)
 })
 
-test('1,024 deletes and owners are remembered, the oldest is forgotten for one more', () => {
-  const { old, replica } = withReplica()
-  const erased = (number: number): WireMessage =>
-    createWriteMessage(key, { ...oldWrite(`owner ${number}`), kind: 'delete' })
+test('1,024 owners are remembered, the oldest is forgotten for one more', () => {
+  const old = oldNeighbours()
   for (let number = 0; number <= 1_024; number += 1) {
     old.noteOwner(textToByteText(`owner ${number}`), 'text', false)
-    expect(old.noteDelete(erased(number))).toBe(false)
   }
   expect(old.ownerForm(oldWrite('owner 0'))).toBeUndefined()
   expect(old.ownerForm(oldWrite('owner 1'))).toBe('text')
-  replica.merge(key, { ...oldWrite('owner 0'), time: now.utcSeconds - 10 }, 'live', now.utcSeconds)
-  expect(old.noteDelete(erased(0))).toBe(true) // judged anew
+})
+
+test('as many deletes are remembered as a block has, the oldest is forgotten for one more', () => {
+  const { old, replica } = withReplica()
+  const noteDelete = (number: number): boolean => {
+    const erased = { ...oldWrite(js2pId), kind: 'delete', sequence: number, knew: [] } as const
+    return old.noteDelete(createWriteMessage(key, erased), { key, write: erased })
+  }
+  for (let number = 0; number < maxBlockRecords; number += 1) noteDelete(number)
+  const held = { ...oldWrite(js2pId), time: now.utcSeconds - 10 }
+  replica.merge(key, held, 'live', now.utcSeconds)
+  expect(noteDelete(0)).toBe(false) // judged before the key was there
+  expect(noteDelete(maxBlockRecords)).toBe(true)
+  expect(noteDelete(0)).toBe(true) // judged anew
 })

@@ -29,6 +29,24 @@ function told(messages: readonly WireMessage[]): readonly Value[][] {
   ])
 }
 
+test('deletes of many keys at once all reach an old neighbour beside one of ours, at both', () => {
+  const network = new SyncNetwork({ seed: 1, machine: { policy: quiet } })
+  const [a, b] = [network.add(), network.add()]
+  network.connect(a, b)
+  const [oldOfA, oldOfB] = [
+    new OldPeer(network, 'py2p', a, 'py2pA'),
+    new OldPeer(network, 'py2p', b, 'py2pB'),
+  ]
+  network.sim.runFor(1_000)
+  const keys = Array.from({ length: 1_100 }, (_, number) => `key ${number}`)
+  for (const key of keys) a.set(key, 1)
+  network.sim.runFor(5_000)
+  for (const old of [oldOfA, oldOfB]) expect(old.take()).toHaveLength(keys.length)
+  for (const key of keys) a.set(key, null)
+  network.sim.runFor(5_000)
+  for (const old of [oldOfA, oldOfB]) expect(old.take()).toHaveLength(keys.length)
+})
+
 describe('an old neighbour that joins', () => {
   test('is shown every entry that has a value, in the name of its owner', () => {
     const network = new SyncNetwork({ seed: 1, machine: { policy: quiet } })
