@@ -8,8 +8,8 @@
  * All three work on one SyncMachine (protocol/sync.ts). Longer than other files, because it is the whole
  * public surface with its documentation; the methods pass on and do no work.
  */
-import { Emitter, P2pError, limitsOver } from '@p2p/base'
-import type { WaitOptions } from '@p2p/base'
+import { Emitter, P2pError, limitsOver, resolveLimits } from '@p2p/base'
+import type { NodeLimits, WaitOptions } from '@p2p/base'
 import { EarlyErrors, LayeredNode, MeshNode } from '@p2p/mesh'
 import type { LayerControl, MeshEvents, MeshNodeOptions, MeshReport } from '@p2p/mesh'
 import type { Value } from '@p2p/serializer'
@@ -94,7 +94,7 @@ export class SyncNode extends LayeredNode<SyncEvents> {
    */
   static async open(options: SyncNodeOptions = {}): Promise<SyncNode> {
     const { leasing = true, healsOldPeers = false, dictionary = {}, ...meshOptions } = options
-    checkOwnOptions({ leasing, healsOldPeers, dictionary })
+    checkOwnOptions({ leasing, healsOldPeers, dictionary, limits: options.limits })
     const subnet = options.subnet ?? defaultSubnet
     const errors = new EarlyErrors()
     const store =
@@ -333,14 +333,26 @@ function emit(
   else if (value !== undefined) events.emit('update', { key, value, meta })
 }
 
-function checkOwnOptions(options: {
+/** Of a message, for what goes with an entry: other entries, and their stamps. */
+const besidesEntryBytes = 524_288
+
+function checkOwnOptions({
+  dictionary,
+  limits,
+  ...switches
+}: {
   readonly leasing: unknown
   readonly healsOldPeers: unknown
   readonly dictionary: Partial<ReplicaLimits>
+  readonly limits: Partial<NodeLimits> | undefined
 }): void {
-  const { leasing, healsOldPeers, dictionary } = options
-  for (const [name, value] of Object.entries({ leasing, healsOldPeers })) {
+  for (const [name, value] of Object.entries(switches)) {
     if (typeof value !== 'boolean') throw new TypeError(`${name} must be a boolean`)
   }
-  limitsOver(defaultReplicaLimits, dictionary)
+  const { maxEntryBytes } = limitsOver(defaultReplicaLimits, dictionary)
+  const { maxFrameBytes } = resolveLimits(limits)
+  if (maxEntryBytes + besidesEntryBytes > maxFrameBytes) {
+    const text = `maxEntryBytes ${maxEntryBytes} must be ${besidesEntryBytes} below`
+    throw new RangeError(`${text} maxFrameBytes ${maxFrameBytes}`)
+  }
 }

@@ -196,6 +196,19 @@ test('a write beyond a limit of the dictionary is refused with an error, and nob
   )
 })
 
+test('an entry that would fit into no frame is no limit', async () => {
+  const mebibyte = 1_048_576
+  await expect(open({ dictionary: { maxEntryBytes: 16 * mebibyte } })).rejects.toThrow(RangeError)
+  await expect(open({ limits: { maxFrameBytes: mebibyte } })).rejects.toThrow(
+    'maxEntryBytes 1048576 must be 524288 below maxFrameBytes 1048576',
+  )
+  const dictionary = { maxEntryBytes: mebibyte / 2 }
+  const [a, b] = await openTwo({ limits: { maxFrameBytes: mebibyte }, dictionary })
+  a.set('k', new Uint8Array(mebibyte / 2 - 10))
+  for (let i = 0; i < 10; i++) a.set(`key ${i}`, new Uint8Array(6_000))
+  expect(await b.settled()).toBe(2)
+})
+
 test('text keys and their bytes are one key, and keys that are no text stay bytes', async () => {
   const a = await open()
   a.set(new TextEncoder().encode('ä'), 1)
