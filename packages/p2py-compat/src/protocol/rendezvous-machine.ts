@@ -32,6 +32,7 @@ import {
 import { addressToUrl, urlToAddress, type NodeAddress } from './node-address.ts'
 import { frameOf } from './outbox.ts'
 import { RateLimit } from './rate-limit.ts'
+import { RelaySessions } from './relay-sessions.ts'
 import {
   encodeIntroduction,
   encodeUnknownTarget,
@@ -87,8 +88,6 @@ interface Client {
   readonly splitter: FrameSplitter
   readonly requests: RateLimit
   readonly relayed: RateLimit
-  /** Sessions that it asked for. */
-  sessionCount: number
   info: NodeInfo | undefined
   isIndependent: boolean
 }
@@ -110,8 +109,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
   readonly #clients = new Map<LinkId, Client>()
   /** Announced address to the clients of that name, newest last: many homes have a 192.168.1.10. */
   readonly #byAddress = new Map<string, Set<KnownClient>>()
-  /** Token to the two nodes it was given to, oldest first. */
-  readonly #sessions = new Map<string, readonly [requester: LinkId, target: LinkId]>()
+  readonly #sessions = new RelaySessions()
   #effects: Effect[] = []
   #nowMs = 0
 
@@ -177,7 +175,6 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
       splitter: new FrameSplitter({ maxFrameBytes: this.#limits.maxFrameBytes }),
       requests: new RateLimit(this.#limits.maxRequestsPerSecond),
       relayed: new RateLimit(this.#limits.maxRelayedPerSecond),
-      sessionCount: 0,
       info: undefined,
       isIndependent: false,
     })
@@ -294,7 +291,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
       isPeerIndependent: target.isIndependent,
     })
     if (target.info.isOurs && source.info.isOurs) {
-      this.#openSession(token, source, target)
+      this.#openSession(token, [source.link, target.link])
       const notice = encodeIntroduction(rendezvousTypes.init, {
         target: sourceEnds,
         source: targetEnds,
@@ -313,56 +310,34 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     })
   }
 
-  #openSession(token: string, requester: KnownClient, target: KnownClient): void {
-    this.#sessions.set(token, [requester.link, target.link])
-    requester.sessionCount += 1
-    if (this.#sessions.size > this.#limits.maxSessions) this.#endSession(this.#mostAskedFor())
-  }
-
-  /** The oldest session of the node that asked for most: whoever asks on and on ends no one else's. */
-  #mostAskedFor(): string {
-    let chosen = ''
-    let most = 0
-    for (const [token, [requester]] of this.#sessions) {
-      const count = this.#clients.get(requester)?.sessionCount ?? 0
-      if (count <= most) continue
-      chosen = token
-      most = count
-    }
-    return chosen
+  #openSession(token: string, pair: readonly [requester: LinkId, target: LinkId]): void {
+    this.#sessions.open(token, pair)
+    if (this.#sessions.size <= this.#limits.maxSessions) return
+    const most = this.#sessions.mostAskedFor()
+    if (most !== undefined) this.#endSession(most)
   }
 
   /** Tells those who are still there: a relayed link has no other way to learn that it is over. */
   #endSession(token: string): void {
-    for (const link of this.#forgetSession(token)) {
+    for (const link of this.#sessions.forget(token)) {
       const client = this.#clients.get(link)
       if (client !== undefined) this.#sendMessage(client, relayEnd(token))
     }
   }
 
-  /** Whose it was. */
-  #forgetSession(token: string): readonly LinkId[] {
-    const session = this.#sessions.get(token)
-    if (session === undefined) return []
-    this.#sessions.delete(token)
-    const requester = this.#clients.get(session[0])
-    if (requester !== undefined) requester.sessionCount -= 1
-    return session
-  }
-
   #relay(client: Client, message: Response): void {
     const relayed = readRelay(message)
-    const session = relayed === undefined ? undefined : this.#sessions.get(relayed.token)
-    if (relayed === undefined || session?.includes(client.link) !== true) return
+    if (relayed === undefined) return
+    const { token, bytes } = relayed
+    const other = this.#sessions.other(token, client.link)
+    if (other === undefined) return
     if (!client.relayed.take(this.#nowMs)) {
       this.#end(client, new P2pError('P2P_RELAY_TOO_FAST', 'more relayed data than allowed'))
       return
     }
-    const other = session[0] === client.link ? session[1] : session[0]
     const isEnd = message.type === rendezvousTypes.relayEnd
-    if (isEnd) this.#forgetSession(relayed.token)
+    if (isEnd) this.#sessions.forget(token)
     // Written anew, not passed on: what else the message holds could be more than the other one reads.
-    const { token, bytes } = relayed
     this.#send(other, encodeMessage(isEnd ? relayEnd(token) : relay(token, bytes)))
   }
 
@@ -384,9 +359,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
       namesakes?.delete(client)
       if (namesakes?.size === 0) this.#byAddress.delete(url)
     }
-    for (const [token, session] of this.#sessions) {
-      if (session.includes(link)) this.#endSession(token)
-    }
+    for (const token of this.#sessions.tokensOf(link)) this.#endSession(token)
   }
 
   #passDeadlines(now: Now): void {
