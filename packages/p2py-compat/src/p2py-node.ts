@@ -12,6 +12,7 @@ import {
   type AddressLike,
   type TargetLike,
 } from './addresses.ts'
+import { defaultPickleLimits, type PickleLimits } from './pickle/limits.ts'
 import { decodePickle } from './pickle/reader.ts'
 import { encodePickle } from './pickle/writer.ts'
 import type { P2pyCommand, P2pyEvent, Sender, Target } from './protocol/events.ts'
@@ -99,6 +100,8 @@ export class P2pyNode {
   readonly #waiting = new Map<number, Waiting>()
   readonly #rejections = new Map<string, number>()
   readonly #requestTimeoutMs: number
+  /** What others can read: they have the defaults, or what this node has when it allows more. */
+  readonly #pickleLimits: PickleLimits
   readonly #signal: AbortSignal | undefined
   #nextCommand = 1
   #closed: Promise<void> | undefined
@@ -111,7 +114,13 @@ export class P2pyNode {
     })
     this.#transport = transport
     this.#address = address
-    this.#requestTimeoutMs = resolveP2pyLimits(options.limits).requestTimeoutMs
+    const { requestTimeoutMs, maxValues } = resolveP2pyLimits(options.limits)
+    this.#requestTimeoutMs = requestTimeoutMs
+    this.#pickleLimits = {
+      ...defaultPickleLimits,
+      maxPickleBytes: Infinity, // judged by who is to read it
+      maxValues: Math.max(maxValues, defaultPickleLimits.maxValues),
+    }
     this.#signal = options.signal
     this.#machine = new P2pyMachine({
       address,
@@ -269,7 +278,7 @@ export class P2pyNode {
     message: OutgoingMessage,
     options: { readonly exclude?: readonly number[] } = {},
   ): Promise<void> {
-    const fields = checkedFields(message)
+    const fields = this.#checkedFields(message)
     const { exclude = [] } = options
     await this.#order((command) => ({ type: 'send-to-book', command, fields, exclude }), {})
   }
@@ -283,7 +292,7 @@ export class P2pyNode {
     message: OutgoingMessage,
     options: WaitOptions = {},
   ): Promise<Response> {
-    const fields = checkedFields(message)
+    const fields = this.#checkedFields(message)
     const wanted = readTarget(target)
     const { signal } = options
     const timeoutMs = timerDelay(options.timeoutMs ?? this.#requestTimeoutMs)
@@ -345,7 +354,7 @@ export class P2pyNode {
   }
 
   async #send(target: Target, message: OutgoingMessage, options: WaitOptions): Promise<void> {
-    const fields = checkedFields(message)
+    const fields = this.#checkedFields(message)
     await this.#order((command) => ({ type: 'send-message', command, target, fields }), options)
   }
 
@@ -444,7 +453,7 @@ export class P2pyNode {
       requestId: event.requestId,
       callbackAddress: [event.callbackAddress.host, event.callbackAddress.port],
       respond: async (response, options = {}) => {
-        const fields = checkedFields(response)
+        const fields = this.#checkedFields(response)
         await this.#order((command) => ({ type: 'respond', command, request, fields }), options)
       },
       bounce: async (wanted, options = {}) => {
@@ -466,6 +475,21 @@ export class P2pyNode {
     }
   }
 
+  /**
+   * A copy, since the message may have to wait for a connection. Written here first, so that a value that
+   * is no Python value is the caller's TypeError; and read, so that what a node like this one would close
+   * the connection for is the caller's P2P_PICKLE_LIMIT.
+   */
+  #checkedFields(message: OutgoingMessage): ReadonlyMap<PyValue, PyValue> {
+    if (typeof message.type !== 'string') throw new TypeError('a message needs a type that is text')
+    const callbackAddress = { host: 'localhost', port: 1 }
+    const contents = encodeMessage(message)
+    const request = encodeRequest({ callbackAddress, requestId: 'AAAAAA', contents })
+    const copy = decodePickle(encodePickle(request), this.#pickleLimits)
+    const fields = copy instanceof PyRequest ? copy.state.get('contents') : undefined
+    return fields instanceof Map ? fields : contents
+  }
+
   #count(code: string): void {
     const known = this.#rejections.get(code)
     if (known === undefined && this.#rejections.size >= maxCountedCodes) return
@@ -480,27 +504,6 @@ function checkNames(options: unknown): void {
   for (const name of Object.keys(options))
     if (!optionNames.includes(name))
       throw new TypeError(`unknown option "${name}"; known: ${optionNames.join(', ')}`)
-}
-
-/**
- * A copy, since the message may have to wait for a connection. Written here first, so that a value that
- * is no Python value is the caller's TypeError.
- */
-function checkedFields(message: OutgoingMessage): ReadonlyMap<PyValue, PyValue> {
-  if (typeof message.type !== 'string') throw new TypeError('a message needs a type that is text')
-  const callbackAddress = { host: 'localhost', port: 1 }
-  const contents = encodeMessage(message)
-  const request = encodeRequest({ callbackAddress, requestId: 'AAAAAA', contents })
-  const copy = decodePickle(encodePickle(request), unlimited)
-  const fields = copy instanceof PyRequest ? copy.state.get('contents') : undefined
-  return fields instanceof Map ? fields : contents
-}
-
-const unlimited = {
-  maxPickleBytes: Infinity,
-  maxValues: Infinity,
-  maxDepth: Infinity,
-  maxIntegerBytes: Infinity,
 }
 
 function connectionOf(sender: Sender): Connection {

@@ -103,6 +103,24 @@ test("a caller's mistake is thrown at once", async () => {
   }).toThrow(RangeError)
 })
 
+test('what the other side would close the link for is not sent', async () => {
+  const first = await openNode()
+  const second = await openNode()
+  await second.join([first.address])
+  const received = nextMessage(first)
+  const refused = { code: 'P2P_PICKLE_LIMIT' }
+  for (const data of [Array<number>(131_072).fill(0), 1n << (8n * 2_048n)]) {
+    const message = { type: 'TEXT', data }
+    await expect(second.sendToUuid(0, message)).rejects.toMatchObject(refused)
+    await expect(second.sendToPeerBook(message)).rejects.toMatchObject(refused)
+    await expect(second.request({ uuid: 0 }, message)).rejects.toMatchObject(refused)
+  }
+  await second.sendToUuid(0, { type: 'TEXT', data: Array<number>(130_000).fill(0) })
+  expect((await received).data).toHaveLength(130_000)
+  const wider = await openNode({ limits: { maxValues: 200_000 } })
+  await wider.sendToAddress(first.address, { type: 'TEXT', data: Array<number>(140_000).fill(0) })
+})
+
 test('options that make no sense are refused before anything listens', async () => {
   const [, port] = (await openNode()).address
   await Promise.all(open.splice(0).map((node) => node.close()))
