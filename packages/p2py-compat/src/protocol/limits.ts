@@ -56,7 +56,10 @@ export interface P2pyLimits {
   readonly maxWaitingJoins: number
   /** Operations that wait for nodes to be reached, in all. Above: the newest fails. */
   readonly maxWaitingTasks: number
-  /** Dials per second for answers to addresses without a link, after a burst of ten times as many. */
+  /**
+   * Dials per second for answers to addresses without a link, after a burst of ten times as many: for each neighbour
+   * that asks, and for all others together. Above: the answer fails.
+   */
   readonly maxPeerDialsPerSecond: number
   /** Membership announcements per second and link, after a burst of ten times as many. */
   readonly maxAnnouncementsPerSecond: number

@@ -38,6 +38,8 @@ export interface ReadyLink {
   /** UUID that we told the peer when the link began: a Python node believes that one for ever. */
   readonly announcedUuid: number | null
   readonly announcements: RateLimit
+  /** Dials to where this peer, as a neighbour, wants answers to be sent. */
+  readonly answerDials: RateLimit
   /** UUID of the peer; set from outside when the peer gets one while the link lives. */
   uuid: number | null
   /** In the peer book: never closed for silence. */
@@ -353,6 +355,7 @@ export class Links {
       isOurs: info.isOurs,
       announcedUuid: state.announcedUuid,
       announcements: new RateLimit(this.#limits.maxAnnouncementsPerSecond),
+      answerDials: new RateLimit(this.#limits.maxPeerDialsPerSecond),
       uuid: info.uuid,
       isConstant: false,
     }

@@ -39,8 +39,10 @@ import {
 import { addressToUrl, type NodeAddress } from './node-address.ts'
 import { frameOf, Outbox, type P2pyEffect } from './outbox.ts'
 import { RateLimit } from './rate-limit.ts'
-import { Reach, type Outcome } from './reach.ts'
-import { Requests } from './requests.ts'
+import { Reach, type Outcome, type Task } from './reach.ts'
+import { Requests, type AskedRequest } from './requests.ts'
+
+type DeliverTask = Extract<Task, { type: 'deliver' }>
 
 export interface P2pyMachineOptions {
   /** Where others reach this node; it is also its identity. */
@@ -76,6 +78,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
   readonly #joining: Joining
   readonly #admission: Admission
   readonly #requests: Requests
+  /** Dials for answers to those who are not our neighbours. */
   readonly #answerDials: RateLimit
 
   constructor({ address, randomBytes, limits }: P2pyMachineOptions) {
@@ -185,6 +188,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
           type: 'deliver',
           command: command.command,
           value: command.fields,
+          request: undefined,
         })
         break
       case 'send-to-book':
@@ -252,25 +256,27 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
   }
 
   #respond(command: Extract<P2pyCommand, { type: 'respond' }>): void {
-    const envelope = this.#requests.take(command.request)
-    if (envelope === undefined) {
+    const request = this.#requests.take(command.request)
+    if (request === undefined) {
       this.#failed(command.command, requestGone())
       return
     }
-    const error = this.#answer(envelope, command.fields, command.command)
-    if (error === undefined) return
-    this.#requests.putBack(command.request, envelope) // for a smaller answer, or a later one
-    this.#failed(command.command, error)
+    const { envelope } = request
+    const value = encodeResponse(command.fields, envelope.requestId)
+    const task = { type: 'deliver', command: command.command, value, request } as const
+    const error = this.#answer(request, task)
+    if (error !== undefined) this.#deliver(task, error)
   }
 
   #bounce(command: Extract<P2pyCommand, { type: 'bounce' }>): void {
-    const envelope = this.#requests.take(command.request)
-    if (envelope === undefined) {
+    const request = this.#requests.take(command.request)
+    if (request === undefined) {
       this.#failed(command.command, requestGone())
       return
     }
-    const value = requestOf(envelope)
-    this.#reach.begin(command.target, { type: 'deliver', command: command.command, value })
+    const value = requestOf(request.envelope)
+    const task = { type: 'deliver', command: command.command, value, request } as const
+    this.#reach.begin(command.target, task)
   }
 
   // Peers
@@ -355,7 +361,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
   #onRequest(peer: ReadyLink, envelope: RequestEnvelope): void {
     switch (envelope.contents.type) {
       case messageTypes.test:
-        this.#answerAlone(envelope, testAnswer)
+        this.#answerAlone({ envelope, link: peer.link }, testAnswer)
         break
       case messageTypes.uuidAddressRequest:
         this.#onAddressRequest(peer, envelope)
@@ -364,7 +370,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
         this.#outbox.push({
           type: 'request-received',
           from: senderOf(peer),
-          request: this.#requests.keep(envelope),
+          request: this.#requests.keep({ envelope, link: peer.link }),
           requestId: envelope.requestId,
           callbackAddress: envelope.callbackAddress,
           message: envelope.contents,
@@ -379,7 +385,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     const known = this.#links.peer(this.#members.book.get(uuid))
     if (uuid === this.#members.uuid || known !== undefined) {
       const address = known?.address ?? this.#links.ownAddress
-      this.#answerAlone(envelope, uuidAddressResponse(uuid, address))
+      this.#answerAlone({ envelope, link: peer.link }, uuidAddressResponse(uuid, address))
       return
     }
     const trail = this.#requests.searchTrail(envelope.requestId)
@@ -396,30 +402,27 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
   }
 
   /** An answer that the node gives by itself. */
-  #answerAlone(envelope: RequestEnvelope, message: OutgoingMessage): void {
-    const error = this.#answer(envelope, encodeMessage(message), undefined)
-    if (error !== undefined) this.#reject(addressToUrl(envelope.callbackAddress), error)
+  #answerAlone(asked: AskedRequest, message: OutgoingMessage): void {
+    const { callbackAddress, requestId } = asked.envelope
+    const value = encodeResponse(encodeMessage(message), requestId)
+    const task = { type: 'deliver', command: undefined, value, request: undefined } as const
+    const error = this.#answer(asked, task)
+    if (error !== undefined) this.#reject(addressToUrl(callbackAddress), error)
   }
 
   /** Sends to the callback address, over a link to it when there is one. Why nothing was begun, if so. */
-  #answer(
-    envelope: RequestEnvelope,
-    fields: ReadonlyMap<PyValue, PyValue>,
-    command: CommandId | undefined,
-  ): P2pError | undefined {
-    const { callbackAddress: address, requestId } = envelope
-    const value = encodeResponse(fields, requestId)
-    const peer = this.#links.peerAt(address)
-    if (peer === undefined) {
-      if (!this.#answerDials.take(this.#outbox.now.monoMs)) {
+  #answer({ envelope, link }: AskedRequest, task: DeliverTask): P2pError | undefined {
+    const address = envelope.callbackAddress
+    if (this.#links.peerAt(address) === undefined) {
+      const asking = this.#links.peer(link)
+      const isNeighbour = asking !== undefined && this.#members.book.get(asking.uuid ?? -1) === link
+      const dials = isNeighbour ? asking.answerDials : this.#answerDials
+      if (!dials.take(this.#outbox.now.monoMs)) {
         return new P2pError('P2P_TOO_BUSY', 'too many answers to unknown addresses')
       }
-      this.#reach.begin({ address }, { type: 'deliver', command, value })
-      return undefined
     }
-    const error = this.#links.send(peer, value)
-    if (error === undefined && command !== undefined) this.#done(command, undefined)
-    return error
+    this.#reach.begin({ address }, task)
+    return undefined
   }
 
   #mayTalk(peer: ReadyLink, type: string): boolean {
@@ -431,7 +434,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
   #onOutcome({ task, result }: Outcome): void {
     switch (task.type) {
       case 'deliver':
-        this.#deliver(task.command, task.value, result)
+        this.#deliver(task, result)
         break
       case 'ask':
         this.#ask(task.requestId, result)
@@ -458,8 +461,10 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     }
   }
 
-  #deliver(command: number | undefined, value: PyValue, result: ReadyLink | P2pError): void {
+  #deliver({ command, value, request }: DeliverTask, result: ReadyLink | P2pError): void {
     const error = isP2pError(result) ? result : this.#links.send(result, value)
+    // For a smaller answer, or a later one, or another node.
+    if (error !== undefined && request !== undefined) this.#requests.putBack(request)
     if (command === undefined) return
     if (error === undefined) this.#done(command, undefined)
     else this.#failed(command, error)

@@ -22,11 +22,20 @@ import { encodeMessage, encodeRequest, type Response } from './messages.ts'
 import { addressToUrl, type NodeAddress } from './node-address.ts'
 import type { Outbox } from './outbox.ts'
 import { createRequestId } from './request-id.ts'
+import type { TakenRequest } from './requests.ts'
 import { areSuccessors } from './successors.ts'
 
 export type Task =
-  /** Send a value; `command` is answered when it is handed over. */
-  | { readonly type: 'deliver'; readonly command: CommandId | undefined; readonly value: PyValue }
+  /**
+   * Send a value; `command` is answered when it is handed over. `request` is what it answers or bounces, and is to be
+   * put back otherwise.
+   */
+  | {
+      readonly type: 'deliver'
+      readonly command: CommandId | undefined
+      readonly value: PyValue
+      readonly request: TakenRequest | undefined
+    }
   /** Send our request of this id. */
   | { readonly type: 'ask'; readonly requestId: string }
   /** Send our join request, for this command. */

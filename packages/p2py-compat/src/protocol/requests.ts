@@ -8,7 +8,7 @@
  * Source: spec p2py, 5 and 6; p2py 0.23 p2p.py, Connection.request and class Request.
  */
 import { P2pError } from '@p2p/base'
-import type { Deadlines, RandomBytes } from '@p2p/base'
+import type { Deadlines, LinkId, RandomBytes } from '@p2p/base'
 import type { PyRequest } from '../pickle/values.ts'
 import type { CommandId, RequestToken } from './events.ts'
 import type { P2pyLimits } from './limits.ts'
@@ -17,6 +17,17 @@ import type { NodeAddress } from './node-address.ts'
 import type { Outbox } from './outbox.ts'
 import { createRequestId } from './request-id.ts'
 import type { PyValue } from '../pickle/values.ts'
+
+/** A request of somebody else, with the link that it came over. */
+export interface AskedRequest {
+  readonly envelope: RequestEnvelope
+  readonly link: LinkId
+}
+
+/** One that was handed out for an answer. */
+export interface TakenRequest extends AskedRequest {
+  readonly token: RequestToken
+}
 
 interface PendingRequest {
   readonly command: CommandId
@@ -30,7 +41,7 @@ export class Requests {
   readonly #address: NodeAddress
   readonly #randomBytes: RandomBytes
   readonly #pending = new Map<string, PendingRequest>()
-  readonly #incoming = new Map<RequestToken, RequestEnvelope>()
+  readonly #incoming = new Map<RequestToken, TakenRequest>()
   /** Request id of an address search to the neighbours that had it from us, oldest first. */
   readonly #searches = new Map<string, Set<number>>()
   #nextToken: RequestToken = 1
@@ -105,9 +116,9 @@ export class Requests {
   }
 
   /** Keeps a request of somebody else until it is answered; beyond the limit the oldest goes. */
-  keep(envelope: RequestEnvelope): RequestToken {
+  keep(asked: AskedRequest): RequestToken {
     const token = this.#nextToken++
-    this.#incoming.set(token, envelope)
+    this.#incoming.set(token, { ...asked, token })
     for (const oldest of this.#incoming.keys()) {
       if (this.#incoming.size <= this.#limits.maxIncomingRequests) break
       this.#incoming.delete(oldest)
@@ -116,15 +127,15 @@ export class Requests {
   }
 
   /** Hands a kept request out, once. */
-  take(token: RequestToken): RequestEnvelope | undefined {
-    const envelope = this.#incoming.get(token)
+  take(token: RequestToken): TakenRequest | undefined {
+    const taken = this.#incoming.get(token)
     this.#incoming.delete(token)
-    return envelope
+    return taken
   }
 
   /** What was taken but could not be answered may be taken again. */
-  putBack(token: RequestToken, envelope: RequestEnvelope): void {
-    this.#incoming.set(token, envelope)
+  putBack(taken: TakenRequest): void {
+    this.#incoming.set(taken.token, taken)
   }
 
   /** Neighbours that this address search was passed on to already; add to it when passing on. */

@@ -131,6 +131,27 @@ describe('requests of others', () => {
     expect(codes).toEqual(['P2P_MESSAGE_TOO_LARGE', 'done', 'P2P_REQUEST_GONE'])
   })
 
+  test('one that could not be bounced, or answered where it came from, may be answered again', () => {
+    const { driven, links } = secondOfSix()
+    driven.sayValue(links.get(3), requestOf(60, { type: 'ADD' }))
+    const received = driven.effects.find(({ type }) => type === 'request-received')
+    const request = received?.type === 'request-received' ? received.request : -1
+    driven.command({ type: 'bounce', command: 8, request, target: { uuid: 77 } })
+    expect(driven.answers).toEqual(new Map([[8, 'P2P_UUID_UNKNOWN']]))
+    driven.command({ type: 'bounce', command: 9, request, target: { address: addressOf(70) } })
+    driven.refuseDial()
+    expect(driven.answers).toEqual(new Map([[9, 'P2P_CONNECTION_REFUSED']]))
+    const fields = encodeMessage({ type: 'SUM' })
+    driven.command({ type: 'respond', command: 10, request, fields })
+    driven.refuseDial()
+    expect(driven.answers).toEqual(new Map([[10, 'P2P_CONNECTION_REFUSED']]))
+    driven.command({ type: 'respond', command: 11, request, fields })
+    driven.takeDial(60)
+    expect(driven.answers).toEqual(new Map([[11, 'done']]))
+    driven.command({ type: 'respond', command: 12, request, fields })
+    expect(driven.answers).toEqual(new Map([[12, 'P2P_REQUEST_GONE']]))
+  })
+
   test('whoever is no member is not asked about addresses, nor is an address without UUID', () => {
     const { driven, links } = secondOfSix()
     const question = uuidAddressRequest(3, addressOf(9))
@@ -186,6 +207,18 @@ describe('requests of others', () => {
     driven.command({ type: 'respond', command: 9, request: tokens[0] ?? -1, fields })
     expect(driven.answers).toEqual(new Map([[9, 'P2P_TOO_BUSY']]))
   })
+})
+
+test('answers that strangers make us dial, or one neighbour does, use up nobody else’s', () => {
+  const { driven, links } = secondOfSix({ maxPeerDialsPerSecond: 0.1 }) // and a burst of one
+  const [stranger, another] = [driven.meet(80, null), driven.meet(81, null)]
+  const dialled = [stranger, another, links.get(3), links.get(3), links.get(4)].map(
+    (link, name) => {
+      driven.sayValue(link, requestOf(60 + name, { type: 'TEST' }))
+      return driven.dialled.length
+    },
+  )
+  expect(dialled).toEqual([1, 0, 1, 0, 1])
 })
 
 describe('what is not heard', () => {
