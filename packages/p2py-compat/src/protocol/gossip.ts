@@ -35,7 +35,7 @@ const maxLookPauseMs = 300_000
 const contradictionPauseMs = 5_000
 /** A Python node takes announcements from its peer book only, and is slow to put us there. */
 const newsDelayMs = 1_000
-/** Why a look failed when that says nothing about whom we looked for. */
+/** Why somebody was not reached when that says nothing about him. */
 const tellsNothing: ReadonlySet<string> = new Set(['P2P_TOO_BUSY', 'P2P_LEFT', 'P2P_NOT_JOINED'])
 
 export class Gossip {
@@ -167,6 +167,8 @@ export class Gossip {
     if (!isP2pError(result)) {
       if (result.uuid === uuid || result.uuid === null) this.addToBook(uuid, result)
       else this.#depart(uuid, { isSure: true, heardFrom: null })
+    } else if (tellsNothing.has(result.code)) {
+      this.#redialLater(uuid, attempt)
     } else if (attempt < maxRedials && this.#members.addressOf(uuid) !== undefined) {
       this.#redialLater(uuid, attempt + 1)
     } else {

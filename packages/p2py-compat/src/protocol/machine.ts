@@ -431,7 +431,10 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
 
   // Tasks that have found their link, or not
 
-  #onOutcome({ task, result }: Outcome): void {
+  #onOutcome({ task, result: found }: Outcome): void {
+    // A peer may say good-bye in the same piece in which it introduces itself.
+    const isThere = isP2pError(found) || this.#links.peer(found.link) !== undefined
+    const result = isThere ? found : new P2pError('P2P_LINK_LOST', 'the connection ended at once')
     switch (task.type) {
       case 'deliver':
         this.#deliver(task, result)

@@ -167,6 +167,26 @@ describe('lost neighbours', () => {
     expect(driven.heard(links.get(0))).toEqual([onWire(peerLeft(3))])
   })
 
+  test('a neighbour is not gone because we are too busy to dial him', () => {
+    const limits = { maxWaitingTasks: 1 }
+    const options = { uuid: 2, adder: 1, others: [0, 3], neighbours: [0, 3], limits }
+    const { driven, links } = DrivenMachine.member(options)
+    const target = { address: addressOf(70) }
+    driven.command({ type: 'send-message', command: 9, target, fields: new Map() })
+    const { dial } = driven
+    driven.lose(links.get(3))
+    for (let passedMs = 0; passedMs < 20_000; passedMs += 1_000) {
+      driven.pass(1_000)
+      expect(driven.types).not.toContain('peer-left')
+    }
+    driven.refuseDial(dial)
+    for (const pauseMs of [1_000, 2_000]) {
+      driven.pass(pauseMs)
+      driven.refuseDial(driven.dialOf('tcp://127.0.0.1:5003'))
+    }
+    expect(driven.effects).toContainEqual({ type: 'peer-left', uuid: 3 })
+  })
+
   test('one who did not answer is dialled again and again, after longer and longer pauses', () => {
     const { driven, links } = secondOfTen()
     driven.lose(links.get(6)) // not needed: others are nearer

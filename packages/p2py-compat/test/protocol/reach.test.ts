@@ -2,11 +2,13 @@
 import { describe, expect, test } from '@jest/globals'
 import {
   joinFinalized,
+  killConnection,
   newPeer,
   uuidAddressResponse,
 } from '../../src/protocol/membership-messages.ts'
 import { encodeInfo, encodeMessage, encodeResponse } from '../../src/protocol/messages.ts'
 import { PyRequest, type PyValue } from '../../src/pickle/values.ts'
+import { frameOf } from '../../src/protocol/outbox.ts'
 import type { Target } from '../../src/protocol/events.ts'
 import type { P2pyLimits } from '../../src/protocol/limits.ts'
 import { addressOf, DrivenMachine, ownAddress } from './driven-machine.ts'
@@ -186,6 +188,23 @@ test('an address that is dialled already is not dialled again before its node ha
   expect([...driven.answers]).toEqual([
     [1, 'done'],
     [2, 'done'],
+  ])
+})
+
+test('who is dialled and says good-bye in one piece gets nothing, and nothing is reported done', () => {
+  const driven = new DrivenMachine()
+  const target = { address: addressOf(7) }
+  const fields = encodeMessage(text)
+  driven.command({ type: 'send-message', command: 1, target, fields })
+  driven.command({ type: 'request', command: 2, target, fields, timeoutMs: 1_000 })
+  const info = encodeInfo({ address: addressOf(7), uuid: null, isOurs: false })
+  const link = driven.open(1)
+  const frames = [frameOf(info), frameOf(true), frameOf(encodeMessage(killConnection))]
+  driven.bytes(link, Buffer.concat(frames))
+  expect(driven.heard(link)).toEqual([])
+  expect([...driven.answers]).toEqual([
+    [1, 'P2P_LINK_LOST'],
+    [2, 'P2P_LINK_LOST'],
   ])
 })
 
