@@ -61,7 +61,7 @@ export interface RendezvousLimits {
   readonly maxReceivingBytes: number
   /** Introductions a node may ask for in one second, after a burst of ten times as many. */
   readonly maxRequestsPerSecond: number
-  /** Relayed frames a node may send in one second, after a burst of ten times as many. */
+  /** Relayed frames a node may send in one second, after a burst of ten times as many. Our nodes keep to 150. */
   readonly maxRelayedPerSecond: number
   readonly infoTimeoutMs: number
 }

@@ -36,6 +36,7 @@ import { createRequestId } from '../protocol/request-id.ts'
 import { FrameSocket } from './frame-socket.ts'
 import { punch } from './punch-sockets.ts'
 import { RelayLink } from './relay-link.ts'
+import { RelayPace } from './relay-pace.ts'
 
 export interface RendezvousClientOptions {
   readonly server: NodeAddress
@@ -64,6 +65,10 @@ export class RendezvousClient {
   /** What waits for an answer of the server: by request id, and the registration by its type. */
   readonly #answers = new Map<string, (message: Response | undefined) => void>()
   readonly #relays = new Map<string, RelayLink>()
+  readonly #relayPace = new RelayPace({
+    send: (message) => this.#say(message),
+    onSent: (token) => this.#relays.get(token)?.onDrain(),
+  })
   #connection: FrameSocket | undefined
   #localPort = 0
   #state: 'registering' | 'registered' | 'lost' | 'closed' = 'registering'
@@ -128,6 +133,7 @@ export class RendezvousClient {
     this.#state = 'closed'
     clearTimeout(this.#reconnectTimer)
     for (const link of [...this.#relays.values()]) link.close()
+    this.#relayPace.clear()
     this.#connection?.end()
     this.#connection = undefined
     this.#abort.abort() // every socket
@@ -227,7 +233,9 @@ export class RendezvousClient {
           resolve({ seenAs, probePort })
         },
         onDrain: () => {
-          for (const link of this.#relays.values()) link.onDrain()
+          for (const [token, link] of this.#relays) {
+            if (!this.#relayPace.isWaiting(token)) link.onDrain()
+          }
         },
         onClose: () => {
           clearTimeout(timer)
@@ -300,9 +308,10 @@ export class RendezvousClient {
         break
       }
       case rendezvousTypes.relayEnd: {
-        const relayed = readRelay(message)
-        const link = relayed === undefined ? undefined : this.#relays.get(relayed.token)
-        if (relayed !== undefined) this.#relays.delete(relayed.token)
+        const token = readRelay(message)?.token ?? ''
+        const link = this.#relays.get(token)
+        this.#relays.delete(token)
+        this.#relayPace.forget(token)
         link?.onEnded()
         break
       }
@@ -374,10 +383,10 @@ export class RendezvousClient {
   #openRelay(remote: string, token: string): RelayLink {
     const link = new RelayLink({
       remote,
-      send: (bytes) => this.#say(relay(token, bytes)),
+      send: (bytes) => this.#relayPace.send(token, relay(token, bytes)),
       end: () => {
         this.#relays.delete(token)
-        this.#say(relayEnd(token))
+        this.#relayPace.send(token, relayEnd(token))
       },
       queuedBytes: () => this.#connection?.queuedBytes ?? 0,
     })
@@ -391,6 +400,7 @@ export class RendezvousClient {
     this.#failAnswers()
     for (const link of [...this.#relays.values()]) link.onEnded()
     this.#relays.clear()
+    this.#relayPace.clear()
     if (this.#state === 'registered') this.#reconnectLater()
   }
 

@@ -36,6 +36,8 @@ class FakeServer {
   /** Types of the requests that nodes made; answered only when there is somebody to introduce. */
   readonly asked: string[] = []
   peer: NodeAddress | undefined
+  /** Both NATs give ports that can be known. */
+  isIndependent = true
   /** Types of the messages that nodes sent, and the tokens in them. */
   readonly told: (readonly [type: string, token: string | undefined])[] = []
   readonly #server: Server = createServer((socket) => {
@@ -81,7 +83,10 @@ class FakeServer {
       const { contents, requestId } = unit.envelope
       this.asked.push(contents.type)
       if (this.peer === undefined) return
-      const answer = introductionTo(this.peer, { isRequester: true })
+      const answer = introductionTo(this.peer, {
+        isRequester: true,
+        isIndependent: this.isIndependent,
+      })
       connection.send(encodeResponse(encodeMessage(answer), requestId))
     }
   }
@@ -91,15 +96,18 @@ const token = 'ab'.repeat(16)
 
 function introductionTo(
   peer: NodeAddress,
-  { isRequester }: { readonly isRequester: boolean },
+  {
+    isRequester,
+    isIndependent,
+  }: { readonly isRequester: boolean; readonly isIndependent: boolean },
 ): OutgoingMessage {
   return encodeIntroduction(isRequester ? rendezvousTypes.initResponse : rendezvousTypes.init, {
     target: { publicAddress: peer, privateAddress: peer },
     source: { publicAddress: own, privateAddress: own },
     token,
     isRequester,
-    isIndependent: true,
-    isPeerIndependent: true,
+    isIndependent,
+    isPeerIndependent: isIndependent,
   })
 }
 
@@ -231,6 +239,20 @@ test('nodes that got through to each other end the relay that was kept for them'
   await client.close()
   await lost
   await new Promise((resolve) => peer.close(resolve))
+})
+
+test('no more is relayed than the server takes, and what is left over when the client is closed is let go', async () => {
+  server.peer = { host: '127.0.0.1', port: 1 }
+  server.isIndependent = false
+  jest.spyOn(performance, 'now').mockReturnValue(0)
+  const link = await client.reach({ host: '10.0.0.2', port: 4444 }, undefined)
+  expect(link.send(new Uint8Array(1))).toBe(true)
+  for (let count = 0; count < 2_100; count += 1) link.send(new Uint8Array(1))
+  expect(link.send(new Uint8Array(1))).toBe(false)
+  await client.reach({ host: '10.0.0.2', port: 4444 }, undefined)
+  expect(server.told).toHaveLength(1_500)
+  await client.close()
+  expect(jest.getTimerCount()).toBe(0)
 })
 
 test('a registration that is called off ends with all that it began', async () => {
