@@ -207,6 +207,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
     this.#persistence = persistence
     this.#table = new SharedTable({
       keys: machine.keys,
+      maxFrameBytes: machine.slots.maxFrameBytes,
       read: (key, wait) => askTo<ReadResult>(control, { type: 'read', key }, wait),
       write: (key, value, wait) => askTo<void>(control, { type: 'write', key, value }, wait),
     })
@@ -266,7 +267,8 @@ export class ChordNode extends LayeredNode<ChordEvents> {
    *
    * Rejects with `P2P_WRITE_NOT_ACKNOWLEDGED`; some nodes may have the value all the same. TypeError
    * for null (which means deleted on the wire) and undefined, EncodeError for values that the wire
-   * cannot carry.
+   * cannot carry, and for key and value that fit no frame (`maxFrameBytes`) together. Key and value are
+   * taken as they are at the call.
    */
   async set(key: Key, value: Value, wait: WaitOptions = {}): Promise<void> {
     await this.#table.set(key, value, wait)

@@ -6,20 +6,22 @@
  */
 import { abortError, P2pError, timerDelay } from '@p2p/base'
 import type { WaitOptions } from '@p2p/base'
-import { decodeValue, encodeValue, toHex, utf8Encode } from '@p2p/serializer'
+import { EncodeError, decodeValue, encodeValue, toHex, utf8Encode } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { fieldsOf, mergeFields } from './protocol/fields.ts'
 import type { KeyList } from './protocol/key-list.ts'
 import type { ReadResult } from './protocol/read.ts'
+import { besidesItemBytes } from './protocol/slot-store.ts'
 
 /** Text, or bytes for keys that are no text. */
 export type Key = string | Uint8Array
 
 export interface TableLink {
   readonly keys: KeyList
+  readonly maxFrameBytes: number
   read(key: Uint8Array, wait: WaitOptions): Promise<ReadResult>
-  /** A null value deletes. */
-  write(key: Uint8Array, value: Value, wait: WaitOptions): Promise<void>
+  /** `value`: msgpack; null deletes. */
+  write(key: Uint8Array, value: Uint8Array | null, wait: WaitOptions): Promise<void>
 }
 
 /** Entries read at a time while the table is walked through. */
@@ -47,8 +49,7 @@ export class SharedTable {
 
   async set(key: Key, value: Value, wait: WaitOptions): Promise<void> {
     const name = readKey(key)
-    checkValue(value)
-    await this.#link.write(name, value, wait)
+    await this.#link.write(name, this.#encoded(name, value), wait)
   }
 
   async delete(key: Key, wait: WaitOptions): Promise<boolean> {
@@ -65,8 +66,8 @@ export class SharedTable {
   ): Promise<void> {
     const pairs = Symbol.iterator in entries ? [...entries] : Object.entries(entries)
     const checked = pairs.map(([key, value]) => {
-      checkValue(value)
-      return [readKey(key), value] as const
+      const name = readKey(key)
+      return [name, this.#encoded(name, value)] as const
     })
     const rest = checked.values()
     const lane = async (): Promise<void> => {
@@ -119,15 +120,16 @@ export class SharedTable {
     if (base === undefined) {
       throw new TypeError('the value is no mapping of fields')
     }
-    const merged = encodeValue(mergeFields(base, fields))
-    await this.#link.write(name, decodeValue(merged), wait)
+    const merged = this.#encoded(name, mergeFields(base, fields))
+    await this.#link.write(name, merged, wait)
     return decodeValue(merged)
   }
 
   async pop(key: Key, fallback: unknown, wait: WaitOptions): Promise<unknown> {
-    const bytes = await this.#read(readKey(key), wait)
+    const name = readKey(key)
+    const bytes = await this.#read(name, wait)
     if (bytes === undefined) return fallback
-    await this.#link.write(readKey(key), null, wait)
+    await this.#link.write(name, null, wait)
     return decodeValue(bytes)
   }
 
@@ -142,7 +144,7 @@ export class SharedTable {
   }
 
   async *keys(): AsyncGenerator<Key> {
-    for (const name of [...this.#link.keys.values()]) yield await Promise.resolve(keyOf(name))
+    for (const name of [...this.#link.keys.values()]) yield keyOf(name)
   }
 
   async *entries(wait: WaitOptions): AsyncGenerator<[Key, Value]> {
@@ -161,6 +163,18 @@ export class SharedTable {
   async #readIfReadable(name: Uint8Array, wait: WaitOptions): Promise<Uint8Array | undefined> {
     const result = await this.#link.read(name, wait)
     return result.type === 'found' ? result.value : undefined
+  }
+
+  /** As it is at the call: what becomes of it later is the caller's affair. Tells what cannot be sent before anything is. */
+  #encoded(name: Uint8Array, value: Value): Uint8Array {
+    if (value === undefined) throw new TypeError('a value is needed; delete() removes a key')
+    if (value === null) throw new TypeError('null means deleted in protocol 0.7; use delete()')
+    const bytes = encodeValue(value)
+    const got = name.length + bytes.length + besidesItemBytes
+    const limit = this.#link.maxFrameBytes
+    if (got <= limit) return bytes
+    const text = `frame of ${got} bytes exceeds maxFrameBytes ${limit}`
+    throw new EncodeError('P2P_ENCODE_TOO_LARGE', text, { got, limit })
   }
 
   async #read(name: Uint8Array, wait: WaitOptions): Promise<Uint8Array | undefined> {
@@ -182,9 +196,9 @@ export class SharedTable {
   }
 }
 
-/** The bytes of a key; text that is no Unicode has none. */
+/** The bytes of a key, in a copy: a caller may use its buffer again. Text that is no Unicode has none. */
 export function readKey(key: Key): Uint8Array {
-  if (key instanceof Uint8Array) return key
+  if (key instanceof Uint8Array) return new Uint8Array(key)
   if (typeof key === 'string') return utf8Encode(key)
   throw new TypeError('a key is text or bytes')
 }
@@ -198,11 +212,4 @@ export function keyOf(name: Uint8Array): Key {
   } catch {
     return name.slice()
   }
-}
-
-/** Tells about values that cannot be sent before anything is. */
-function checkValue(value: Value): void {
-  if (value === undefined) throw new TypeError('a value is needed; delete() removes a key')
-  if (value === null) throw new TypeError('null means deleted in protocol 0.7; use delete()')
-  encodeValue(value)
 }

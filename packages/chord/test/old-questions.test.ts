@@ -338,7 +338,13 @@ describe('requests of this node', () => {
 
   test('write, and are sure when the owner answers with that value and not with another', () => {
     const scene = fiveOwners()
-    const input = { type: 'write', request: 1, key, value: 'new', timeoutMs: 20_000 } as const
+    const input = {
+      type: 'write',
+      request: 1,
+      key,
+      value: encodeValue('new'),
+      timeoutMs: 20_000,
+    } as const
     scene.writes.begin(input, at(0))
     answerAll(scene, 'old')
     answerAll(scene, undefined)
@@ -349,7 +355,13 @@ describe('requests of this node', () => {
 
   test('write to nobody when the owner is gone', () => {
     const scene = fiveOwners()
-    const input = { type: 'write', request: 1, key, value: 'new', timeoutMs: 20_000 } as const
+    const input = {
+      type: 'write',
+      request: 1,
+      key,
+      value: encodeValue('new'),
+      timeoutMs: 20_000,
+    } as const
     scene.writes.begin(input, at(0))
     scene.nodes.delete(owner)
     scene.questions.peerLeft(owner, at(1))

@@ -70,7 +70,8 @@ class Scene {
   }
 
   write(what: string | null = 'v', monoMs = 0): void {
-    const input = { type: 'write', request: 1, key, value: what, timeoutMs: 10_000 } as const
+    const value = what === null ? null : encodeValue(what)
+    const input = { type: 'write', request: 1, key, value, timeoutMs: 10_000 } as const
     this.writes.begin(input, at(monoMs))
   }
 
@@ -113,7 +114,13 @@ describe('a write', () => {
     const scene = new Scene({ holders: ['a', 'b', 'c'] })
     scene.write('first')
     const first = ['a', 'b', 'c'].map((to) => [to, scene.askedToWrite(to)] as const)
-    const input = { type: 'write', request: 2, key, value: 'second', timeoutMs: 10_000 } as const
+    const input = {
+      type: 'write',
+      request: 2,
+      key,
+      value: encodeValue('second'),
+      timeoutMs: 10_000,
+    } as const
     scene.writes.begin(input, at(1))
     const asked = scene.asked.length
     for (const [from, about] of first)

@@ -1,6 +1,6 @@
 /** What a node asks others of its kind: what comes of it when there is no room for a question. */
 import { expect, test } from '@jest/globals'
-import { encodeBase58Integer, utf8Encode } from '@p2p/serializer'
+import { encodeBase58Integer, encodeValue, utf8Encode } from '@p2p/serializer'
 import type { ChordEffect } from '../src/protocol/chord-contract.ts'
 import { Holders } from '../src/protocol/holders.ts'
 import { KeyList } from '../src/protocol/key-list.ts'
@@ -94,7 +94,7 @@ test('a write without room for its questions fails; those after it do not pass o
     talk.ask(other, { type: 'offer', slots: [] }, () => [], now)
   for (const request of [1, 2]) {
     const key = utf8Encode(`key ${request}`)
-    writes.begin({ type: 'write', request, key, value: 'v', timeoutMs: 10_000 }, now)
+    writes.begin({ type: 'write', request, key, value: encodeValue('v'), timeoutMs: 10_000 }, now)
     talk.failUnanswered(now)
   }
   expect(effects.map(({ type }) => type)).toEqual(['write-failed', 'write-failed'])

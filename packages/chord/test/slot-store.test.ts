@@ -136,3 +136,14 @@ test('a part of the ring is summed up as what it holds now, whatever was asked b
   }
   check()
 })
+
+test('what fits no frame is refused', () => {
+  const store = new SlotStore({}, 1_024 + 10)
+  const key = utf8Encode('key')
+  const fits = new Uint8Array(10)
+  expect(store.put(slot(1n), { value: new Uint8Array(8), version: at(1), key })).toBe('full')
+  expect(store.put(slot(1n), { value: fits, version: at(1) })).toBe('stored')
+  expect(store.put(slot(1n), { value: new Uint8Array(11), version: at(2) })).toBe('full')
+  expect([store.get(slot(1n))?.value, store.isUnsure(slot(1n))]).toEqual([fits, true])
+  expect(store.put(slot(1n), { value: new Uint8Array(7), version: at(3), key })).toBe('stored')
+})

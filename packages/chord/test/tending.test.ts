@@ -37,6 +37,10 @@ class Scene {
       nodes: this.nodes,
       keys: this.keys,
       tends: () => this.tends,
+      ownerOf: ({ position }) => {
+        const id = this.nodes.ownerOf(position)?.id
+        return id === me ? undefined : id
+      },
       ask: (one) => {
         if (one.slotText === slot.slotText) this.#done.push('ask')
       },

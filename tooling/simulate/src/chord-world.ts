@@ -4,7 +4,7 @@ import { Simulator } from '@p2p/base/sim'
 import type { HostedNode, SimNode } from '@p2p/base/sim'
 import { ChordMachine, StoringNodes, mostToMean, placesOf } from '@p2p/chord'
 import type { ChordEffect, ChordInput } from '@p2p/chord'
-import { decodeValue, encodeBase58Integer, utf8Encode } from '@p2p/serializer'
+import { decodeValue, encodeBase58Integer, encodeValue, utf8Encode } from '@p2p/serializer'
 
 type Command = Exclude<ChordInput, { type: `link-${string}` | 'dial-failed' | 'deadline' }>
 type Emitted = Exclude<ChordEffect, { type: 'send' | 'dial' | 'cancel-dial' | 'close' }>
@@ -206,7 +206,8 @@ export class ChordWorld {
       expectation.possible.clear()
       for (const other of later) expectation.possible.add(other)
     })
-    node.command({ type: 'write', request, key: utf8Encode(key), value, timeoutMs: opTimeoutMs })
+    const input = { key: utf8Encode(key), value: encodeValue(value), timeoutMs: opTimeoutMs }
+    node.command({ type: 'write', request, ...input })
   }
 
   /** Counts how the read ends, if the reader lives to see it. */

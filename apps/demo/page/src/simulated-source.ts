@@ -319,7 +319,7 @@ export class SimulatedSource implements Source {
         })
         break
       case 'chord': {
-        const write = { type: 'write', key: utf8Encode(key), value: text } as const
+        const write = { type: 'write', key: utf8Encode(key), value: encodeValue(text) } as const
         speaker.node.command({ ...write, request, timeoutMs: operationTimeoutMs })
       }
     }
@@ -383,7 +383,7 @@ export class SimulatedSource implements Source {
           type: 'write',
           request,
           key: utf8Encode(key),
-          value,
+          value: encodeValue(value),
           timeoutMs,
         }))
         if (effect.type === 'write-failed') throw effect.error

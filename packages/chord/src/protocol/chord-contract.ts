@@ -3,7 +3,6 @@
  */
 import type { P2pError, RequestId } from '@p2p/base'
 import type { MeshEffect, MeshInput, MeshMachineOptions } from '@p2p/mesh'
-import type { Value } from '@p2p/serializer'
 import type { Slot } from './hash-tables.ts'
 import type { ReadResult } from './read.ts'
 import type { SlotStoreLimits, StoredSlot } from './slot-store.ts'
@@ -36,8 +35,8 @@ export type ChordInput =
       readonly type: 'write'
       readonly request: RequestId
       readonly key: Uint8Array
-      /** null deletes. */
-      readonly value: Value
+      /** msgpack; null deletes. */
+      readonly value: Uint8Array | null
       readonly timeoutMs: number
     }
   /** Answered with `read-ended`. */

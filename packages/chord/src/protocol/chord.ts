@@ -103,7 +103,8 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   constructor(options: ChordMachineOptions) {
     const { id, randomBytes, replicas = defaultReplicas } = options
     this.id = id
-    this.slots = new SlotStore(options.slotLimits)
+    const { maxFrameBytes } = options.limits
+    this.slots = new SlotStore(options.slotLimits, maxFrameBytes)
     this.keys = new KeyList(options.maxKeys)
     this.#clock = new VersionClock(id)
     this.#isTalking = options.extensions !== false
@@ -120,7 +121,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     const line = this.#line(nodes)
     const shared = { id, nodes, replicas, random: randomBytes, isTalking, line }
     this.#ring = new RingKeeper({ ...shared, view })
-    this.#outbox = new Outbox(line)
+    this.#outbox = new Outbox(line, maxFrameBytes)
     this.#holders = new Holders(shared)
     this.#rounds = new RepairRounds({ ...shared, slots, repairMs })
     this.#old = new OldQuestions(line)

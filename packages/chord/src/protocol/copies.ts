@@ -8,9 +8,11 @@ import { portionsOf } from './portions.ts'
 import { copyPayload } from './table-messages.ts'
 import type { Copy } from './table-messages.ts'
 
-/** Of one message. */
+/** Of one message: it fits a frame of 64 KiB, unless one value is longer. */
 const maxCopies = 512
-const maxCopyBytes = 262_144
+const maxCopyBytes = 61_440
+/** Of one copy besides key and value: version, tables, and to whom. */
+const besidesBytes = 160
 
 export class Copies {
   readonly #byHolder = new Map<string, Copy[]>()
@@ -39,5 +41,5 @@ export class Copies {
 }
 
 function sizeOf({ key, value }: Copy): number {
-  return key.length + (value?.length ?? 0)
+  return key.length + (value?.length ?? 0) + besidesBytes
 }

@@ -59,9 +59,9 @@ export interface KeyNewsParts {
 const gatherMs = 1_000
 /** From a handshake to the comparison, and from one to the next: the answer has mostly come by then. */
 const compareAfterMs = 100
-/** One message has at most so many keys, and ends with the one that goes over so many bytes. */
+/** One message has at most so many keys, and so many bytes of them but for a longer key: it fits frames of 64 KiB. */
 const maxNewsKeys = 512
-const maxNewsBytes = 65_536
+const maxNewsBytes = 61_440
 /** Removals remembered from one comparison to the next but one: by then rumours have died out. */
 const maxRemoved = 1_024
 /** Doubted from one comparison to the next: who lists deleted keys on purpose shall not make a flood. */

@@ -69,11 +69,8 @@ export class OldQuestions {
   constructor(line: OldLine) {
     this.#line = line
     this.tending = new Tending({
-      id: line.id,
-      slots: line.slots,
-      nodes: line.nodes,
-      keys: line.keys,
-      tends: () => line.tends(),
+      ...line,
+      ownerOf: (slot) => this.#ownerOf(slot),
       ask: (slot, to, now) => {
         this.askOf(slot, to, { type: 'tend' }, now)
       },

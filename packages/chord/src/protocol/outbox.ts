@@ -6,7 +6,7 @@
 import { P2pError } from '@p2p/base'
 import type { Now, Peer, RequestId } from '@p2p/base'
 import type { MeshInput } from '@p2p/mesh'
-import { createMessage, flags } from '@p2p/serializer'
+import { checksumBytes, createMessage, flags } from '@p2p/serializer'
 import type { Value, WireMessage } from '@p2p/serializer'
 import { HandOvers } from './hand-overs.ts'
 import type { Parcel } from './hand-overs.ts'
@@ -35,12 +35,15 @@ export interface OutboxLine {
 
 export class Outbox {
   readonly #line: OutboxLine
+  readonly #maxFrameBytes: number
   readonly #reach = new Reach()
   readonly #handOvers = new HandOvers()
   readonly #onDemand = new OnDemandLinks()
 
-  constructor(line: OutboxLine) {
+  /** `maxFrameBytes`: what is longer is not sent, as it would cost the link. */
+  constructor(line: OutboxLine, maxFrameBytes: number) {
     this.#line = line
+    this.#maxFrameBytes = maxFrameBytes
   }
 
   /** Nodes being dialled. */
@@ -63,16 +66,22 @@ export class Outbox {
   }
 
   whisper(peer: string, payload: readonly Value[], now: Now): void {
-    const message = this.#compose(flags.whisper, payload, now)
-    this.#line.tellMesh({ type: 'pass', peer, message, priority: 'own' }, now)
+    this.#pass(peer, payload, now)
   }
 
-  /** To any member, which is dialled when it is no neighbour. False when it cannot be. */
+  /** False for what fits no frame. */
+  #pass(peer: string, payload: readonly Value[], now: Now): boolean {
+    const message = this.#compose(flags.whisper, payload, now)
+    if (message !== undefined)
+      this.#line.tellMesh({ type: 'pass', peer, message, priority: 'own' }, now)
+    return message !== undefined
+  }
+
+  /** To any member, which is dialled when it is no neighbour. False when it cannot be, and for what fits no frame. */
   send(to: string, payload: readonly Value[], now: Now): boolean {
     if (!this.#line.peers.has(to)) return this.dial(to, payload, now)
     this.#onDemand.noteUse(to, now.monoMs)
-    this.whisper(to, payload, now)
-    return true
+    return this.#pass(to, payload, now)
   }
 
   /** False when no address is known, or too much is under way. */
@@ -89,7 +98,8 @@ export class Outbox {
   /** `knownTo`: neighbours that need not be told. */
   spread(payload: readonly Value[], now: Now, knownTo: Iterable<string> = []): void {
     const message = this.#compose(flags.broadcast, payload, now)
-    this.#line.tellMesh({ type: 'spread', message, heldBy: knownTo }, now)
+    if (message !== undefined)
+      this.#line.tellMesh({ type: 'spread', message, heldBy: knownTo }, now)
   }
 
   handOver(parcels: Iterable<Parcel>, now: Now): void {
@@ -130,8 +140,14 @@ export class Outbox {
     }
   }
 
-  #compose(type: WireMessage['type'], payload: readonly Value[], now: Now): WireMessage {
+  #compose(
+    type: WireMessage['type'],
+    payload: readonly Value[],
+    now: Now,
+  ): WireMessage | undefined {
     const time = Math.floor(now.utcSeconds)
-    return createMessage({ type, sender: this.#line.wireId, time, payload })
+    const message = createMessage({ type, sender: this.#line.wireId, time, payload })
+    const isTooLong = message.body.length + checksumBytes > this.#maxFrameBytes
+    return isTooLong ? undefined : message
   }
 }

@@ -6,7 +6,6 @@
  */
 import { P2pError } from '@p2p/base'
 import type { Now, RequestId } from '@p2p/base'
-import { encodeValue } from '@p2p/serializer'
 import type { ChordInput } from './chord-contract.ts'
 import { Copies } from './copies.ts'
 import { hashTables, slotsOf } from './hash-tables.ts'
@@ -136,7 +135,7 @@ export class OwnWrites {
       ...start,
       progress: new PendingWrite(plan),
       key,
-      value: value === null ? undefined : encodeValue(value),
+      value: value ?? undefined,
       startMs: monoMs,
       heldBack,
       patienceEndMs: heldBack.size > 0 ? monoMs + this.#patience.ms : Infinity,

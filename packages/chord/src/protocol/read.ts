@@ -208,9 +208,7 @@ export class Read {
 
   /** The best answer of each table that gave one. */
   get #heard(): readonly Answer[] {
-    const heard: Answer[] = []
-    for (const { best } of this.#tables) if (best !== undefined) heard.push(best)
-    return heard
+    return this.#tables.flatMap(({ best }) => best ?? [])
   }
 
   get #votes(): readonly (Uint8Array | undefined)[] {
@@ -219,12 +217,8 @@ export class Read {
     return votes
   }
 
-  get #values(): readonly (Uint8Array | undefined)[] {
-    return this.#heard.map(({ value }) => value)
-  }
-
   #conclude(): ReadResult {
-    const candidates = countVotes(this.#values)
+    const candidates = countVotes(this.#heard.map(({ value }) => value))
     if (candidates.length === 0) {
       const tables = this.#tables
       const heard = tables.filter(({ best, empty }) => best !== undefined || empty.length > 0)

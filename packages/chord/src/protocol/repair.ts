@@ -44,8 +44,8 @@ export interface Offer {
   readonly slots: readonly OfferedSlot[]
 }
 
-/** Slots listed in one message; a larger part of the ring is split. */
-const maxListedSlots = 512
+/** Slots listed in one message; a larger part of the ring is split. All messages fit frames of 64 KiB, but for longer values. */
+const maxListedSlots = 256
 const splitInto = 16n
 /** Holders beyond those that should have a slot which keep it all the same. */
 const spareHolders = 3
@@ -55,9 +55,9 @@ const refilledKeys = 256
 const refillEveryMs = 600_000
 /** This share of the ring gone since the last beginning brings the next: 3 in 10,000 slots then lost all five holders. */
 const refillAfterShare = 0.2
-/** Of one put message. */
+/** Of one put message: of keys and values, around which an entry has 220 bytes more. */
 const maxPutEntries = 64
-const maxPutBytes = 262_144
+const maxPutBytes = 49_152
 
 export interface RepairParts {
   readonly id: string

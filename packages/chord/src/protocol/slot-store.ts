@@ -32,6 +32,9 @@ export const defaultSlotStoreLimits: SlotStoreLimits = {
   tombstoneSeconds: 86_400,
 }
 
+/** What a message about one slot has besides value and key: 350 bytes at most, with room to spare. */
+export const besidesItemBytes = 1_024
+
 /** A slot and which write it holds. */
 export class SlotHead extends Slot {
   readonly version: Version
@@ -92,6 +95,7 @@ interface Bucket {
 export type PutResult = 'stored' | 'stale' | 'full'
 
 export class SlotStore {
+  readonly maxFrameBytes: number
   readonly #limits: SlotStoreLimits
   /** By name. */
   readonly #slots = new Map<string, StoredSlot>()
@@ -113,7 +117,9 @@ export class SlotStore {
   /** The value and the key copied last: the slots of one write share theirs. */
   #copies: readonly { readonly source: Uint8Array; readonly copy: Uint8Array }[] = []
 
-  constructor(limits: Partial<SlotStoreLimits> = {}) {
+  /** `maxFrameBytes`: what fits no frame is refused, as nobody could be sent it. */
+  constructor(limits: Partial<SlotStoreLimits> = {}, maxFrameBytes: number = Infinity) {
+    this.maxFrameBytes = maxFrameBytes
     this.#limits = { ...defaultSlotStoreLimits, ...limits }
   }
 
@@ -180,8 +186,10 @@ export class SlotStore {
       version,
       key: this.#owned(write.key ?? before?.key),
     })
-    const added = sizeOf(stored) - sizeOf(before)
-    if (added > 0 && this.#valueBytes + added > this.#limits.maxValueBytes) {
+    const size = sizeOf(stored)
+    const added = size - sizeOf(before)
+    const isOver = added > 0 && this.#valueBytes + added > this.#limits.maxValueBytes
+    if (isOver || size + besidesItemBytes > this.maxFrameBytes) {
       if (before !== undefined) this.#outdated.add(name)
       return 'full'
     }

@@ -32,6 +32,8 @@ export interface TendingLine {
   readonly keys: KeyList
   /** False for a node that stores nothing, and for a plain one. */
   tends(): boolean
+  /** The node that owns the slot; undefined when this node does, or nobody is known to store. */
+  ownerOf(slot: Slot): string | undefined
   /** `handleAnswer` is called with what the node has. */
   ask(slot: Slot, to: string, now: Now): void
   storeAt(slot: Slot, value: Uint8Array | undefined, to: string, now: Now): void
@@ -51,7 +53,7 @@ const tendPauseMs = 250
 const settledMs = 10_000
 /** When to look for a key after it was announced, or taken from the list. */
 const looksMs = [300, 1_500, 6_000, 15_000]
-/** Keys that are looked for, and how long each may be; others are found by the walk over all keys. */
+/** Slots that are looked for, and how long their keys may be; others are found by the walk over all keys. */
 const maxNews = 4_096
 const maxNewsKeyBytes = 4_096
 /** Behind an owner's id: it was sent a delete; it said once that it has nothing. */
@@ -72,8 +74,6 @@ export class Tending {
   readonly #given = new Map<string, string>()
   /** By slot. All slots of one key share one. */
   readonly #news = new Map<string, News>()
-  /** The same, in the order in which they were heard. */
-  readonly #newsOfKeys = new Set<News>()
   /** Slots asked for of which nothing is held here, with their keys. */
   readonly #missing = new Map<string, Uint8Array>()
   #walk: Iterator<StoredSlot | Uint8Array> | undefined
@@ -85,13 +85,14 @@ export class Tending {
 
   nextDeadline(): number {
     let next = this.#walkDueMs
-    for (const news of this.#newsOfKeys) next = Math.min(next, lookDueMs(news))
+    for (const news of this.#news.values()) next = Math.min(next, lookDueMs(news))
     return next
   }
 
   handleDeadline(now: Now): void {
     const { monoMs } = now
-    for (const news of this.#newsOfKeys) if (lookDueMs(news) <= monoMs) this.#lookForNews(news, now)
+    for (const news of this.#news.values())
+      if (lookDueMs(news) <= monoMs) this.#lookForNews(news, now)
     if (this.#walkDueMs <= monoMs) this.#goOn(now)
   }
 
@@ -112,17 +113,11 @@ export class Tending {
 
   #note(key: Uint8Array, isRemoved: boolean, now: Now): void {
     const arc = this.#arc()
-    if (arc === undefined || this.#newsOfKeys.size >= maxNews || key.length > maxNewsKeyBytes)
-      return
+    if (arc === undefined || this.#news.size >= maxNews || key.length > maxNewsKeyBytes) return
     const tended = slotsOf(key).filter(({ position }) => covers(arc, position))
     if (tended.length === 0) return
     const news = { key: key.slice(), isRemoved, heardMs: now.monoMs, looks: 0 }
-    for (const slot of tended) {
-      const earlier = this.#news.get(slot.name)
-      if (earlier !== undefined) this.#newsOfKeys.delete(earlier)
-      this.#news.set(slot.name, news)
-    }
-    this.#newsOfKeys.add(news)
+    for (const slot of tended) this.#news.set(slot.name, news)
   }
 
   #lookForNews(news: News, now: Now): void {
@@ -130,7 +125,6 @@ export class Tending {
     const isLast = news.looks >= looksMs.length
     const sought = slotsOf(news.key).filter((slot) => this.#lookForSlot(slot, news, now))
     if (!isLast && sought.length > 0) return
-    this.#newsOfKeys.delete(news)
     for (const slot of slotsOf(news.key)) {
       if (this.#news.get(slot.name) === news) this.#news.delete(slot.name)
     }
@@ -139,7 +133,7 @@ export class Tending {
   /** False when nothing is left to be found out about the slot. */
   #lookForSlot(slot: Slot, { key, isRemoved }: News, now: Now): boolean {
     const arc = this.#arc()
-    const owner = this.#ownerOf(slot)
+    const owner = this.#line.ownerOf(slot)
     if (arc === undefined || owner === undefined || !covers(arc, slot.position)) return false
     const hasValue = this.#line.slots.get(slot)?.value !== undefined
     if (hasValue !== isRemoved) return false
@@ -185,13 +179,13 @@ export class Tending {
   #tendKey(key: Uint8Array, arc: Arc, now: Now): void {
     for (const slot of slotsOf(key)) {
       if (!covers(arc, slot.position) || this.#line.slots.get(slot) !== undefined) continue
-      const owner = this.#ownerOf(slot)
+      const owner = this.#line.ownerOf(slot)
       if (owner !== undefined) this.#ask(slot, key, owner, now)
     }
   }
 
   #tendSlot(slot: StoredSlot, now: Now): void {
-    const owner = this.#ownerOf(slot)
+    const owner = this.#line.ownerOf(slot)
     if (owner === undefined) return
     const name = slot.name
     const isGiven = this.#given.get(name)?.startsWith(owner) === true
@@ -261,7 +255,7 @@ export class Tending {
 
   #storesFor(slots: readonly StoredSlot[]): readonly Parcel[] {
     return slots.flatMap((slot) => {
-      const owner = this.#ownerOf(slot)
+      const owner = this.#line.ownerOf(slot)
       if (owner === undefined || slot.value === undefined) return []
       this.#given.set(slot.name, owner)
       const payload = storePayload(slot, decodeValue(slot.value))
@@ -272,12 +266,6 @@ export class Tending {
   /** What this node tends; undefined when no old node follows it on the ring. */
   #arc(): Arc | undefined {
     return this.#line.tends() ? this.#line.nodes.tendedArcOf(this.#line.id) : undefined
-  }
-
-  /** The node that owns the slot; undefined when this node does, or nobody is known to store. */
-  #ownerOf(slot: Slot): string | undefined {
-    const owner = this.#line.nodes.ownerOf(slot.position)
-    return owner === undefined || owner.id === this.#line.id ? undefined : owner.id
   }
 }
 

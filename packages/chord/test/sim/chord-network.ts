@@ -2,7 +2,7 @@
 import { resolveLimits } from '@p2p/base'
 import { Simulator } from '@p2p/base/sim'
 import type { SimNode, SimulatorOptions } from '@p2p/base/sim'
-import { decodeValue, encodeBase58Integer, utf8Encode } from '@p2p/serializer'
+import { decodeValue, encodeBase58Integer, encodeValue, utf8Encode } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { ChordMachine } from '../../src/protocol/chord.ts'
 import type {
@@ -47,7 +47,8 @@ export class ChordSimNode {
     lastRequest += 1
     const request = lastRequest
     const timeoutMs = 10_000
-    this.sim.command({ type: 'write', request, key: utf8Encode(key), value, timeoutMs })
+    const bytes = value === null ? null : encodeValue(value)
+    this.sim.command({ type: 'write', request, key: utf8Encode(key), value: bytes, timeoutMs })
     return () => {
       const end = this.events.find((event) => 'request' in event && event.request === request)
       if (end === undefined) return 'pending'

@@ -190,7 +190,7 @@ function act({ action, from }: Step, node: SteppedNode): void {
         type: 'write',
         request,
         key: keyOf(action.key),
-        value: valueOf(action.value),
+        value: encodeValue(valueOf(action.value)),
         timeoutMs,
       })
       return
