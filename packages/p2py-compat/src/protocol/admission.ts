@@ -20,7 +20,7 @@ import type { Membership } from './membership.ts'
 import { joinFinalized, joinRequest, newPeer, readJoinRequest } from './membership-messages.ts'
 import { encodeMessage, maxUuid, type Response } from './messages.ts'
 import { addressToUrl, type NodeAddress } from './node-address.ts'
-import type { Outbox } from './outbox.ts'
+import { frameOf, type Outbox } from './outbox.ts'
 import type { Reach } from './reach.ts'
 
 interface WaitingJoin {
@@ -220,18 +220,37 @@ export class Admission {
     const isMember = peer.uuid !== null && this.#members.book.get(peer.uuid) === peer.link
     if (isMember && !isRepeated) this.#gossip.giveUp(peer.uuid ?? own) // it begins a new life
     const uuid = isRepeated ? before.uuid : this.#chooseUuid()
+    const welcome = this.#welcome(peer, { uuid, own })
+    if (isP2pError(welcome)) {
+      this.#reject(url, welcome)
+      return
+    }
     this.#remember(url, uuid, nowMs)
     this.#gossip.learn(uuid, joiner)
     this.#gossip.addToBook(uuid, peer)
-    const { highest, networkSize, active } = this.#members
-    const welcome = joinFinalized({
+    this.#links.sendFrame(peer, welcome)
+    if (!isRepeated) this.#gossip.announce(newPeer(uuid, joiner), [uuid])
+  }
+
+  /** The frame for a newcomer with this UUID; an error when it could not read who is there. */
+  #welcome(
+    newcomer: ReadyLink,
+    { uuid, own }: { readonly uuid: number; readonly own: number },
+  ): Uint8Array | P2pError {
+    const { active, highest } = this.#members
+    const members = new Set([...active, uuid, own])
+    if (members.size > this.#limits.maxMembers) {
+      return new P2pError('P2P_TOO_BUSY', 'no room for another member')
+    }
+    const endUuid = Math.min(Math.max(uuid, highest) + 1, maxUuid) // p2py reaches no UUID from there on
+    const message = joinFinalized({
       joinerUuid: uuid,
       adderUuid: own,
-      networkSize: Math.max(networkSize, Math.min(highest + 1, maxUuid)), // p2py reaches no UUID from there on
-      activePeers: [...active, own],
+      networkSize: Math.max(members.size, endUuid),
+      activePeers: [...members],
     })
-    this.#links.send(peer, encodeMessage(welcome))
-    if (!isRepeated) this.#gossip.announce(newPeer(uuid, joiner), [uuid])
+    const frame = frameOf(encodeMessage(message))
+    return this.#links.tooLarge(newcomer, frame) ?? frame
   }
 
   #chooseUuid(): number {

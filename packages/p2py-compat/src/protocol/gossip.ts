@@ -50,6 +50,8 @@ export class Gossip {
   readonly #news = new RecentNews()
   /** Neighbours that are back and were not told yet who came meanwhile, with the moment they had left. */
   readonly #back = new Map<number, number>()
+  /** Neighbours that are to be dialled again. */
+  readonly #toRedial = new Set<number>()
   #contradictedMs = -Infinity
   #isIsolated = false
 
@@ -118,6 +120,7 @@ export class Gossip {
   reset(): void {
     this.#news.clear()
     this.#back.clear()
+    this.#toRedial.clear()
     this.#deadlines.delete('repair')
   }
 
@@ -215,7 +218,8 @@ export class Gossip {
     } else if (kind === 'redial') {
       const attempt = Number(attemptText)
       const address = this.#members.addressOf(uuid)
-      if (address === undefined || !this.#members.isMember(uuid)) return
+      if (!this.#toRedial.delete(uuid) || address === undefined) return
+      if (!this.#members.isMember(uuid)) return
       this.#reach.begin({ address }, { type: 'verify', uuid, attempt })
     } else if (kind === 'alive') {
       this.#announceAlive(uuid)
@@ -342,6 +346,7 @@ export class Gossip {
 
   #redialLater(uuid: number, attempt: number): void {
     const delayMs = this.#limits.redialDelayMs * attempt * this.#random()
+    this.#toRedial.add(uuid)
     this.#deadlines.set(`redial ${uuid} ${attempt}`, this.#outbox.now.monoMs + delayMs)
   }
 

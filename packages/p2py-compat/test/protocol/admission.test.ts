@@ -315,6 +315,37 @@ describe('bad requests', () => {
     expect(refused).toEqual([[], [], [], ['P2P_TOO_BUSY']])
   })
 
+  test('an answer too large for the newcomer is not sent, and nobody is told of a member that is none', () => {
+    const others = Array.from({ length: 200 }, (_, index) => index)
+    const limits = { maxFrameBytesToPython: 500 }
+    const { driven, links } = DrivenMachine.member({
+      uuid: 201,
+      adder: 200,
+      others,
+      neighbours: [],
+      limits,
+    })
+    expect(admit(driven, 90)).toBeUndefined()
+    expect([driven.rejected, driven.heard(links.get(200))]).toEqual([['P2P_MESSAGE_TOO_LARGE'], []])
+    expect(driven.machine.state.members).not.toContain(202)
+    const ours = driven.meetOurs(null, 5_091)
+    driven.say(ours, joinRequest(addressOf(91)))
+    expect(givenUuid(driven, ours)).toBe(202)
+  })
+
+  test.each([
+    [7, 6],
+    [6, undefined],
+  ])(
+    'of maxMembers %i the seventh gets UUID %j: beyond, nobody could read who is there',
+    (maxMembers, uuid) => {
+      const options = { uuid: 5, adder: 4, others: [0, 1, 2, 3], neighbours: [1, 3] }
+      const { driven } = DrivenMachine.member({ ...options, limits: { maxMembers } })
+      expect(admit(driven, 90)).toBe(uuid)
+      expect(driven.rejected).toEqual(uuid === undefined ? ['P2P_TOO_BUSY'] : [])
+    },
+  )
+
   test('who asks for many newcomers that cannot be dialled does not keep others waiting, or out', () => {
     const driven = new DrivenMachine({ maxWaitingJoins: 2 })
     const [crowd, other] = [driven.meet(90, null), driven.meet(80, null)]

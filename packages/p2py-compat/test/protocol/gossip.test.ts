@@ -278,6 +278,19 @@ describe('lost neighbours', () => {
     expect(driven.dialled).not.toContain('tcp://127.0.0.1:5003')
   })
 
+  test('nobody of the next network is dialled for one who was lost in the last', () => {
+    const { driven, links } = secondOfTen()
+    driven.lose(links.get(3))
+    driven.command({ type: 'join', command: 2, addresses: [addressOf(40)] })
+    const adder = driven.takeDial(40)
+    driven.sayValue(adder, true)
+    const welcome = { joinerUuid: 9, adderUuid: 8, networkSize: 10, activePeers: [8, 9] }
+    driven.say(adder, joinFinalized({ ...welcome, adderUuid: 40 }))
+    driven.say(adder, newPeer(3, addressOf(3)))
+    driven.pass(1_000)
+    expect(driven.dialled).toEqual([])
+  })
+
   test('one who dials us himself first is not dialled again, nor lost when that dial fails', () => {
     const { driven, links } = secondOfTen()
     driven.lose(links.get(3))
