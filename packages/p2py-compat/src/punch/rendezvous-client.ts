@@ -56,8 +56,10 @@ const maxReconnectMs = 60_000
 const portTries = 8
 const firstPort = 20_000
 const portCount = 40_000
-/** Introductions under way at once; what an attacker at the server could make us do. */
+/** Introductions under way at once; what an attacker at the server could make us do. Above: they are refused. */
 const maxPunches = 16
+/** The same for one host, so that it takes fewer than all of them from others. */
+const maxPunchesPerHost = 8
 
 export class RendezvousClient {
   readonly #options: RendezvousClientOptions
@@ -74,7 +76,8 @@ export class RendezvousClient {
   #state: 'registering' | 'registered' | 'lost' | 'closed' = 'registering'
   #reconnectMs = firstReconnectMs
   #reconnectTimer: ReturnType<typeof setTimeout> | undefined
-  #punches = 0
+  /** Hosts that we are punching through to, once for each attempt. */
+  readonly #punches: string[] = []
   #punched = 0
   #relayed = 0
 
@@ -298,8 +301,9 @@ export class RendezvousClient {
         break
       case rendezvousTypes.init: {
         const introduction = readIntroduction(message)
-        if (introduction !== undefined && this.#punches < maxPunches)
-          void this.#accept(introduction)
+        if (introduction === undefined) break
+        if (this.#hasRoomFor(introduction)) void this.#accept(introduction)
+        else this.#relayPace.send(introduction.token, relayEnd(introduction.token))
         break
       }
       case rendezvousTypes.relay: {
@@ -349,6 +353,12 @@ export class RendezvousClient {
     for (const answer of [...this.#answers.values()]) answer(undefined)
   }
 
+  #hasRoomFor({ target }: Introduction): boolean {
+    const { host } = target.publicAddress
+    const ofHost = this.#punches.filter((other) => other === host)
+    return this.#punches.length < maxPunches && ofHost.length < maxPunchesPerHost
+  }
+
   async #accept(introduction: Introduction): Promise<void> {
     const link = await this.#meet(introduction)
     if (this.#state === 'closed') link.destroy()
@@ -363,14 +373,14 @@ export class RendezvousClient {
     const relayLink = this.#openRelay(addressToUrl(peer), token)
     const plan = { peer, isRequester, isIndependent, isPeerIndependent }
     const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count))
-    this.#punches += 1
+    this.#punches.push(peer.host)
     const socket = await punch({
       machine: new PunchMachine(plan, randomBytes),
       localPort: this.#localPort,
       token,
       signal: this.#abort.signal,
     })
-    this.#punches -= 1
+    this.#punches.splice(this.#punches.indexOf(peer.host), 1)
     if (socket === undefined) {
       this.#relayed += 1
       return relayLink

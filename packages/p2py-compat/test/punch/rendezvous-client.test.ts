@@ -13,6 +13,7 @@ import {
   register,
   rendezvousTypes,
   yourAddress,
+  type Introduction,
 } from '../../src/protocol/rendezvous-messages.ts'
 import { FrameSocket } from '../../src/punch/frame-socket.ts'
 import { RendezvousClient } from '../../src/punch/rendezvous-client.ts'
@@ -47,6 +48,10 @@ class FakeServer {
   async listen(): Promise<NodeAddress> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
     return addressOf(this.#server)
+  }
+
+  tell(message: OutgoingMessage): void {
+    for (const connection of this.open.values()) connection.send(encodeMessage(message))
   }
 
   hangUp(): void {
@@ -96,18 +101,15 @@ const token = 'ab'.repeat(16)
 
 function introductionTo(
   peer: NodeAddress,
-  {
-    isRequester,
-    isIndependent,
-  }: { readonly isRequester: boolean; readonly isIndependent: boolean },
+  how: Pick<Introduction, 'isRequester' | 'isIndependent'> & { readonly token?: string },
 ): OutgoingMessage {
-  return encodeIntroduction(isRequester ? rendezvousTypes.initResponse : rendezvousTypes.init, {
+  const type = how.isRequester ? rendezvousTypes.initResponse : rendezvousTypes.init
+  return encodeIntroduction(type, {
     target: { publicAddress: peer, privateAddress: peer },
     source: { publicAddress: own, privateAddress: own },
     token,
-    isRequester,
-    isIndependent,
-    isPeerIndependent: isIndependent,
+    isPeerIndependent: how.isIndependent,
+    ...how,
   })
 }
 
@@ -253,6 +255,25 @@ test('no more is relayed than the server takes, and what is left over when the c
   expect(server.told).toHaveLength(1_500)
   await client.close()
   expect(jest.getTimerCount()).toBe(0)
+})
+
+test('eight nodes of one host are met at a time, and sixteen in all; whoever is not is told', async () => {
+  const meet = (host: string, number: number): string => {
+    const token = String(number).padStart(32, '0')
+    const how = { isRequester: false, isIndependent: true, token }
+    server.tell(introductionTo({ host, port: 1 }, how))
+    return token
+  }
+  const refused: string[] = []
+  let number = 0
+  for (const host of ['127.0.0.1', '127.0.0.2', '127.0.0.3']) {
+    for (let count = 0; count < 9; count += 1) {
+      const token = meet(host, (number += 1))
+      if (number > 18 || count === 8) refused.push(token)
+    }
+  }
+  await until(() => server.told.length >= refused.length)
+  expect(server.told).toEqual(refused.map((token) => ['RELAY END', token]))
 })
 
 test('a registration that is called off ends with all that it began', async () => {
