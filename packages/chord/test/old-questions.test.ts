@@ -167,6 +167,17 @@ describe('stores', () => {
     expect(scene.replicated).toEqual([])
   })
 
+  test('get their key however many of others were never announced', () => {
+    const scene = new Scene()
+    for (let index = 0; index < 4_096; index += 1) {
+      const [lost] = slotsOf(utf8Encode(`lost ${index}`)) as readonly [Slot]
+      scene.questions.handle({ type: 'store', slot: lost, value: encodeValue('v') }, 'peer', at(0))
+    }
+    scene.store('v', 'peer')
+    scene.questions.noteKey(key, false, at(0))
+    expect(scene.slots.get(slot)?.key).toEqual(key)
+  })
+
   test('come without their key, which is named when it is announced', () => {
     const scene = new Scene()
     scene.questions.noteKey(key, false, at(0))

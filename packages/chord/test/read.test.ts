@@ -306,3 +306,11 @@ test('of two answers of one table the later version counts, and none is worse th
   for (const table of [1, 2]) scene.hear(table, 'new')
   expect(scene.read.result).toMatchObject({ ...found('new'), version: at(2) })
 })
+
+test('of values that are one to the vote, the newest write is read, with its own version', () => {
+  const scene = new Scene()
+  scene.hear(0, 1, at(1_000))
+  scene.hear(1, true, at(3_000))
+  scene.hear(2, 1, at(2_000))
+  expect(scene.read.result).toEqual({ ...found(true), version: at(3_000), stale: [] })
+})

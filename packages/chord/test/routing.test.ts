@@ -65,3 +65,13 @@ test('a search that is led from one invented node to the next asks no more than 
   expect(asked).toBe(128)
   expect(lookup.owner).toBeUndefined()
 })
+
+test('nodes stand in a routing table where they stand on the ring', () => {
+  const nodes = new StoringNodes()
+  const ids = Array.from({ length: 100 }, (_, index) => encodeBase58Integer(BigInt(index) << 376n))
+  for (const [index, id] of ids.entries()) nodes.add(id, false, (index * 7) % 90)
+  const [own = ''] = ids
+  const table = routingTableOf(nodes, own, 10)
+  expect(table.size).toBeGreaterThan(48)
+  for (const node of table.values()) expect(nodes.get(node.id)).toEqual(node)
+})

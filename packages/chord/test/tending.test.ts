@@ -238,3 +238,14 @@ describe('a newcomer of the old kind', () => {
     expect(scene.tending.parcelsForOwners()).toEqual([])
   })
 })
+
+test('nothing is remembered of a slot that is forgotten here', () => {
+  const scene = new Scene()
+  scene.hold(value)
+  scene.tending.tendSoon(at(0))
+  expect(scene.until(60_000)).toEqual(['give v', 'ask'])
+  scene.slots.forget(slot)
+  scene.until(120_000)
+  scene.hold(value)
+  expect(scene.until(150_000)).toEqual(['give v'])
+})

@@ -31,8 +31,8 @@ export function routingTableOf(
   const self = nodes.get(id)
   if (self === undefined || nodes.size <= fullTable) return nodes
   const table = new StoringNodes()
-  const add = ({ id: known, isOld }: StoringNode): void => {
-    table.add(known, isOld)
+  const add = (node: StoringNode): void => {
+    table.insert(node)
   }
   add(self)
   const ahead = nodes.ahead(id, neighboursEachSide)

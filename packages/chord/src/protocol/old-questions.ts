@@ -53,7 +53,7 @@ export interface OldLine {
 const handingOverMs = 30_000
 /** Ample for py2p, and below the 100 ms after which old programs look first. */
 const answerDelayMs = 60
-/** Slots whose key has not been told yet. */
+/** Slots whose key has not been told yet; beyond, the oldest is given up. */
 const maxKeyless = 4_096
 
 export class OldQuestions {
@@ -197,9 +197,14 @@ export class OldQuestions {
     }
     const entry = slots.get(slot)
     if (entry === undefined) return
-    if (entry.key === undefined && this.#keyless.size < maxKeyless)
-      this.#keyless.set(slot.name, slot)
+    if (entry.key === undefined) this.#noteKeyless(slot)
     if (this.#line.isStoring()) this.#line.replicate(entry, now)
+  }
+
+  #noteKeyless(slot: Slot): void {
+    this.#keyless.set(slot.name, slot)
+    const [oldest = ''] = this.#keyless.size > maxKeyless ? this.#keyless.keys() : []
+    this.#keyless.delete(oldest)
   }
 
   /**

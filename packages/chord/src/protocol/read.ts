@@ -233,16 +233,19 @@ export class Read {
     return newest.value === undefined ? { type: 'absent' } : this.#found(newest.value)
   }
 
-  #found(value: Uint8Array): ReadResult {
+  /** Of those that are one to the vote, the newest. */
+  #found(agreed: Uint8Array): ReadResult {
+    let value = agreed
     let version: Version | undefined
     const stale: Slot[] = []
     for (const { slot, best, empty } of this.#tables) {
-      const isEqual = best?.value !== undefined && isSameValue(best.value, value)
+      const isEqual = best?.value !== undefined && isSameValue(best.value, agreed)
       // A table that has not answered yet is not stale; nothing is known of it.
       if (!isEqual && (best !== undefined || empty.length > 0)) stale.push(slot)
       if (!isEqual || best.version === undefined) continue
-      if (version === undefined || compareVersions(best.version, version) > 0)
-        version = best.version
+      if (version !== undefined && compareVersions(best.version, version) <= 0) continue
+      version = best.version
+      value = best.value
     }
     return { type: 'found', value, version, stale }
   }

@@ -178,13 +178,12 @@ export class ReplicaTalk {
 
   /** Says which tables have the write now, or a newer one, and of when the newest is. */
   #takeCopy(copy: Copy, now: Now): { readonly taken: readonly number[]; readonly newest: number } {
-    const { key, version, value, tables } = copy
-    const mayTake = this.#line.isStoring() && this.#line.clock.see(version, now.utcSeconds)
+    const { key, value, tables } = copy
     let newest = 0
-    const slots = mayTake ? slotsOf(key) : []
+    const slots = this.#line.isStoring() ? slotsOf(key) : []
     const taken = tables.filter((table) => {
       const slot = slots[table]
-      if (slot === undefined || !this.#take(slot, copy)) return false
+      if (slot === undefined || !this.#take(slot, copy, now)) return false
       newest = Math.max(newest, this.#line.slots.get(slot)?.version.time ?? 0)
       return true
     })
@@ -192,7 +191,12 @@ export class ReplicaTalk {
     return { taken, newest }
   }
 
-  #take(slot: Slot, write: SlotWrite): boolean {
+  /** False when it is too far ahead, or there is no room. */
+  #take(slot: Slot, write: SlotWrite, { utcSeconds }: Now): boolean {
+    if (!this.#line.clock.see(write.version, utcSeconds)) {
+      this.#line.slots.miss(slot)
+      return false
+    }
     const isFull = this.#line.slots.put(slot, write) === 'full'
     if (isFull) this.#refusedCount += 1
     return !isFull
@@ -218,8 +222,8 @@ export class ReplicaTalk {
       case 'put':
         this.#repair.notePut(from, now.monoMs)
         for (const entry of message.entries) {
-          const { key, version } = entry
-          if (this.#line.clock.see(version, now.utcSeconds)) this.#take(entry, entry)
+          const { key } = entry
+          this.#take(entry, entry, now)
           // The removal may not have been heard here.
           if (key && this.#line.slots.isDeleted(entry)) this.#news.heardRemoval(key, now)
         }

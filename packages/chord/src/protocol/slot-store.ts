@@ -107,7 +107,7 @@ export class SlotStore {
   #unsorted: StoredSlot[] = []
   /** Slots that changed since they were last taken; undefined when nobody wants to know. */
   #changed: Map<string, Slot> | undefined
-  /** Names of slots for which a later write had no room. */
+  /** Names of slots of which a later write was not taken. */
   readonly #outdated = new Set<string>()
   /** Names of slots that were kept while nobody told this node of writes. */
   #doubted = new Set<string>()
@@ -137,11 +137,11 @@ export class SlotStore {
   }
 
   /** What is known of a slot, a tombstone too; undefined when nothing is. */
-  get(slot: Slot): StoredSlot | undefined {
-    return this.#slots.get(slot.name)
+  get({ name }: Pick<Slot, 'name'>): StoredSlot | undefined {
+    return this.#slots.get(name)
   }
 
-  /** Whether a later write may be missing here: there was no room for it, or nobody told this node for a while. */
+  /** Whether a later write may be missing here: it was not taken, or nobody told this node for a while. */
   isUnsure({ name }: Slot): boolean {
     return this.#hasDoubts && (this.#outdated.has(name) || this.#doubted.has(name))
   }
@@ -155,6 +155,11 @@ export class SlotStore {
     if (!this.#hasDoubts) return
     this.#outdated.delete(name)
     this.#doubted.delete(name)
+  }
+
+  /** A later write was not taken. */
+  miss({ name }: Slot): void {
+    if (this.#slots.has(name)) this.#outdated.add(name)
   }
 
   /** What is kept was not kept up to date until now. */
@@ -190,7 +195,7 @@ export class SlotStore {
     const added = size - sizeOf(before)
     const isOver = added > 0 && this.#valueBytes + added > this.#limits.maxValueBytes
     if (isOver || size + besidesItemBytes > this.maxFrameBytes) {
-      if (before !== undefined) this.#outdated.add(name)
+      this.miss(slot)
       return 'full'
     }
     if (before === undefined && !this.#makeRoom()) return 'full'

@@ -47,11 +47,15 @@ export class StoringNodes {
 
   /** False when the id has no place on the ring or is known already. `shift`: see `shiftedPosition`. */
   add(id: string, isOld = false, shift = 0): boolean {
-    if (this.#byId.has(id)) return false
     const position = shiftedPosition(id, shift)
-    if (position === undefined) return false
-    const node = { id, position, isOld }
-    if (isOld) this.#oldCount += 1
+    return position !== undefined && this.insert({ id, position, isOld })
+  }
+
+  /** A node where it stands; false when it is known already. */
+  insert(node: StoringNode): boolean {
+    const { id, position } = node
+    if (this.#byId.has(id)) return false
+    if (node.isOld) this.#oldCount += 1
     const index = this.#countUpTo(position)
     this.#ordered.splice(index, 0, node)
     this.#fractions.splice(index, 0, fractionOf(position))

@@ -161,6 +161,8 @@ export class Tending {
       if (step.done === true) {
         this.#walk = undefined
         this.#missing.clear()
+        for (const name of this.#given.keys())
+          if (!this.#line.slots.get({ name })) this.#given.delete(name)
         this.#walkDueMs = now.monoMs + tendEveryMs
         return
       }
