@@ -35,6 +35,8 @@ const maxLookPauseMs = 300_000
 const contradictionPauseMs = 5_000
 /** A Python node takes announcements from its peer book only, and is slow to put us there. */
 const newsDelayMs = 1_000
+/** So long after we had no neighbours at all we believe that our UUID was given to another node meanwhile. */
+const returnMs = 60_000
 /** Why somebody was not reached when that says nothing about him. */
 const tellsNothing: ReadonlySet<string> = new Set(['P2P_TOO_BUSY', 'P2P_LEFT', 'P2P_NOT_JOINED'])
 
@@ -54,6 +56,8 @@ export class Gossip {
   readonly #toRedial = new Set<number>()
   #contradictedMs = -Infinity
   #isIsolated = false
+  /** Until then we count as one who was away. */
+  #returningUntilMs = -Infinity
 
   constructor(options: {
     readonly limits: P2pyLimits
@@ -109,6 +113,7 @@ export class Gossip {
     if (known !== undefined) return
     peer.uuid = uuid
     peer.isConstant = true
+    if (this.#isIsolated) this.#returningUntilMs = this.#outbox.now.monoMs + returnMs
     this.#isIsolated = false
     this.#members.setBookEntry(uuid, peer.link)
     this.#members.setAddress(uuid, peer.address)
@@ -121,24 +126,38 @@ export class Gossip {
     this.#news.clear()
     this.#back.clear()
     this.#toRedial.clear()
+    this.#isIsolated = false
+    this.#returningUntilMs = -Infinity
     this.#deadlines.delete('repair')
   }
 
   onReady(peer: ReadyLink): void {
     const { uuid } = peer
     if (uuid === null || this.#members.uuid === null) return
+    const holder = this.#links.peer(this.#members.book.get(uuid))
+    if (peer.isOurs && holder !== undefined && !isSame(holder.address, peer.address)) {
+      // It was away, and its UUID was given to somebody else.
+      this.#links.send(peer, encodeMessage(newPeer(uuid, holder.address)))
+      return
+    }
     // Declared gone by mistake: he is at his old address under his old UUID.
     if (this.#isAt(uuid, peer.address)) this.#takeBack(uuid, peer)
     if (this.#members.wants(uuid)) this.addToBook(uuid, peer)
   }
 
-  onNewPeer(peer: ReadyLink, message: Response): void {
+  /** True when another node has our UUID by now, since we were away. */
+  onNewPeer(peer: ReadyLink, message: Response): boolean {
     const news = readNewPeer(message)
-    if (news === undefined || !this.#mayAnnounce(peer)) return
+    if (news === undefined || !this.#mayAnnounce(peer)) return false
+    if (news.uuid === this.#members.uuid) {
+      const isReturning = this.#outbox.now.monoMs < this.#returningUntilMs
+      return isReturning && !isSame(news.address, this.#address)
+    }
     if (!this.#members.book.has(news.uuid)) this.#members.setAddress(news.uuid, news.address)
-    if (!this.learn(news.uuid, news.address)) return
+    if (!this.learn(news.uuid, news.address)) return false
     this.announce(newPeer(news.uuid, news.address), [peer.uuid, news.uuid])
     if (this.#members.wants(news.uuid)) this.#meetLater(news.uuid)
+    return false
   }
 
   onPeerLeft(peer: ReadyLink, message: Response): void {
@@ -153,7 +172,9 @@ export class Gossip {
     const { uuid } = peer
     if (uuid === null || this.#members.book.get(uuid) !== peer.link) return
     this.#members.deleteBookEntry(uuid)
-    const twin = this.#links.ready().find((other) => other.uuid === uuid)
+    const twin = this.#links
+      .ready()
+      .find((other) => other.uuid === uuid && isSame(other.address, peer.address))
     if (twin !== undefined) {
       this.addToBook(uuid, twin)
       return
@@ -336,7 +357,7 @@ export class Gossip {
 
   #isAt(uuid: number, address: NodeAddress): boolean {
     const known = this.#members.addressOf(uuid)
-    return known?.host === address.host && known.port === address.port
+    return known !== undefined && isSame(known, address)
   }
 
   #meetLater(uuid: number): void {
@@ -359,4 +380,8 @@ export class Gossip {
   #random(): number {
     return (this.#randomBytes(1)[0] ?? 0) / 255
   }
+}
+
+function isSame(one: NodeAddress, other: NodeAddress): boolean {
+  return one.host === other.host && one.port === other.port
 }

@@ -338,7 +338,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
         this.#joining.onFinalized(peer, message)
         break
       case messageTypes.newPeer:
-        this.#gossip.onNewPeer(peer, message)
+        if (this.#gossip.onNewPeer(peer, message)) this.#leave()
         break
       case messageTypes.peerLeft:
         this.#gossip.onPeerLeft(peer, message)

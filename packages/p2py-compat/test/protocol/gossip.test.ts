@@ -231,6 +231,40 @@ describe('lost neighbours', () => {
     expect(lost(driven.meet(0))).toBe(1)
   })
 
+  test('that another node has our UUID is believed for a minute after we were cut off, and else never', () => {
+    const elsewhere = newPeer(1, addressOf(70))
+    for (const [passedMs, left] of [
+      [59_999, ['left']],
+      [60_000, []],
+    ] as const) {
+      const options = { uuid: 1, adder: 0, others: [], neighbours: [] }
+      const { driven, links } = DrivenMachine.member(options)
+      driven.say(links.get(0), elsewhere)
+      expect(driven.machine.state.uuid).toBe(1)
+      driven.lose(links.get(0))
+      driven.pass(1_000)
+      driven.failDial()
+      driven.pass(2_000)
+      driven.failDial()
+      const link = driven.meet(0)
+      driven.say(link, newPeer(1, ownAddress))
+      driven.pass(passedMs)
+      driven.say(link, elsewhere)
+      expect(driven.types.filter((type) => type === 'left')).toEqual(left)
+    }
+  })
+
+  test('one of ours that comes back is told who has its UUID now, and not taken for him', () => {
+    const { driven, links } = secondOfTen()
+    const link = driven.open()
+    const info = encodeInfo({ address: addressOf(70), uuid: 3, isOurs: true })
+    driven.sayValue(link, info)
+    expect(driven.heard(link)).toEqual([onWire(newPeer(3, addressOf(3)))])
+    driven.lose(links.get(3))
+    driven.pass(1_000)
+    expect(driven.dialled).toEqual(['tcp://127.0.0.1:5003'])
+  })
+
   test('one who was lost is a member again once he answers', () => {
     const { driven, links } = secondOfTen()
     driven.lose(links.get(3))

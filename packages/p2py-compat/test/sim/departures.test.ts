@@ -92,6 +92,23 @@ test('whoever hands out UUIDs is cut off, and comes back when another one has ha
   expectWhole(network.peers)
 })
 
+test('whoever was away so long that a newcomer has its UUID leaves, and may join again', () => {
+  const { network, peers } = grown(8)
+  const away = peers[2]!
+  const { heal } = keepApart(network, { one: [away], other: peers.filter((peer) => peer !== away) })
+  network.run(90_000)
+  const [newcomer] = network.grow(1)
+  expect(newcomer!.uuid).toBe(2)
+  network.run(10_000)
+  heal()
+  network.run(180_000)
+  expect([away.uuid, away.events.filter(({ type }) => type === 'left').length]).toEqual([null, 1])
+  expectWhole(network.peers.filter((peer) => peer !== away))
+  expect(network.answer(away, away.join(peers[0]!))).toBe('done')
+  network.run(10_000)
+  expectWhole(network.peers)
+})
+
 test('a member that never was keeps no newcomers out', () => {
   const { network, peers } = grown(4)
   peers[2]!.announce(newPeer(2 ** 31 - 1, { host: 'nowhere.test', port: 4444 }))
