@@ -81,7 +81,11 @@ export class FrameSplitter {
    * Throws P2pError P2P_FRAME_HEADER or P2P_FRAME_TOO_LARGE; the splitter is of no use afterwards.
    */
   push(chunk: Uint8Array): Uint8Array[] {
-    const pickles: Uint8Array[] = []
+    return [...this.pickles(chunk)]
+  }
+
+  /** The same one by one: what stands before an unreadable header is handed out before that throws. */
+  *pickles(chunk: Uint8Array): Generator<Uint8Array> {
     let rest = chunk
     for (;;) {
       if (this.#pickleBytes === undefined) {
@@ -89,16 +93,16 @@ export class FrameSplitter {
         this.#header.set(part, this.#headerLength)
         this.#headerLength += part.length
         rest = rest.subarray(part.length)
-        if (this.#headerLength < headerBytes) return pickles
+        if (this.#headerLength < headerBytes) return
         this.#pickleBytes = this.#checkedLength(this.#header)
         this.#headerLength = 0
       }
       const part = rest.subarray(0, this.#pickleBytes - this.#pickleLength)
       rest = rest.subarray(part.length)
       const pickle = this.#completed(part, this.#pickleBytes)
-      if (pickle === undefined) return pickles
-      pickles.push(pickle)
+      if (pickle === undefined) return
       this.#pickleBytes = undefined
+      yield pickle
     }
   }
 

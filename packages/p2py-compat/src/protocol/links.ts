@@ -293,7 +293,7 @@ export class Links {
     if (state === undefined || state.isClosing) return
     let isNew = false
     try {
-      for (const pickle of state.splitter.push(bytes)) {
+      for (const pickle of state.splitter.pickles(bytes)) {
         if (state.isClosing) return
         isNew = true
         this.#takeValue(state, this.#decode(pickle))

@@ -192,7 +192,7 @@ export class RendezvousMachine implements Machine<LinkInput, Effect> {
     const limits = { ...rendezvousPickleLimits, maxPickleBytes: this.#limits.maxFrameBytes }
     let isNew = false
     try {
-      for (const pickle of client.splitter.push(bytes)) {
+      for (const pickle of client.splitter.pickles(bytes)) {
         isNew = true
         this.#takeValue(client, decodePickle(pickle, limits))
         if (!this.#clients.has(link)) return

@@ -31,7 +31,7 @@ export class FrameSocket {
     })
     socket.on('data', (chunk: Buffer) => {
       try {
-        for (const pickle of this.#splitter.push(new Uint8Array(chunk))) {
+        for (const pickle of this.#splitter.pickles(new Uint8Array(chunk))) {
           events.onValue(decodePickle(pickle, limits))
         }
       } catch (error) {

@@ -37,6 +37,20 @@ describe('introduction', () => {
     expect(driven.closed).toEqual([[other, 'P2P_PICKLE_OPCODE']])
   })
 
+  test('what stands before an unreadable header or a bad pickle is taken, however it is cut', () => {
+    for (const rubbish of ['rubbish!!!', '3         zzz']) {
+      const bytes = joined(frameOf(encodeMessage(text)), utf8(rubbish))
+      for (const cut of [0, 5, bytes.length - rubbish.length]) {
+        const driven = new DrivenMachine()
+        const link = driven.meet(1)
+        driven.bytes(link, bytes.subarray(0, cut))
+        const types = [...driven.types]
+        driven.bytes(link, bytes.subarray(cut))
+        expect([...types, ...driven.types].sort()).toEqual(['close', 'message', 'rejected'])
+      }
+    }
+  })
+
   test('a dial that comes to such a peer counts as failed', () => {
     const driven = new DrivenMachine()
     driven.command({ type: 'join', command: 1, addresses: [addressOf(0)] })
