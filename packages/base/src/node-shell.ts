@@ -55,6 +55,8 @@ export interface MachineBoot {
   readonly id: string
   readonly randomBytes: RandomBytes
   readonly limits: NodeLimits
+  /** URL schemes of addresses that the node has a transport for. */
+  readonly schemes: readonly string[]
 }
 
 /** Commands that the machine of every kind of node takes. */
@@ -153,10 +155,12 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
               this.reportError(new P2pError('P2P_STORE_FAILED', 'the store failed', { cause }))
             },
           })
+    const { limits, transports = createDefaultTransports() } = options
+    const schemes = transports.flatMap((transport) => transport.schemes)
     this.#runtime = new Runtime({
-      machine: shell.createMachine({ id: this.id, randomBytes, limits: options.limits }),
-      transports: options.transports ?? createDefaultTransports(),
-      limits: options.limits,
+      machine: shell.createMachine({ id: this.id, randomBytes, limits, schemes }),
+      transports,
+      limits,
       logger: options.logger,
       onEffect: shell.onEffect,
       onFailure: (cause) => {

@@ -95,6 +95,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
   readonly #budget: PeerBudget
   readonly #isTalking: boolean
   readonly #replicas: number
+  readonly #schemes: readonly string[] | undefined
   #invalidCount = 0
   /** 0 before the first deadline, which need not come for this. */
   #nextSweepMs = 0
@@ -109,6 +110,7 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     this.#clock = new VersionClock(id)
     this.#isTalking = options.extensions !== false
     this.#replicas = replicas
+    this.#schemes = options.schemes
     const features = [...(options.features ?? []), replicaFeature]
     const policy = { ...(options.policy ?? defaultMeshPolicy), listsPeersAfterHandshake: false }
     this.#mesh = new MeshMachine({ ...options, features, policy })
@@ -499,8 +501,11 @@ export class ChordMachine implements Machine<ChordInput, ChordEffect> {
     }
   }
 
+  /** The first one that this node has a transport for. */
   #addressOf(id: string): string | undefined {
-    return this.#ring.view.get(id)?.addresses[0]
+    const schemes = this.#schemes
+    const addresses = this.#ring.view.get(id)?.addresses
+    return addresses?.find((one) => schemes?.includes(one.replace(/:.*/, '')) ?? true)
   }
 
   /** False when it cannot be dialled. */

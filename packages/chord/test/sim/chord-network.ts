@@ -89,7 +89,7 @@ export class ChordNetwork {
   /** A node; `machine` goes over the options of the network. Without addresses to listen on nobody can dial it. */
   add(
     machine: Partial<ChordMachineOptions> = {},
-    { listens = true }: { readonly listens?: boolean } = {},
+    { listens = true, listen }: { readonly listens?: boolean; readonly listen?: string[] } = {},
   ): ChordSimNode {
     const node = new ChordSimNode()
     node.sim = this.sim.addNode<Command, Emitted>({
@@ -104,6 +104,7 @@ export class ChordNetwork {
         })
         return node.machine
       },
+      ...(listen && { listen }),
       ...(!listens && { listen: [] }),
       onStart: (sim) => sim.command({ type: 'listening', addresses: sim.addresses }),
       onEffect: (effect) => node.events.push(effect),

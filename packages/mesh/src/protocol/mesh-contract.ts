@@ -126,6 +126,8 @@ export interface MeshMachineOptions extends PeersOptions {
   readonly meshLimits?: Partial<MeshLimits>
   /** Addresses dialled again and again while there are too few links; the first time is the application's. */
   readonly bootstrap?: readonly string[]
+  /** URL schemes of addresses that can be dialled here, for layers that choose among them; default all. */
+  readonly schemes?: readonly string[]
   /** `flood` is the plain relay of protocol 0.7; `tree` (default) needs extensions to be on. */
   readonly dissemination?: 'tree' | 'flood'
 }
