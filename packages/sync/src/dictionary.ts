@@ -6,7 +6,8 @@
  * Every value handed out is decoded anew: it is the caller's own, and changing it changes nothing here.
  */
 import { P2pError, timerDelay } from '@p2p/base'
-import type { Now, WaitOptions } from '@p2p/base'
+import type { WaitOptions } from '@p2p/base'
+import type { LayerControl } from '@p2p/mesh'
 import { decodeValue, encodeValue, toHex } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { byteTextToText, toByteText } from './protocol/byte-text.ts'
@@ -16,7 +17,7 @@ import { LeaseError, ownerText } from './protocol/lease.ts'
 import type { Lease } from './protocol/lease.ts'
 import type { Batch } from './protocol/replica.ts'
 import type { SyncMachine } from './protocol/sync.ts'
-import type { Entry, SyncInput } from './protocol/sync-contract.ts'
+import type { Entry, SyncEffect, SyncInput } from './protocol/sync-contract.ts'
 import type { WriteKind } from './protocol/write.ts'
 
 /** Text, or bytes for keys that are no text. Text and its UTF-8 bytes are the same key. */
@@ -37,12 +38,9 @@ export interface WrittenValue extends Meta {
 
 type ComposedWrite = Extract<SyncInput, { type: 'write' }>
 
-export interface DictionaryLink {
-  readonly machine: SyncMachine
-  now(): Now
-  command(input: Extract<SyncInput, { type: 'write' | 'compare' }>): void
-  askAgreement(wait: WaitOptions): Promise<{ readonly equal: boolean; readonly nodes: number }>
-}
+/** What the dictionary tells its machine. */
+export type DictionaryCommand = Extract<SyncInput, { type: 'write' | 'compare' | 'ask-agreement' }>
+type Agreed = Extract<SyncEffect, { type: 'agreement' }>
 
 const defaultSettleMs = 30_000
 const defaultClaimMs = 2_000
@@ -50,16 +48,21 @@ const defaultClaimMs = 2_000
 const askEveryMs = { first: 50, most: 1_000 }
 
 export class Dictionary {
-  readonly #link: DictionaryLink
+  readonly #machine: SyncMachine
+  readonly #control: LayerControl<DictionaryCommand>
+  /** Where to look for the next entry to pop: the keys before are deleted or not ours, in most cases. */
+  #toPop: Iterator<ByteText>
   /** Ends what waits. */
   readonly #closing = new AbortController()
 
-  constructor(link: DictionaryLink) {
-    this.#link = link
+  constructor(machine: SyncMachine, control: LayerControl<DictionaryCommand>) {
+    this.#machine = machine
+    this.#control = control
+    this.#toPop = machine.replica.keys()
   }
 
   get size(): number {
-    return this.#link.machine.replica.size
+    return this.#machine.replica.size
   }
 
   get(key: Key): Value | undefined
@@ -75,25 +78,24 @@ export class Dictionary {
 
   set(key: Key, value: Value): void {
     const name = readKey(key)
-    if (value === undefined) throw new TypeError('a value is needed; delete() removes a key')
-    if (value === null) throw new TypeError('null means deleted in protocol 0.7; use delete()')
-    this.#link.command(this.#compose(name, 'set', value))
+    checkValue(value)
+    this.#command(this.#compose(name, 'set', value))
   }
 
   delete(key: Key): boolean {
     const name = readKey(key)
     if (this.#bytes(name) === undefined) return false
-    this.#link.command(this.#compose(name, 'delete'))
+    this.#command(this.#compose(name, 'delete'))
     return true
   }
 
   update(entries: Iterable<readonly [Key, Value]> | { readonly [key: string]: Value }): void {
     const pairs = isIterable(entries) ? [...entries] : Object.entries(entries)
-    const { replica } = this.#link.machine
+    const { replica } = this.#machine
     // Of several values of one key, the last.
     const values = new Map<ByteText, Value>()
     for (const [key, value] of pairs) {
-      if (value === undefined || value === null) throw new TypeError('update() sets values only')
+      checkValue(value)
       values.set(readKey(key), value)
     }
     const batch: Batch = { newKeys: 0, bytes: 0 }
@@ -102,7 +104,7 @@ export class Dictionary {
       if (replica.log(name) === undefined) batch.newKeys++
       writes.push(this.#compose(name, 'set', value, batch))
     }
-    for (const write of writes) this.#link.command(write)
+    for (const write of writes) this.#command(write)
   }
 
   applyDelta(key: Key, delta: Value): void {
@@ -113,7 +115,7 @@ export class Dictionary {
     if (bytes !== undefined && !isMapping(bytes)) {
       throw new TypeError('a delta applies to a mapping, and this value is none')
     }
-    this.#link.command(write)
+    this.#command(write)
   }
 
   pop(key: Key): Value | undefined
@@ -126,18 +128,21 @@ export class Dictionary {
   }
 
   popItem(): [Key, Value] | undefined {
-    const { machine } = this.#link
-    for (const name of machine.replica.keys()) {
-      if (machine.refusal(name, this.#link.now()) !== undefined) continue
-      const key = byteTextToText(name)
-      const value = this.pop(key)
-      return value === undefined ? undefined : [key, value]
+    const machine = this.#machine
+    for (let rounds = 0; rounds < 2; rounds++) {
+      for (let next = this.#toPop.next(); next.done !== true; next = this.#toPop.next()) {
+        if (machine.refusal(next.value, this.#control.now()) !== undefined) continue
+        const key = byteTextToText(next.value)
+        const value = this.pop(key)
+        if (value !== undefined) return [key, value]
+      }
+      this.#toPop = machine.replica.keys()
     }
     return undefined
   }
 
   *keys(): IterableIterator<Key> {
-    for (const name of this.#link.machine.replica.keys()) yield byteTextToText(name)
+    for (const name of this.#machine.replica.keys()) yield byteTextToText(name)
   }
 
   *values(): IterableIterator<Value> {
@@ -145,7 +150,7 @@ export class Dictionary {
   }
 
   *entries(): IterableIterator<[Key, Value]> {
-    for (const name of this.#link.machine.replica.keys()) {
+    for (const name of this.#machine.replica.keys()) {
       const bytes = this.#bytes(name)
       if (bytes !== undefined) yield [byteTextToText(name), decodeValue(bytes)]
     }
@@ -156,13 +161,13 @@ export class Dictionary {
   }
 
   meta(key: Key): Meta | undefined {
-    const { holder, value } = this.#link.machine.replica.state(readKey(key))
+    const { holder, value } = this.#machine.replica.state(readKey(key))
     if (holder === undefined || value === undefined) return undefined
     return { owner: ownerText(holder.owner), timestamp: holder.time }
   }
 
   lease(key: Key): Lease | undefined {
-    return this.#link.machine.lease(readKey(key), this.#link.now())
+    return this.#machine.lease(readKey(key), this.#control.now())
   }
 
   async claim(key: Key, options: { readonly value?: Value } & WaitOptions = {}): Promise<Lease> {
@@ -172,30 +177,33 @@ export class Dictionary {
       this.set(key, value)
       await this.#pause(waitMs, signal)
       const lease = this.lease(key)
-      if (lease?.owner === this.#link.machine.id) return lease
-      if (lease !== undefined) throw new LeaseError(lease, this.#link.now().utcSeconds)
+      if (lease?.owner === this.#machine.id) return lease
+      if (lease !== undefined) throw new LeaseError(lease, this.#control.now().utcSeconds)
       throw new P2pError('P2P_NOT_LEASED', 'the key was deleted, or the network has no leases')
     })
   }
 
   digest(): string {
-    return toHex(this.#link.machine.digest())
+    return toHex(this.#machine.digest())
   }
 
   async settled({ signal, timeoutMs = defaultSettleMs }: WaitOptions): Promise<number> {
-    const untilMs = this.#link.now().monoMs + timerDelay(timeoutMs)
+    const untilMs = this.#control.now().monoMs + timerDelay(timeoutMs)
     return cancellable(signal, async () => {
       for (let pauseMs = askEveryMs.first; ; pauseMs = Math.min(2 * pauseMs, askEveryMs.most)) {
         // A timer may have gone off a little late.
-        const leftMs = Math.max(1, untilMs - this.#link.now().monoMs)
+        const leftMs = Math.max(1, untilMs - this.#control.now().monoMs)
         const wait = { timeoutMs: leftMs, ...(signal !== undefined && { signal }) }
-        const { equal, nodes } = await this.#link.askAgreement(wait)
+        const { equal, nodes } = await this.#control.request<Agreed>(
+          (request, waitMs) => ({ type: 'ask-agreement', request, timeoutMs: waitMs }),
+          wait,
+        )
         if (equal) return nodes
-        if (this.#link.now().monoMs + pauseMs >= untilMs) {
+        if (this.#control.now().monoMs + pauseMs >= untilMs) {
           const text = `the dictionaries still differed after ${timeoutMs} ms`
           throw new P2pError('P2P_NOT_SETTLED', text, { facts: { nodes } })
         }
-        this.#link.command({ type: 'compare' })
+        this.#command({ type: 'compare' })
         await this.#pause(pauseMs, signal)
       }
     })
@@ -208,7 +216,10 @@ export class Dictionary {
 
   async #pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
-    for (const one of signals) one.throwIfAborted()
+    const check = (): void => {
+      for (const one of signals) one.throwIfAborted()
+    }
+    check()
     await new Promise<void>((resolve) => {
       const end = (): void => {
         clearTimeout(timer)
@@ -218,18 +229,23 @@ export class Dictionary {
       const timer = setTimeout(end, milliseconds)
       for (const one of signals) one.addEventListener('abort', end)
     })
-    for (const one of signals) one.throwIfAborted()
+    check()
+  }
+
+  #command(command: DictionaryCommand): void {
+    this.#closing.signal.throwIfAborted()
+    this.#control.command(command)
   }
 
   #bytes(name: ByteText): Uint8Array | undefined {
-    return this.#link.machine.replica.value(name)
+    return this.#machine.replica.value(name)
   }
 
   /** Tells about values that cannot be sent, and about what is refused, before anything is changed. */
   #compose(key: ByteText, kind: WriteKind, value?: Value, batch?: Batch): ComposedWrite {
     const bytes = value === undefined ? new Uint8Array(0) : encodeValue(value)
     const write = { type: 'write', key, kind, value: bytes } as const
-    const refusal = this.#link.machine.refusal(key, this.#link.now(), write, batch)
+    const refusal = this.#machine.refusal(key, this.#control.now(), write, batch)
     if (refusal !== undefined) throw refusal
     return write
   }
@@ -238,6 +254,12 @@ export class Dictionary {
 /** An entry of the machine as events show it. */
 export function writtenValue({ value, owner, timestamp }: Entry): WrittenValue {
   return { value: value === undefined ? undefined : decodeValue(value), owner, timestamp }
+}
+
+function checkValue(value: Value | undefined): void {
+  if (value === undefined || value === null) {
+    throw new TypeError('a value is needed, and null means deleted: use delete()')
+  }
 }
 
 function readKey(key: unknown): ByteText {

@@ -8,19 +8,19 @@
  * All three work on one SyncMachine (protocol/sync.ts). Longer than other files, because it is the whole
  * public surface with its documentation; the methods pass on and do no work.
  */
-import { Emitter, P2pError, limitsOver, resolveLimits } from '@p2p/base'
+import { Emitter, limitsOver, resolveLimits } from '@p2p/base'
 import type { NodeLimits, WaitOptions } from '@p2p/base'
 import { EarlyErrors, LayeredNode, MeshNode } from '@p2p/mesh'
 import type { LayerControl, MeshEvents, MeshNodeOptions, MeshReport } from '@p2p/mesh'
 import type { Value } from '@p2p/serializer'
 import { Dictionary, writtenValue } from './dictionary.ts'
-import type { Key, Meta, WrittenValue } from './dictionary.ts'
+import type { DictionaryCommand, Key, Meta, WrittenValue } from './dictionary.ts'
 import { byteTextToText } from './protocol/byte-text.ts'
 import type { Lease } from './protocol/lease.ts'
 import { SyncMachine } from './protocol/sync.ts'
 import type { ReplicaLimits } from './protocol/replica-limits.ts'
 import { defaultReplicaLimits } from './protocol/replica-limits.ts'
-import type { SyncEffect, SyncInput } from './protocol/sync-contract.ts'
+import type { SyncEffect } from './protocol/sync-contract.ts'
 import { ReplicaStore } from './replica-store.ts'
 
 export interface SyncNodeOptions extends MeshNodeOptions {
@@ -60,15 +60,15 @@ export interface SyncReport extends MeshReport {
 
 type LayerEffect = Extract<
   SyncEffect,
-  { type: 'update' | 'delete' | 'conflict' | 'persist' | 'agreement' }
+  { type: 'update' | 'delete' | 'conflict' | 'write-failed' | 'persist' | 'agreement' }
 >
-type LayerCommand = Extract<SyncInput, { type: 'write' | 'compare' | 'ask-agreement' }>
 
 /** Events of the dictionary; the rest is the mesh's. */
 type OwnEvents = Pick<SyncEvents, 'update' | 'delete' | 'conflict'>
 const ownEventNames = ['update', 'delete', 'conflict'] as const
 const layerEffects: ReadonlySet<string> = new Set<LayerEffect['type']>([
   ...ownEventNames,
+  'write-failed',
   'persist',
   'agreement',
 ])
@@ -105,8 +105,7 @@ export class SyncNode extends LayeredNode<SyncEvents> {
     const id = await store?.identity()
     const events = new Emitter<OwnEvents>(errors.reportHandler)
     let machine: SyncMachine | undefined
-    let settle: (request: number, result: unknown) => void = () => undefined
-    const opened = await MeshNode.openLayer<LayerCommand, LayerEffect>(meshOptions, {
+    const opened = await MeshNode.openLayer<DictionaryCommand, LayerEffect>(meshOptions, {
       subnet: defaultSubnet,
       id,
       createMachine: (boot) => {
@@ -120,13 +119,12 @@ export class SyncNode extends LayeredNode<SyncEvents> {
       isOwnEffect: (effect): effect is LayerEffect => layerEffects.has(effect.type),
       onEffect: (effect) => {
         if (effect.type === 'persist') store?.changed(effect.key)
-        else if (effect.type === 'agreement') settle(effect.request, effect)
+        else if (effect.type === 'write-failed') errors.report(effect.error)
+        // Nobody asks before the node is open.
+        else if (effect.type === 'agreement') opened.control.settle(effect.request, effect)
         else emit(events, effect)
       },
     })
-    settle = (request, result) => {
-      opened.control.settle(request, result)
-    }
     if (machine === undefined) throw new Error('no machine was made')
     errors.tellBy((error) => {
       opened.control.reportError(error)
@@ -135,8 +133,8 @@ export class SyncNode extends LayeredNode<SyncEvents> {
   }
 
   private constructor(parts: {
-    readonly mesh: MeshNode<LayerCommand, LayerEffect>
-    readonly control: LayerControl<LayerCommand>
+    readonly mesh: MeshNode<DictionaryCommand, LayerEffect>
+    readonly control: LayerControl<DictionaryCommand>
     readonly machine: SyncMachine
     readonly store: ReplicaStore | undefined
     readonly events: Emitter<OwnEvents>
@@ -147,19 +145,7 @@ export class SyncNode extends LayeredNode<SyncEvents> {
     control.closeBySignal = () => this.close().catch(() => undefined)
     this.#machine = machine
     this.#store = store
-    this.#dictionary = new Dictionary({
-      machine,
-      now: () => control.now(),
-      command: (input) => {
-        if (control.isClosed) throw new P2pError('P2P_CLOSED', 'the node was closed')
-        control.command(input)
-      },
-      askAgreement: (wait) =>
-        control.request(
-          (request, timeoutMs) => ({ type: 'ask-agreement', request, timeoutMs }),
-          wait,
-        ),
-    })
+    this.#dictionary = new Dictionary(machine, control)
   }
 
   // The dictionary
@@ -352,7 +338,6 @@ function checkOwnOptions({
   const { maxEntryBytes } = limitsOver(defaultReplicaLimits, dictionary)
   const { maxFrameBytes } = resolveLimits(limits)
   if (maxEntryBytes + besidesEntryBytes > maxFrameBytes) {
-    const text = `maxEntryBytes ${maxEntryBytes} must be ${besidesEntryBytes} below`
-    throw new RangeError(`${text} maxFrameBytes ${maxFrameBytes}`)
+    throw new RangeError(`maxEntryBytes must be ${besidesEntryBytes} below maxFrameBytes`)
   }
 }

@@ -196,11 +196,46 @@ test('a write beyond a limit of the dictionary is refused with an error, and nob
   )
 })
 
+test('a write of a handler that meets a limit when its turn comes is told as an error', async () => {
+  const a = await open({ dictionary: { maxKeys: 2 } })
+  const error = next(a, 'error')
+  a.on('update', ({ key }) => {
+    if (key === 'go') for (const name of ['one', 'two']) a.set(name, 1)
+  })
+  a.set('go', 1)
+  expect(await error).toMatchObject({
+    code: 'P2P_DICTIONARY_LIMIT',
+    facts: { reason: 'too-many-keys' },
+  })
+  expect([...a.keys()]).toEqual(['go', 'one'])
+})
+
+test('popItem finds what is left and what came back, and gives each entry once, in a handler too', async () => {
+  const [a, b] = await openTwo()
+  b.set('of another', 0)
+  a.update({ one: 1, two: 2 })
+  await a.settled()
+  expect(a.popItem()).toEqual(['one', 1])
+  a.set('one', 'again')
+  expect([a.popItem(), a.popItem(), a.popItem()]).toEqual([['two', 2], ['one', 'again'], undefined])
+  a.update({ three: 3, four: 4 })
+  const popped = new Promise<unknown>((resolve) => {
+    a.on('update', ({ key }) => {
+      if (key === 'go') resolve([a.popItem(), a.popItem()])
+    })
+  })
+  a.set('go', true)
+  expect(await popped).toEqual([
+    ['three', 3],
+    ['four', 4],
+  ])
+})
+
 test('an entry that would fit into no frame is no limit', async () => {
   const mebibyte = 1_048_576
   await expect(open({ dictionary: { maxEntryBytes: 16 * mebibyte } })).rejects.toThrow(RangeError)
   await expect(open({ limits: { maxFrameBytes: mebibyte } })).rejects.toThrow(
-    'maxEntryBytes 1048576 must be 524288 below maxFrameBytes 1048576',
+    'maxEntryBytes must be 524288 below maxFrameBytes',
   )
   const dictionary = { maxEntryBytes: mebibyte / 2 }
   const [a, b] = await openTwo({ limits: { maxFrameBytes: mebibyte }, dictionary })

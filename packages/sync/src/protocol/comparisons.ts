@@ -25,6 +25,8 @@ const openAfterMs = 250
 const quietMs = 200
 /** … but not longer than this. */
 const longestWaitMs = 5_000
+/** Whoever is to give us everything and gives nothing for so long is not waited for. */
+const fillingMs = 2_000
 /** A comparison whose other side says nothing for so long is given up. */
 const silenceMs = 30_000
 
@@ -37,6 +39,8 @@ interface Running {
   readonly comparison: Comparison
   readonly openedByUs: boolean
   deadlineMs: number
+  /** When it began, or last brought something. */
+  gaveMs: number
 }
 
 export class Comparisons {
@@ -106,6 +110,7 @@ export class Comparisons {
     const { turn: reply, records } = running.comparison.answer(turn)
     running.deadlineMs = now.monoMs + silenceMs
     if (records === undefined) this.counters.ignoredTurns++
+    else if (records.length > 0) running.gaveMs = now.monoMs
     if (reply === undefined || (isLast(reply) && !turn.more)) this.#end(from, running)
     return {
       messages: reply === undefined ? [] : [message(from, reply)],
@@ -126,10 +131,6 @@ export class Comparisons {
       this.#dueMs = now.monoMs
     }
     if (this.#dueMs > now.monoMs) return []
-    if (this.#isFilling()) {
-      this.#dueMs = now.monoMs + spreadAfterMs
-      return []
-    }
     if (now.monoMs - this.#lastWriteMs < quietMs && this.#due.size > 0) {
       this.#waitingSinceMs ??= now.monoMs
       if (now.monoMs - this.#waitingSinceMs < longestWaitMs) {
@@ -151,7 +152,7 @@ export class Comparisons {
   }
 
   #open(peer: string, now: Now): readonly ComparisonMessage[] {
-    if (this.#running.has(peer)) {
+    if (this.#running.has(peer) || this.#isFilling(now)) {
       // What is new since that comparison began is left for one after it.
       this.#due.add(peer)
       this.#dueMs = Math.min(this.#dueMs, now.monoMs + 10 * spreadAfterMs)
@@ -166,8 +167,10 @@ export class Comparisons {
   }
 
   /** True while one neighbour gives us all it has: what we lack is not worth asking others for. */
-  #isFilling(): boolean {
-    for (const { comparison } of this.#running.values()) if (comparison.isFilling) return true
+  #isFilling({ monoMs }: Now): boolean {
+    for (const { comparison, gaveMs } of this.#running.values()) {
+      if (comparison.isFilling && monoMs - gaveMs < fillingMs) return true
+    }
     return false
   }
 
@@ -186,7 +189,8 @@ export class Comparisons {
   }
 
   #start(peer: string, comparison: Comparison, openedByUs: boolean, now: Now): Running {
-    const running = { comparison, openedByUs, deadlineMs: now.monoMs + silenceMs }
+    const { monoMs } = now
+    const running = { comparison, openedByUs, deadlineMs: monoMs + silenceMs, gaveMs: monoMs }
     this.#running.set(peer, running)
     return running
   }

@@ -83,8 +83,7 @@ export class RangeSums {
   }
 
   /** The sixteen parts of a range. */
-  parts(prefix: readonly number[]): readonly Span[] {
-    const whole = this.span(prefix)
+  parts(prefix: readonly number[], whole: Span = this.span(prefix)): readonly Span[] {
     return Array.from({ length: partCount }, (_, digit) =>
       this.#narrow(whole, prefix.length, digit),
     )

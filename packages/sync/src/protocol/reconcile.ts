@@ -13,7 +13,7 @@
  *
  * Records go out in turns of bounded size, one at a time, so that a large difference neither fills a
  * link nor holds up what else travels on it. Nothing that the other side sends can make us keep more
- * than our own snapshot and the ids of our own items.
+ * than our own snapshot and the ids of our own items, nor look at more items for one turn than there are.
  *
  * Source: A. Meyer, "Range-Based Set Reconciliation", 2023.
  */
@@ -30,7 +30,7 @@ export const listedItems = 64
 /** Bytes of keys and values in one turn: small enough for a slow link, large enough for a fast one. */
 const recordBytesPerTurn = 256 * 1024
 
-/** Ranges in one turn; the rest of the difference is found by the next comparison. */
+/** Ranges read in one turn, or answered; the rest of the difference is found by the next comparison. */
 const rangesPerTurn = 4_096
 
 export interface Answer {
@@ -54,6 +54,8 @@ export class Comparison {
   readonly #byName = new Map<string, Item>()
   /** Items the other side lacks, not sent yet. */
   readonly #outgoing = new Set<Item>()
+  /** Items of ours in the ranges that this turn named so far. */
+  #namedCount = 0
   /** For a side that has nothing: what it was not sent yet. */
   #everything: Everything | undefined
   /** True once one side was seen to have something the other had not. */
@@ -82,6 +84,7 @@ export class Comparison {
     const compare: Compare[] = []
     const list: Listing[] = []
     const want: Fingerprint[] = []
+    this.#namedCount = 0
     for (const range of turn.compare.slice(0, rangesPerTurn)) this.#onCompare(range, compare, list)
     for (const range of turn.list.slice(0, rangesPerTurn)) this.#onList(range, want)
     for (const id of turn.want) {
@@ -142,8 +145,17 @@ export class Comparison {
     return { prefix, ids: this.#sums.parts(prefix).map((part) => this.#sums.fingerprint(part)) }
   }
 
+  /** The items of ours in a range of a turn; undefined once its ranges have more than all: they overlap. */
+  #spanOf(prefix: readonly number[]): Span | undefined {
+    const span = this.#sums.span(prefix)
+    this.#namedCount += span.end - span.start
+    return this.#namedCount > this.#sums.snapshot.length ? undefined : span
+  }
+
   #onCompare({ prefix, ids }: Compare, compare: Compare[], list: Listing[]): void {
-    this.#sums.parts(prefix).forEach((part, digit) => {
+    const span = this.#spanOf(prefix)
+    if (span === undefined || compare.length + list.length >= rangesPerTurn) return
+    this.#sums.parts(prefix, span).forEach((part, digit) => {
       const ours = this.#sums.fingerprint(part)
       const theirs = ids[digit]
       if (theirs === undefined || (theirs.a === ours.a && theirs.b === ours.b)) return
@@ -164,9 +176,10 @@ export class Comparison {
       this.#everything = { rest, next: rest.next().value }
       return
     }
+    const span = this.#spanOf(prefix)
+    if (span === undefined) return
     this.differed = true
     const theirs = new Set(ids.map(nameOf))
-    const span = this.#sums.span(prefix)
     this.#name(span).forEach((id, at) => {
       const item = this.#sums.snapshot[span.start + at]
       if (item !== undefined && !theirs.delete(nameOf(id))) this.#outgoing.add(item)

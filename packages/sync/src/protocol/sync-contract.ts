@@ -1,7 +1,7 @@
 /**
  * What a sync machine is told and what it answers: everything a mesh machine is, and the dictionary.
  */
-import type { RequestId } from '@p2p/base'
+import type { P2pError, RequestId } from '@p2p/base'
 import type { MeshEffect, MeshInput, MeshMachineOptions } from '@p2p/mesh'
 import type { ByteText } from './byte-text.ts'
 import type { WriteLog } from './fold.ts'
@@ -62,6 +62,8 @@ export type SyncEffect =
       readonly lost: Entry
       readonly won: Entry
     }
+  /** A write that `refusal` had let pass was refused: others were carried out between the two. */
+  | { readonly type: 'write-failed'; readonly error: P2pError }
   /** What is known of a key changed: keep it, or drop it when nothing is known any more. */
   | { readonly type: 'persist'; readonly key: ByteText }
   | {

@@ -49,7 +49,7 @@ import type { Parcel } from './old-neighbours.ts'
 import { Outbox } from './outbox.ts'
 import type { WriteRecord } from './records.ts'
 import { Replica } from './replica.ts'
-import type { Batch, MergeResult, Origin, Refusal } from './replica.ts'
+import type { Batch, Change, MergeResult, Origin, Refusal } from './replica.ts'
 import { defaultReplicaLimits } from './replica-limits.ts'
 import type { Entry, SyncEffect, SyncInput, SyncMachineOptions } from './sync-contract.ts'
 import type { Write } from './write.ts'
@@ -133,9 +133,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     if (lease !== undefined && lease.owner !== this.id) return new LeaseError(lease, utcSeconds)
     const write = this.replica.compose(key, fields, { owner: this.#owner, utcSeconds })
     const reason = this.replica.refusal(key, write, utcSeconds, batch)
-    if (reason === undefined) return undefined
-    const text = `${reason} for the dictionary: write less, or raise its limits on all nodes`
-    return new P2pError('P2P_DICTIONARY_LIMIT', text, { facts: { reason } })
+    return reason === undefined ? undefined : limitError(reason)
   }
 
   /** Hash of the visible state, 32 bytes; equal on two nodes exactly when their dictionaries are. */
@@ -305,7 +303,11 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     this.#noteDelete(key, write)
     const result = this.replica.merge(key, write, 'live', now.utcSeconds)
     this.#note(result)
-    if (result.type === 'refused') return
+    if (result.type === 'refused') {
+      // It was asked for while another was carried out, which took the room.
+      this.#effects.push({ type: 'write-failed', error: limitError(result.reason) })
+      return
+    }
     this.#comparisons.noteWrite(now)
     if (this.#outbox.add(key, write, now)) this.#sendWrites(now)
   }
@@ -377,8 +379,8 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
       this.#countRefusal(result.reason)
       return
     }
-    const { key, before, after, lost } = result.change
-    const { holder, value } = after
+    const { key, before, lost } = result.change
+    const { holder, value } = result.change.after
     this.#effects.push({ type: 'persist', key })
     if (holder === undefined) return
     const entry = this.#entryOf(holder, value)
@@ -387,9 +389,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
       const lostEntry = this.#entryOf(write, write.kind === 'delete' ? undefined : write.value)
       this.#effects.push({ type: 'conflict', key, lost: lostEntry, won: entry })
     }
-    // A late write under others changes the value alone.
-    const isSame = bytesEqual(value ?? noBytes, before.value ?? noBytes)
-    if (holder === before.holder && isSame) return
+    if (isUnchanged(result.change)) return
     if (value !== undefined) this.#effects.push({ type: 'update', key, entry })
     else if (before.value !== undefined) this.#effects.push({ type: 'delete', key, entry })
   }
@@ -405,17 +405,17 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
 
   /**
    * A write in our name from the time after we started (an earlier life may have made one within that
-   * second, and lost it), that we do not know, is somebody else's; what
+   * second, and lost it), that we do not know and that changes something, is somebody else's; what
    * it replaced is written again, by us. It often comes by comparison, because a mesh does not send a
    * message back to the node that is named as its sender.
    */
   #checkForgery(write: Write, result: MergeResult, now: Now): void {
     if (write.owner !== this.#owner || write.time <= this.#startedSeconds) return
-    if (result.type !== 'merged') return
-    const { key, before, after } = result.change
+    // Of our own writes we keep those that matter; others may still know the rest.
+    if (result.type !== 'merged' || isUnchanged(result.change)) return
+    const { key, before } = result.change
     this.#forgeries++
-    const wasOurs = before.holder?.owner === this.#owner
-    if (!wasOurs || after.holder === before.holder) return
+    if (before.holder?.owner !== this.#owner) return
     const { value } = before
     this.#write(key, value === undefined ? erasure : { kind: 'set', value }, now)
   }
@@ -463,17 +463,17 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
   #whisper(peer: string, payload: readonly Value[], now: Now): void {
     const time = Math.floor(now.utcSeconds)
     const message = createMessage({ type: flags.whisper, sender: this.wireId, time, payload })
-    this.#pass({ peer, message }, now)
+    this.#pass(peer, message, now)
   }
 
-  #pass(parcel: Parcel, now: Now): void {
-    this.#tellMesh({ type: 'pass', ...parcel, priority: 'own' }, now)
+  #pass(peer: string, message: WireMessage, now: Now): void {
+    this.#tellMesh({ type: 'pass', peer, message, priority: 'own' }, now)
   }
 
   // ---- old neighbours
 
   #sendParcels(parcels: readonly Parcel[], now: Now): void {
-    for (const parcel of parcels) this.#pass(parcel, now)
+    for (const { peer, message } of parcels) this.#pass(peer, message, now)
   }
 
   /** Passes on what we learned by comparing, as its owner sent it: nobody broadcasts it again. */
@@ -489,7 +489,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
       const message = isAsSent
         ? createResentMessage(key, holder, ownerForm)
         : this.#old.copyMessage(key, { value: value ?? noBytes, holder }, now)
-      this.#pass({ peer: peer.id, message }, now)
+      this.#pass(peer.id, message, now)
     }
   }
 
@@ -501,7 +501,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     if (!isBehind || (value === undefined && peer.kind !== 'py2p')) return
     if (holder.owner === theirs.owner) {
       const message = createResentMessage(key, holder, this.#old.ownerForm(holder))
-      this.#pass({ peer: peer.id, message }, now)
+      this.#pass(peer.id, message, now)
     } else if (this.#options.healsOldPeers === true && peer.kind === 'py2p') {
       this.#heal(key, theirs, peer, now)
     }
@@ -513,14 +513,22 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     const time = Math.floor(now.utcSeconds)
     const erased: Write = { ...theirs, ...erasure, time }
     const ownerForm = this.#old.ownerForm(erased)
-    this.#pass({ peer: peer.id, message: createResentMessage(key, erased, ownerForm) }, now)
+    this.#pass(peer.id, createResentMessage(key, erased, ownerForm), now)
     if (holder !== undefined && value !== undefined) {
-      this.#pass(
-        { peer: peer.id, message: this.#old.copyMessage(key, { value, holder }, now) },
-        now,
-      )
+      this.#pass(peer.id, this.#old.copyMessage(key, { value, holder }, now), now)
     }
   }
+}
+
+function limitError(reason: Refusal): P2pError {
+  const text = `${reason} for the dictionary: write less, or raise its limits on all nodes`
+  return new P2pError('P2P_DICTIONARY_LIMIT', text, { facts: { reason } })
+}
+
+/** A late write under others changes the value alone. */
+function isUnchanged({ before, after }: Change): boolean {
+  const isSame = bytesEqual(after.value ?? noBytes, before.value ?? noBytes)
+  return isSame && after.holder === before.holder
 }
 
 const noBytes = new Uint8Array(0)

@@ -15,7 +15,7 @@
  *
  * All numbers are big-endian. An id is the keyed mix of an item id (ranges.ts).
  */
-import { wholeNumber } from '@p2p/serializer'
+import { concatBytes, wholeNumber } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
 import { idDigits, partCount } from './ranges.ts'
 import type { Fingerprint, FingerprintKey } from './ranges.ts'
@@ -109,28 +109,14 @@ function readIds(value: Value | undefined): Fingerprint[] | undefined {
 }
 
 function packRanges(ranges: readonly Listing[], counted: boolean): Uint8Array {
-  let length = 0
-  for (const { prefix, ids } of ranges) {
-    length += 1 + ((prefix.length + 1) >> 1) + (counted ? 2 : 0) + idBytes * ids.length
-  }
-  const bytes = new Uint8Array(length)
-  const view = new DataView(bytes.buffer)
-  let at = 0
-  for (const { prefix, ids } of ranges) {
-    bytes[at++] = prefix.length
-    for (let i = 0; i < prefix.length; i += 2)
-      bytes[at++] = ((prefix[i] ?? 0) << 4) | (prefix[i + 1] ?? 0)
-    if (counted) {
-      view.setUint16(at, ids.length)
-      at += 2
-    }
-    for (const { a, b } of ids) {
-      view.setUint32(at, a)
-      view.setUint32(at + 4, b)
-      at += idBytes
-    }
-  }
-  return bytes
+  const packed = ranges.map(({ prefix, ids }) => {
+    const pairs = Array.from({ length: (prefix.length + 1) >> 1 }, (_, i) => {
+      return ((prefix[2 * i] ?? 0) << 4) | (prefix[2 * i + 1] ?? 0)
+    })
+    const count = counted ? [ids.length >> 8, ids.length] : []
+    return concatBytes(Uint8Array.of(prefix.length, ...pairs, ...count), packIds(ids))
+  })
+  return concatBytes(...packed)
 }
 
 function unpackRanges(

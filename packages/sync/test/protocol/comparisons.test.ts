@@ -1,18 +1,20 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { Now } from '@p2p/base'
 import type { Value } from '@p2p/serializer'
+import { textToByteText } from '../../src/protocol/byte-text.ts'
 import { Comparisons } from '../../src/protocol/comparisons.ts'
+import { encodeRecords } from '../../src/protocol/records.ts'
 import { encodeTurn, type Turn } from '../../src/protocol/turn.ts'
 
 const at = (monoMs: number): Now => ({ monoMs, utcSeconds: 1_500_000_000 + monoMs / 1_000 })
 
-/** A side that knows a lot; what exactly does not matter here. */
-function comparisons(): Comparisons {
+/** A side that knows a lot, or nothing; what exactly does not matter here. */
+function comparisons(keyCount = 1_000): Comparisons {
   const records = function* (): Generator<never, undefined> {
     yield* []
     return undefined
   }
-  const index = { keyCount: 1_000, snapshot: () => [], records }
+  const index = { keyCount, snapshot: () => [], records }
   return new Comparisons(index, (count) => new Uint8Array(count))
 }
 
@@ -92,6 +94,45 @@ test('what is new while a comparison runs is left for one after it', () => {
   side.spread(undefined, at(300))
   expect(side.handleDeadline(at(2_000))).toEqual([])
   expect(side.nextDeadline()).toBe(3_000)
+})
+
+describe('a side that knows nothing asks one neighbour for everything, and the next', () => {
+  const next = (side: Comparisons, monoMs: number): string[] =>
+    side.handleDeadline(at(monoMs)).map(({ peer }) => peer)
+
+  test('when that one says nothing for two seconds', () => {
+    const side = comparisons(0)
+    for (const peer of ['first', 'second', 'third']) side.addNeighbour(peer, true, at(0))
+    expect(next(side, 250)).toEqual([])
+    expect(next(side, 1_999)).toEqual([])
+    expect(next(side, 3_000)).toEqual(['second'])
+    expect(next(side, 4_999)).toEqual([])
+    expect(next(side, 6_000)).toEqual(['third'])
+  })
+
+  test('when that one promises more, and gives nothing', () => {
+    const side = comparisons(0)
+    const [opening] = side.addNeighbour('first', true, at(0))
+    const comparison = Number(opening?.payload[1])
+    side.addNeighbour('second', true, at(0))
+    side.handle(turnOf({ comparison, more: true }), 'first', at(1_900))
+    expect(next(side, 2_000)).toEqual(['second'])
+  })
+
+  test('but not while that one gives', () => {
+    const side = comparisons(0)
+    const [opening] = side.addNeighbour('first', true, at(0))
+    const comparison = Number(opening?.payload[1])
+    side.addNeighbour('second', true, at(0))
+    const write = { kind: 'delete', owner: textToByteText('A'), time: 1, sequence: 0 } as const
+    const record = { key: textToByteText('key'), isBase: false }
+    const records = encodeRecords([
+      { ...record, write: { ...write, value: new Uint8Array(0), knew: [] } },
+    ])
+    side.handle(turnOf({ comparison, records, more: true }), 'first', at(1_900))
+    expect(next(side, 3_899)).toEqual([])
+    expect(next(side, 5_000)).toEqual(['second'])
+  })
 })
 
 test('of two that open at once one comparison goes on', () => {

@@ -1,9 +1,10 @@
 import { encodeFrame, createMessage, encodeValue } from '@p2p/serializer'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { textToByteText } from '../../src/protocol/byte-text.ts'
 import type { ByteText } from '../../src/protocol/byte-text.ts'
 import { compareItems, ItemIndex } from '../../src/protocol/item-index.ts'
 import { leaseSeconds } from '../../src/protocol/lease.ts'
+import type { Fingerprint } from '../../src/protocol/ranges.ts'
 import { Comparison } from '../../src/protocol/reconcile.ts'
 import { Replica } from '../../src/protocol/replica.ts'
 import { defaultReplicaLimits } from '../../src/protocol/replica-limits.ts'
@@ -174,6 +175,40 @@ test('bytes that are no turn are refused, and any turn is survived', () => {
   ]) {
     expect(decodeTurn(broken)).toBeUndefined()
   }
+})
+
+describe('a turn of somebody hostile', () => {
+  const nothing: Turn = {
+    comparison: 1,
+    key: [1, 2, 3, 4],
+    compare: [],
+    list: [],
+    want: [],
+    records: new Uint8Array(0),
+    more: false,
+  }
+  const ids = (number: number): Fingerprint[] => [{ a: number, b: 1 }]
+  const parts = Array.from({ length: 16 }, () => ({ a: 1, b: 1 }))
+
+  test('gets no answer to ranges that it names again', () => {
+    const [side] = twoSides(1_000, 0)
+    const again = Array.from({ length: 100 }, (_, number) => number)
+    const list = again.map((number) => ({ prefix: [], ids: ids(number) }))
+    expect(side.answer({ ...nothing, list })?.want).toEqual(ids(0))
+    const compare = again.map((number) => ({ prefix: [number & 15], ids: parts }))
+    const reply = side.answer({ ...nothing, compare })
+    expect(reply?.list.length).toBe(16 * 16)
+  })
+
+  test('gets an answer of as many ranges as it may name itself', () => {
+    const [side] = twoSides(1_000, 0)
+    const compare = Array.from({ length: 4_096 }, (_, number) => ({
+      prefix: [number >> 8, (number >> 4) & 15, number & 15],
+      ids: parts,
+    }))
+    const reply = side.answer({ ...nothing, compare })
+    expect(reply?.list.length).toBe(4_096)
+  })
 })
 
 test('the items of a replica follow its keys as they change and go, and its digest with them', () => {

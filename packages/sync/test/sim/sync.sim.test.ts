@@ -13,6 +13,7 @@ import {
 import { expect, test } from '@jest/globals'
 import { textToByteText } from '../../src/protocol/byte-text.ts'
 import { encodeRecords } from '../../src/protocol/records.ts'
+import type { Write } from '../../src/protocol/write.ts'
 import { SyncNetwork } from './sync-network.ts'
 
 const seeds = process.env['SEED'] === undefined ? [1, 2, 3, 4, 5, 6] : [Number(process.env['SEED'])]
@@ -273,6 +274,38 @@ test('a write forged in the name of the holder is undone by the holder', () => {
   network.sim.runFor(90_000)
   for (const node of nodes) expect(node.get('key')).toBe('mine')
   expect(nodes[0]!.machine.counters()['forgeries']).toBe(1)
+})
+
+test('a write forged under a later one of its owner is undone as well', () => {
+  const network = new SyncNetwork({ seed: 7 })
+  const [owner, other] = network.addMany(2)
+  network.sim.runFor(2_000)
+  owner!.set('key', { mine: 1 })
+  owner!.delta('key', { also: 2 })
+  network.sim.runFor(1_000)
+  const { holder } = other!.machine.replica.state(textToByteText('key'))
+  const forged: Write = { ...holder!, kind: 'set', value: encodeValue({ forged: true }) }
+  // A mesh sends nothing back to the node that is named as its sender.
+  other!.machine.replica.merge(textToByteText('key'), forged, 'live', network.sim.utcSeconds)
+  network.sim.runFor(90_000)
+  for (const node of [owner!, other!]) expect(node.get('key')).toEqual({ mine: 1, also: 2 })
+  expect(owner!.machine.counters()['forgeries']).toBe(1)
+})
+
+test('an own write that a neighbour still knows is no forgery', () => {
+  const network = new SyncNetwork({ seed: 7 })
+  const [owner, other] = network.addMany(2)
+  network.sim.runFor(2_000)
+  owner!.set('key', 1)
+  network.sim.runFor(1_100)
+  owner!.set('key', 2)
+  network.sim.runFor(1_100)
+  network.sim.partition([[owner!.sim], [other!.sim]], 30_000)
+  network.sim.runFor(29_000)
+  owner!.set('key', 3)
+  network.sim.runFor(120_000)
+  expect([owner!.get('key'), other!.get('key')]).toEqual([3, 3])
+  expect(owner!.machine.counters()['forgeries']).toBe(0)
 })
 
 /** A block that names another author than the sender of its message. */
