@@ -119,11 +119,14 @@ export class Admission {
   }
 
   /**
-   * Works on what waits, unless we ourselves are on the way into a network. When that comes to nothing, what waited
-   * is dropped: whoever asked meanwhile is as likely to have given up, and we would be the first of a network of one.
+   * Works on what waits, unless we ourselves are on the way into a network. When that comes to nothing, what has
+   * waited for long is dropped: whoever asked is about to give up, too, and each would be the first of a network of one.
    */
   advance(isJoining: boolean): void {
-    if (this.#wasJoining && !isJoining && this.#members.uuid === null) this.#waiting = []
+    if (this.#wasJoining && !isJoining && this.#members.uuid === null) {
+      const sinceMs = this.#outbox.now.monoMs - this.#limits.joinTimeoutMs / 2
+      this.#waiting = this.#waiting.filter(({ askedMs }) => askedMs >= sinceMs)
+    }
     this.#wasJoining = isJoining
     while (this.#current === undefined && !isJoining) {
       this.#current = this.#takeNext()

@@ -153,14 +153,18 @@ describe('who asks us while we ask', () => {
     expect(driven.machine.state.uuid).toBe(1)
   })
 
-  test('somebody else: it is not let in when our own join fails', () => {
+  test.each([
+    [15_000, 0],
+    [15_001, null],
+  ])('somebody else, who waits for %i ms when our join fails: we are UUID %j', (waitedMs, uuid) => {
     const driven = joiningThrough(0)
     const { dial } = driven
     driven.say(driven.meet(1, null), joinRequest(addressOf(1)))
+    driven.pass(waitedMs)
     driven.refuseDial(dial)
-    expect(driven.types).toEqual(['failed'])
+    expect(driven.answers).toEqual(new Map([[1, 'P2P_JOIN_FAILED']]))
     driven.pass(60_000)
-    expect(driven.machine.state.uuid).toBeNull()
+    expect(driven.machine.state.uuid).toBe(uuid)
   })
 
   test('somebody else: it is let in when we are in, unless it has waited for joinTimeoutMs', () => {
