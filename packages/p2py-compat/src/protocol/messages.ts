@@ -63,8 +63,11 @@ export type WireUnit =
   /** Nothing that means anything to p2py: dropped without harm. */
   | { readonly kind: 'meaningless'; readonly why: string }
 
-/** Largest UUID that is believed; far above any network, far below where arithmetic breaks. */
-export const maxUuid: number = 2 ** 31 - 1
+/**
+ * Largest UUID that is believed; far above any network. Numbers are hashed without a seed: of those up to
+ * 2^31 tens of thousands can be chosen that all collide in our tables, of these too few to matter.
+ */
+export const maxUuid: number = 2 ** 20 - 1
 
 /** Most characters of a request id; p2py's have six. */
 const maxRequestIdLength = 64

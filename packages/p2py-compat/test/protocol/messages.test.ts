@@ -24,7 +24,15 @@ test('an info has a host, a port, and a UUID or none', () => {
   expect(readInfo(dict(info))).toMatchObject({ uuid: null, isOurs: false })
   expect(readInfo(dict({ HOST: '127.0.0.1', PORT: 4444 }))).toMatchObject({ uuid: null })
   expect(readInfo(dict({ ...info, UUID: 3 }))).toMatchObject({ uuid: 3 })
-  for (const bad of [{ UUID: -1 }, { UUID: 'three' }, { PORT: 0 }, { PORT: 65_536 }, { HOST: 5 }]) {
+  expect(readInfo(dict({ ...info, UUID: 2 ** 20 - 1 }))).toMatchObject({ uuid: 2 ** 20 - 1 })
+  for (const bad of [
+    { UUID: 2 ** 20 },
+    { UUID: -1 },
+    { UUID: 'three' },
+    { PORT: 0 },
+    { PORT: 65_536 },
+    { HOST: 5 },
+  ]) {
     expect(readInfo(dict({ ...info, ...bad }))).toBe(undefined)
   }
   expect(readInfo('info')).toBe(undefined)

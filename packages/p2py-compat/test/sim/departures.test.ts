@@ -2,6 +2,7 @@
 import { expect, test } from '@jest/globals'
 import type { Cut } from '@p2p/base/sim'
 import { killConnection, newPeer, peerLeft } from '../../src/protocol/membership-messages.ts'
+import { maxUuid } from '../../src/protocol/messages.ts'
 import { SimulatedNetwork, type SimulatedPeer } from './simulated-network.ts'
 
 const seed = process.env['SEED'] ?? 1
@@ -111,7 +112,7 @@ test('whoever was away so long that a newcomer has its UUID leaves, and may join
 
 test('a member that never was keeps no newcomers out', () => {
   const { network, peers } = grown(4)
-  peers[2]!.announce(newPeer(2 ** 31 - 1, { host: 'nowhere.test', port: 4444 }))
+  peers[2]!.announce(newPeer(maxUuid, { host: 'nowhere.test', port: 4444 }))
   network.run(1_000)
   network.grow(4)
   network.run(10_000)
