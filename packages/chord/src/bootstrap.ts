@@ -12,6 +12,7 @@ import {
   formatAddress,
   pairToAddress,
   parseAddress,
+  timerDelay,
   transportToEncryption,
 } from '@p2p/base'
 import type { Address, AddressPair, TransportName, WaitOptions } from '@p2p/base'
@@ -43,9 +44,11 @@ export interface BootstrapResult {
   readonly peers: number
 }
 
-/** Nodes listed for one network; beyond, some are left out that others have had time to find. */
+/** Nodes listed for one network, and read of a list; beyond, some are left out that others have had time to find. */
 const maxListed = 256
 const parallelDials = 4
+/** Of a list of nodes that do not answer, so many are waited for one after the other. */
+const silentDials = 6
 /** A write may be lost to that of another node. */
 const announceTries = 3
 const looks = 2
@@ -56,7 +59,8 @@ const defaultTimeoutMs = 10_000
  * network may use the same seeds: mesh, dictionary, hash table.
  *
  * `timeoutMs`, by default 10 s, is for each step: to reach a seed, to read or write the list, to dial a
- * node. Nobody else listed is no error: others will find this node.
+ * node. The list is read twice, and each time the dials to its nodes end together after six times that.
+ * Nobody else listed is no error: others will find this node.
  *
  * Rejects with `P2P_NO_SEED` when no seed answers, and with the errors of `ChordNode.get` and `set`.
  *
@@ -123,7 +127,7 @@ class NodeList {
       const mapping = fieldsOf(value ?? null) ?? new Map<Value, Value>()
       const entries = this.#entries(mapping)
       const isListed = own === undefined || entries.get(this.#id) === this.#urlOf(own)
-      if (isListed || tries === 0) return entries
+      if (isListed || tries === 0) return new Map(shuffled([...entries]).slice(0, maxListed))
       const others = shuffled([...mapping].filter(([id]) => idText(id) !== this.#id))
       const kept = others.slice(0, maxListed - 1)
       await this.#client.set(this.#key, new Map([...kept, [this.#id, own]]), this.#wait)
@@ -168,11 +172,14 @@ async function dialSome(
   wait: WaitOptions,
 ): Promise<void> {
   const waiting = shuffled(addresses)
+  const { timeoutMs = defaultTimeoutMs } = wait
+  const end = AbortSignal.timeout(timerDelay(timeoutMs * silentDials))
+  const signal = wait.signal === undefined ? end : AbortSignal.any([wait.signal, end])
   const dial = async (): Promise<void> => {
-    while (node.peers.size < enoughPeers && wait.signal?.aborted !== true) {
+    while (node.peers.size < enoughPeers && !signal.aborted) {
       const address = waiting.pop()
       if (address === undefined) return
-      await node.connect(address, wait).catch(() => undefined)
+      await node.connect(address, { timeoutMs, signal }).catch(() => undefined)
     }
   }
   await Promise.all(Array.from({ length: parallelDials }, dial))

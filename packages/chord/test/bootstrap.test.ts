@@ -126,6 +126,48 @@ test('without a seed it says so; without an address it is a mistake of the calle
   await expect(bootstrap(a, { seeds: [] })).rejects.toThrow(TypeError)
 })
 
+test('of a list that somebody filled a part is tried, at random, and for a time that ends', async () => {
+  const seed = await openSeed()
+  const others = Array.from({ length: 600 }, (_, i) => [`node ${i}`, ['127.0.0.1', i + 1]] as const)
+  await seed.set(meshKey, new Map(others))
+  const dialled: string[] = []
+  const a = kept(await MeshNode.open())
+  const refusing = jest.spyOn(a, 'connect').mockImplementation((address) => {
+    dialled.push(address)
+    return Promise.reject(new Error('refused'))
+  })
+  const seeds = seed.addresses
+  expect((await bootstrap(a, { seeds })).listed).toBeLessThan(600)
+  expect(dialled.length).toBeLessThanOrEqual(2 * 256)
+  expect(new Set(dialled.slice(0, 256))).not.toEqual(new Set(dialled.slice(256)))
+  refusing.mockRestore()
+
+  const ends: AbortController[] = []
+  const timing = jest.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
+    const end = new AbortController()
+    ends.push(end)
+    return end.signal
+  })
+  let waiting = 0
+  const silent = jest.spyOn(a, 'connect').mockImplementation((_address, { signal } = {}) => {
+    waiting += 1
+    if (waiting % 4 === 0) ends.at(-1)?.abort()
+    return new Promise((_resolve, reject) => {
+      if (signal?.aborted === true) reject(new Error('over'))
+      signal?.addEventListener('abort', () => {
+        reject(new Error('over'))
+      })
+    })
+  })
+  try {
+    expect((await bootstrap(a, { seeds })).peers).toBe(0)
+    expect(waiting).toBe(8)
+  } finally {
+    silent.mockRestore()
+    timing.mockRestore()
+  }
+})
+
 /** What seeds hold for meshes over TCP. */
 /** Runs what is named in this order, each when the one before has ended; what is not named any more at once. */
 function turns(
