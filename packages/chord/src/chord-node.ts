@@ -132,7 +132,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
    * and stores for others after `join()`.
    *
    * @throws TypeError or RangeError for options that are wrong; rejects with a P2pError such as
-   *   `P2P_ADDRESS_IN_USE`
+   *   `P2P_ADDRESS_IN_USE`, or `P2P_STORE_FAILED` when the store cannot be read
    */
   static async open(options: ChordNodeOptions = {}): Promise<ChordNode> {
     const { join = false, table = {}, replicas = 5, ...meshOptions } = options
@@ -242,7 +242,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
    * the table. Where nobody else stores, the data stays. Default time-out 10 s: then it leaves all the
    * same, and what has not been handed over is left to the other copies. Called again while it leaves, it
    * ends with the first of the calls. Rejects with `P2P_CANCELLED` when `join()` is called meanwhile: the
-   * node stays.
+   * node stays. A signal ends the wait, and the node leaves all the same.
    */
   async leave(wait: WaitOptions = {}): Promise<void> {
     await askTo<void>(this.#control, { type: 'leave' }, wait)
@@ -252,7 +252,8 @@ export class ChordNode extends LayeredNode<ChordEvents> {
    * The value of a key; the fallback, or undefined, when there is none. Default time-out 10 s.
    *
    * Rejects with `P2P_NO_AGREEMENT` when the tables hold different values and nothing tells which is
-   * newer, and with `P2P_NOT_READABLE` when too few nodes answer.
+   * newer, and with `P2P_NOT_READABLE` when too few nodes answer: also where this node's clock is more than
+   * a minute behind, by which what was just written lies in the future.
    */
   get(key: Key): Promise<Value | undefined>
   get<Fallback>(key: Key, fallback: Fallback, wait?: WaitOptions): Promise<Value | Fallback>
@@ -265,7 +266,8 @@ export class ChordNode extends LayeredNode<ChordEvents> {
    * at all nodes that store where those are fewer; two in all will do where the others have no room or do
    * not answer, one will not. With fewer it tries again until its time is over, by default 10 s.
    *
-   * Rejects with `P2P_WRITE_NOT_ACKNOWLEDGED`; some nodes may have the value all the same. TypeError
+   * Rejects with `P2P_WRITE_NOT_ACKNOWLEDGED`, also where this node's clock is more than a minute ahead;
+   * some nodes may have the value all the same. TypeError
    * for null (which means deleted on the wire) and undefined, EncodeError for values that the wire
    * cannot carry, and for key and value that fit no frame (`maxFrameBytes`) together. Key and value are
    * taken as they are at the call.

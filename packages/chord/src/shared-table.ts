@@ -185,7 +185,10 @@ export class SharedTable {
       case 'absent':
         return undefined
       case 'unknown':
-        throw new P2pError('P2P_NOT_READABLE', 'no holder of the key has answered')
+        throw new P2pError(
+          'P2P_NOT_READABLE',
+          'no holder of the key has answered, or the clock here is behind',
+        )
       case 'no-agreement': {
         const facts = { candidates: result.candidates.length }
         throw new P2pError('P2P_NO_AGREEMENT', 'fewer than three tables agree on the value', {

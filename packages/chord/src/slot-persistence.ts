@@ -27,8 +27,19 @@ export class SlotPersistence {
     this.#writes = new WriteBehind(store, (slot) => this.#change(slot), onError)
   }
 
-  /** What was kept. Records that cannot be read are told as errors and left out. */
+  /**
+   * What was kept. Records that cannot be read are told as errors and left out; rejects with
+   * `P2P_STORE_FAILED` when the store cannot be read.
+   */
   async load(): Promise<readonly StoredSlot[]> {
+    try {
+      return await this.#readAll()
+    } catch (cause) {
+      throw new P2pError('P2P_STORE_FAILED', 'the store cannot be read', { cause })
+    }
+  }
+
+  async #readAll(): Promise<readonly StoredSlot[]> {
     const slots: StoredSlot[] = []
     for await (const [name, bytes] of this.#store.iterate(this.#prefix)) {
       const slot = readRecord(name.slice(this.#prefix.length), bytes)

@@ -77,6 +77,17 @@ test('a record that cannot be read is told as an error, and the others are read'
   expect(await second.get('key')).toBe('value')
 })
 
+test('a store that cannot be read is a failure of the store', async () => {
+  const cause = new Error('disk')
+  const store = Object.assign(new MemoryStore(), {
+    iterate: () => {
+      throw cause
+    },
+  })
+  const opened = ChordNode.open({ listen: 'memory://here', store })
+  await expect(opened).rejects.toMatchObject({ code: 'P2P_STORE_FAILED', cause })
+})
+
 test('hash tables of two subnets share a store, also where one name begins like the other', async () => {
   const store = new MemoryStore()
   const open = async (subnet: string): Promise<ChordNode> => {
