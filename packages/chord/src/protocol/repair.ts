@@ -3,7 +3,8 @@
  * belong when the ring has changed. Every holder of a slot ends up with its newest write.
  *
  *   compare   with each of the r−1 holders behind, over the part of the ring that both hold: equal sums
- *             end it; small parts are listed, large ones split into sixteen
+ *             end it; small parts are listed, large ones split into sixteen. A node with hardly any room
+ *             asks for nothing that it does not hold
  *   fill      a node that is new on the ring compares with the nearest holder behind first, and with the one ahead
  *             over what that one does not hold, and with nobody else until it has what they sent: or each
  *             of the eight would send it nearly everything
@@ -219,6 +220,8 @@ export class Repair {
     if (this.#fillers.size > 0 && !(filled && isInside(filled, arc))) return []
     const ours = this.#slots.summaryOf(arc)
     if (ours.count === theirs.count && ours.sum === theirs.sum) return []
+    // To whom it says what it holds, it is sent the rest.
+    if (this.#slots.isFull && ours.count <= theirs.count) return []
     if (ours.count <= maxListedSlots)
       return [{ peer: from, payload: listPayload(arc, [...this.#slots.inArc(arc)]) }]
     return splitArc(arc).map((part) => this.#compare(from, part))
@@ -231,7 +234,8 @@ export class Repair {
       if (!names.has(slot.name)) newer.push(slot)
     }
     const puts = this.#puts(from, newer)
-    return wanted.length === 0 ? puts : [{ peer: from, payload: wantPayload(0, wanted) }, ...puts]
+    const missed = this.#slots.isFull ? wanted.filter((slot) => this.#slots.get(slot)) : wanted
+    return missed.length === 0 ? puts : [{ peer: from, payload: wantPayload(0, missed) }, ...puts]
   }
 
   handleOffer(from: string, request: number, heads: readonly SlotHead[]): readonly Parcel[] {

@@ -35,6 +35,9 @@ export const defaultSlotStoreLimits: SlotStoreLimits = {
 /** What a message about one slot has besides value and key: 350 bytes at most, with room to spare. */
 export const besidesItemBytes = 1_024
 
+/** From this share of a limit on, a node asks for nothing that it does not hold: it would be sent it in vain, again and again. */
+const fullShare = 0.95
+
 /** A slot and which write it holds. */
 export class SlotHead extends Slot {
   readonly version: Version
@@ -134,6 +137,12 @@ export class SlotStore {
 
   get valueBytes(): number {
     return this.#valueBytes
+  }
+
+  /** Whether hardly any room is left, which is kept for writes. */
+  get isFull(): boolean {
+    const { maxSlots, maxValueBytes } = this.#limits
+    return this.#valueBytes > maxValueBytes * fullShare || this.size > maxSlots * fullShare
   }
 
   /** What is known of a slot, a tombstone too; undefined when nothing is. */
