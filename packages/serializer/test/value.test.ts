@@ -334,3 +334,35 @@ test('values read from a Buffer are plain Uint8Arrays', () => {
   const read = decodeValue(Buffer.from('91c40101', 'hex')) as readonly Value[]
   expect(read[0]?.constructor).toBe(Uint8Array)
 })
+
+/** `count` keys to null, each an int32: [0xd2, …]. */
+function mapOfNumbers(keys: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(5 + 6 * keys.length)
+  const view = new DataView(bytes.buffer)
+  bytes[0] = 0xdf
+  view.setUint32(1, keys.length)
+  keys.forEach((key, index) => {
+    bytes[5 + 6 * index] = 0xd2
+    view.setInt32(6 + 6 * index, key)
+    bytes[10 + 6 * index] = 0xc0
+  })
+  return bytes
+}
+
+test('large numbers as keys cost more the more there are: engines hash them so that somebody can make all collide', () => {
+  const times = (count: number): number[] =>
+    Array.from({ length: count }, (_, index) => 1_700_000_000 + index)
+  const few = new Map(times(5_000).map((key) => [key, null]))
+  expect(decodeValue(encodeValue(few))).toEqual(few)
+  const many = 'P2P_MSGPACK_TOO_MANY_VALUES'
+  expect(codeOf(() => decodeValue(mapOfNumbers(times(6_000))))).toBe(many)
+  expect(codeOf(() => encodeValue(new Map(times(6_000).map((key) => [key, null]))))).toBe(
+    'P2P_ENCODE_TOO_LARGE',
+  )
+  const small = Array.from({ length: 90_000 }, (_, index) => index)
+  expect(decodeValue(mapOfNumbers(small))).toEqual(new Map(small.map((key) => [key, null])))
+  // What one map may hold, some of them may not.
+  const body = mapOfNumbers(times(4_500))
+  expect(codeOf(() => decodeValue(body))).toBe('no error')
+  expect(codeOf(() => decodeValue(Uint8Array.of(0x92, ...body, ...body)))).toBe(many)
+})

@@ -10,29 +10,36 @@ import type { Value } from '../value.ts'
 /** One character for each byte, also of a key of many MiB, to which a frame of some KiB may inflate. */
 const latin1 = new TextDecoder('latin1')
 
-export class DuplicateKeys {
-  readonly #seen = new Set<string | number>()
+/**
+ * JavaScript engines hash numbers without a seed, so that somebody can choose such as all collide: 60,000 in one map
+ * would take ten seconds. Each of more than five digits costs as many values as there were before it, shifted by this.
+ */
+const costShift = 6
 
-  add(key: Value): 'new' | 'duplicate' | 'unusable' {
+export class DuplicateKeys {
+  readonly #seen = new Set<string>()
+  #numbers = 0
+
+  /** What the key costs beyond itself, in values; -1 for one that was there, undefined for what is no key. */
+  add(key: Value): number | undefined {
     const name = keyName(key)
-    if (name === undefined) return 'unusable'
+    if (name === undefined) return undefined
     const before = this.#seen.size
-    this.#seen.add(name)
-    return this.#seen.size > before ? 'new' : 'duplicate'
+    if (this.#seen.add(name).size === before) return -1
+    return /^[fi].{6}/.test(name) ? this.#numbers++ >> costShift : 0
   }
 }
 
 /** Equal for keys that Python takes for equal; undefined for what cannot be a key. */
-function keyName(key: Value): string | number | undefined {
+function keyName(key: Value): string | undefined {
   switch (typeof key) {
     case 'string':
       return `s${key}`
     case 'number':
-      return key
     case 'boolean':
-      return key ? 1 : 0
+      return `f${Number(key)}`
     case 'bigint':
-      return Number.isSafeInteger(Number(key)) ? Number(key) : `i${key}`
+      return Number.isSafeInteger(Number(key)) ? `f${key}` : `i${key}`
     default:
       return objectKeyName(key)
   }
@@ -40,18 +47,17 @@ function keyName(key: Value): string | number | undefined {
 
 function objectKeyName(
   key: Exclude<Value, number | string | boolean | bigint>,
-): string | number | undefined {
+): string | undefined {
   if (key === null) return 'n'
   if (key instanceof Uint8Array) return `b${latin1.decode(key)}`
-  if (key instanceof Float) return key.value
+  if (key instanceof Float) return keyName(key.value)
   if (key instanceof Extension) return `e${key.type}:${latin1.decode(key.data)}`
   if (!Array.isArray(key)) return undefined
   let name = 'a'
   for (const element of key as readonly Value[]) {
     const part = keyName(element)
     if (part === undefined) return undefined
-    const text = typeof part === 'number' ? `f${part}` : part
-    name += `${text.length}:${text}`
+    name += `${part.length}:${part}`
   }
   return name
 }

@@ -196,18 +196,22 @@ export class Reader {
         facts,
       )
     }
-    if ((this.#values += values) > this.#limits.maxValues) {
-      throw new DecodeError(
-        'P2P_MSGPACK_TOO_MANY_VALUES',
-        `message of ${this.#values} values exceeds maxValues ${this.#limits.maxValues}`,
-        { offset: this.#at, limit: this.#limits.maxValues, got: this.#values },
-      )
-    }
+    this.#count(values)
     if (++this.#depth > this.#limits.maxDepth) {
       throw new DecodeError(
         'P2P_MSGPACK_TOO_DEEP',
         `nesting exceeds maxDepth ${this.#limits.maxDepth}`,
         { offset: this.#at, limit: this.#limits.maxDepth },
+      )
+    }
+  }
+
+  #count(values: number): void {
+    if ((this.#values += values) > this.#limits.maxValues) {
+      throw new DecodeError(
+        'P2P_MSGPACK_TOO_MANY_VALUES',
+        `message of ${this.#values} values exceeds maxValues ${this.#limits.maxValues}`,
+        { offset: this.#at, limit: this.#limits.maxValues, got: this.#values },
       )
     }
   }
@@ -281,11 +285,12 @@ export class Reader {
     let key = firstOther
     let offset = this.#at
     for (;;) {
-      const verdict = seen.add(key)
-      if (verdict === 'unusable') {
+      const cost = seen.add(key)
+      if (cost === undefined) {
         throw new DecodeError('P2P_MSGPACK_KEY', 'a map is (part of) a key', { offset })
       }
-      if (verdict === 'duplicate') throw duplicateKey(offset)
+      if (cost < 0) throw duplicateKey(offset)
+      this.#count(cost)
       map.set(key, this.value())
       if (map.size === count) break
       offset = this.#at

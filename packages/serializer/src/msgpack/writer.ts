@@ -298,33 +298,39 @@ export class Writer {
 
   /** The header of an array or a map. Counts as a reader does: what it refuses is not written. */
   #enter(count: number, values: number, short: number, tag: number): void {
-    const { maxDepth, maxValues } = defaultLimits
+    const { maxDepth } = defaultLimits
     if (++this.#depth > maxDepth) {
       throw new EncodeError('P2P_ENCODE_TOO_DEEP', 'value is nested too deeply or holds itself', {
         limit: maxDepth,
       })
     }
+    this.#count(values)
+    if (count < 0x10) this.#tag(short | count)
+    else if (count < 0x1_0000) this.#tag16(tag, count)
+    else this.#tag32(tag + 1, count)
+  }
+
+  #count(values: number): void {
+    const { maxValues } = defaultLimits
     if ((this.#values += values) > maxValues) {
       throw new EncodeError('P2P_ENCODE_TOO_LARGE', 'too many values', {
         limit: maxValues,
       })
     }
-    if (count < 0x10) this.#tag(short | count)
-    else if (count < 0x1_0000) this.#tag16(tag, count)
-    else this.#tag32(tag + 1, count)
   }
 
   #map(map: ReadonlyMap<Value, Value>): void {
     this.#enter(map.size, 2 * map.size, 0x80, 0xde)
     const seen = new DuplicateKeys()
     for (const [key, value] of map) {
-      const verdict = seen.add(key)
-      if (verdict === 'unusable') {
+      const cost = seen.add(key)
+      if (cost === undefined) {
         throw new EncodeError('P2P_ENCODE_TYPE', 'a map cannot be (part of) a key of a map')
       }
-      if (verdict === 'duplicate') {
+      if (cost < 0) {
         throw new EncodeError('P2P_ENCODE_DUPLICATE_KEY', 'two keys of a map are the same')
       }
+      this.#count(cost)
       this.value(key)
       this.value(value)
     }
