@@ -2,10 +2,11 @@
  * Keeps the known writes of a key few, without changing what they amount to.
  *
  * Two measures. The *normal form* drops writes that say nothing any more: without leases everything
- * before the last set or delete; with leases, of one owner's writes within one lease's time, all but
- * the first (where the lease began), the last delete (where the key was free), and the last with the
- * deltas on top of it. It is made of minima and maxima, so it does not
- * matter in which order, or in how many steps, a set of writes was learned.
+ * before the last set or delete; with leases, of what one owner wrote in one tenure (tenure.ts) within
+ * one lease's time, all but the first, which began or renewed it in time, and the last with the deltas
+ * on top of it; and what a delete ended. It is made of minima and maxima, so it does not
+ * matter in which order, or in how many steps, a set of writes was learned. A write that began a tenure
+ * is never taken for one in the middle: without it, the key would go to somebody who was refused then.
  *
  * *Folding* replaces what is older than two leases by one base write, which then comes first and
  * is not questioned. Where the bases of two nodes differ, the later one in order stays. The cut stands
@@ -17,6 +18,7 @@
 import { readFields } from './delta.ts'
 import { replay } from './replay.ts'
 import type { Rule } from './replay.ts'
+import { leaseOf, tenureOf, withoutEnded } from './tenure.ts'
 import { knowledgeOf, maxSeenOwners, seenOf } from './write.ts'
 import type { Write } from './write.ts'
 
@@ -64,7 +66,7 @@ function baseOf(old: readonly Write[], rule: Rule): Write {
 /** The log without the writes that no longer matter. */
 export function normalForm(log: WriteLog, rule: Rule): WriteLog {
   if (log.writes.length < 2) return log
-  const kept = rule.leasing ? keepPerLease(log, rule.leaseSeconds) : keepLatest(log.writes)
+  const kept = rule.leasing ? keepPerLease(log, rule) : keepLatest(log.writes)
   return kept.length === log.writes.length ? log : { writes: kept, folded: log.folded }
 }
 
@@ -74,22 +76,24 @@ function keepLatest(writes: readonly Write[]): readonly Write[] {
   return writes.filter((write) => kept.has(write))
 }
 
-function keepPerLease({ writes, folded }: WriteLog, leaseSeconds: number): readonly Write[] {
-  if (writes.length === 2) return writes
-  const groups = new Map<string, Write[]>()
-  for (const write of folded ? writes.slice(1) : writes) {
-    const name = `${Math.floor(write.time / leaseSeconds)} ${write.owner}`
-    const group = groups.get(name)
-    if (group === undefined) groups.set(name, [write])
-    else group.push(write)
-  }
+function keepPerLease({ writes, folded }: WriteLog, rule: Rule): readonly Write[] {
   const kept = new Set<Write>(folded ? writes.slice(0, 1) : [])
-  for (const group of groups.values()) {
-    const first = group[0]
-    if (first !== undefined) kept.add(first)
-    const lastDelete = group.findLast((write) => write.kind === 'delete')
+  const parts = new Map<string, Write[]>()
+  for (const write of withoutEnded(folded ? writes.slice(1) : writes)) {
+    const { owner, time, sequence, knew } = write
+    const { since } = tenureOf(write)
+    // Old nodes do not say which tenure they renew: a part is all that they write in its time.
+    const name = `${owner} ${knew ? [since.time, since.sequence] : leaseOf(time, rule)}`
+    const part = parts.get(name)
+    if (part === undefined) parts.set(name, [write])
+    else part.push(write)
+    const isFirst = knew ? since.time === time && since.sequence === sequence : !part
+    if (isFirst) kept.add(write)
+  }
+  for (const part of parts.values()) {
+    const lastDelete = part.findLast((write) => write.kind === 'delete')
     if (lastDelete !== undefined) kept.add(lastDelete)
-    keepLastAndDeltas(group, kept)
+    keepLastAndDeltas(part, kept)
   }
   return writes.filter((write) => kept.has(write))
 }

@@ -13,7 +13,7 @@
  *     varint   128: number of the owner, from 0
  *     varint   4: time in UTC seconds
  *     varint   8: sequence; else 0
- *     seen     16: what the writer knew of other owners; else it knew of none
+ *     seen     16: what the writer knew of other owners, and of its tenure (tenure.ts); else nothing
  *     seen     64: other owners' writes whose fields the value holds
  *
  *   seen       varint number of owners, and for each of them text mark, varint time, varint sequence;

@@ -37,15 +37,24 @@ export interface KeyState {
 
 export const absent: KeyState = { holder: undefined, value: undefined, parts: [] }
 
-/** @param writes in their order, each once */
-export function replay(writes: readonly Write[], rule: Rule): KeyState {
+/**
+ * @param writes in their order, each once
+ * @param refused takes those that did not get the key
+ */
+export function replay(writes: readonly Write[], rule: Rule, refused?: Set<Write>): KeyState {
   let holder: Write | undefined
   let parts: Write[] = []
   for (const write of writes) {
-    if (holder !== undefined && !mayTake(write, holder, rule)) continue
+    if (holder !== undefined && !mayTake(write, holder, rule)) {
+      refused?.add(write)
+      continue
+    }
     const [first] = parts
     if (write.kind !== 'delta' || first?.kind === 'delete') parts = []
-    else if (first !== undefined && !isMapping(first.value)) continue
+    else if (first !== undefined && !isMapping(first.value)) {
+      refused?.add(write)
+      continue
+    }
     parts.push(write)
     holder = write
   }
@@ -77,8 +86,14 @@ export function mayTake(write: Write, holder: Write, rule: Rule): boolean {
 /**
  * The writes that lost without anybody having known them: not covered by another write, and not, or
  * not wholly, part of the state.
+ *
+ * @param suspects those to judge
  */
-export function lostWrites(writes: readonly Write[], { parts }: KeyState): readonly Write[] {
+export function lostWrites(
+  writes: readonly Write[],
+  { parts }: KeyState,
+  suspects: readonly Write[] = writes,
+): readonly Write[] {
   const surviving = new Set<Write>()
   const later = new Set<string>()
   for (const part of parts.toReversed()) {
@@ -86,7 +101,7 @@ export function lostWrites(writes: readonly Write[], { parts }: KeyState): reado
     if (!names.some((name) => later.has(name))) surviving.add(part)
     for (const name of names) later.add(name)
   }
-  return writes.filter(
+  return suspects.filter(
     (write) =>
       !surviving.has(write) && !writes.some((other) => other !== write && covers(other, write)),
   )

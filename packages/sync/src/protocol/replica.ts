@@ -16,15 +16,8 @@ import { absent, lostWrites, replay } from './replay.ts'
 import type { KeyState, Rule } from './replay.ts'
 import { maxOwnerBytes } from './replica-limits.ts'
 import type { ReplicaLimits } from './replica-limits.ts'
-import {
-  compareWrites,
-  covers,
-  isSameWrite,
-  joinCopies,
-  knowledgeOf,
-  maxSequence,
-  nothingSeen,
-} from './write.ts'
+import { knowledgeFor } from './tenure.ts'
+import { compareWrites, isSameWrite, joinCopies, maxSequence, nothingSeen } from './write.ts'
 import type { Write, WriteKind } from './write.ts'
 
 /**
@@ -168,7 +161,12 @@ export class Replica {
     if (kept === undefined) return { kind, owner, time, sequence: 0, value, knew: nothingSeen }
     const { writes } = logOf(kept)
     const holder = kept instanceof Entry ? kept.state.holder : kept
-    if (holder !== undefined) time = Math.max(time, holder.time + (holder.owner === owner ? 0 : 1))
+    // A delete stands behind what was refused, too, or that would get the key.
+    const last =
+      kind === 'delete'
+        ? writes.findLast((write) => write.time < time + this.#limits.maxAheadSeconds)
+        : holder
+    if (last !== undefined) time = Math.max(time, last.time + (last.owner === owner ? 0 : 1))
     let sequence = 0
     for (const write of writes) {
       if (write.owner !== owner) continue
@@ -185,7 +183,8 @@ export class Replica {
       // One that says what all before it said takes their place.
       value = mergeMappings([before, value])
     }
-    return { kind, owner, time, sequence, value, knew: knowledgeOf(writes, owner) }
+    const write: Write = { kind, owner, time, sequence, value, knew: nothingSeen }
+    return { ...write, knew: knowledgeFor(write, writes, holder, this.rule) }
   }
 
   merge(key: ByteText, incoming: Write, origin: Origin, utcSeconds: number): MergeResult {
@@ -193,9 +192,10 @@ export class Replica {
     if (typeof joined === 'string') return { type: 'refused', reason: joined }
     const log = normalForm(joined, this.rule)
     if (this.#isTooMuch(this.#added(key, log))) return { type: 'refused', reason: 'too-many-bytes' }
-    const before = this.state(key)
-    const lost = this.#newlyLost({ log: this.log(key), state: before }, joined, incoming)
+    const known = { log: this.log(key), state: this.state(key) }
+    const before = known.state
     const after = this.#settle(key, before, log)
+    const lost = this.#newlyLost(known, joined, incoming, after)
     return { type: 'merged', change: { key, before, after, lost } }
   }
 
@@ -294,29 +294,26 @@ export class Replica {
     }
   }
 
-  /** Writes that are lost in `joined` and were known and not lost before, or are new. */
+  /**
+   * Writes that are lost now and were known and not lost before, or are new: parts of the former value,
+   * and what came. Nothing else can be: what was refused or replaced is lost or covered for good.
+   */
   #newlyLost(
-    entry: { readonly log: WriteLog | undefined; readonly state: KeyState },
+    before: { readonly log: WriteLog | undefined; readonly state: KeyState },
     joined: WriteLog,
     incoming: Write,
+    after: KeyState,
   ): readonly Write[] {
-    if (entry.log === undefined) return nothingLost
-    const only = entry.log.writes.length === 1 ? entry.log.writes[0] : undefined
-    const last = joined.writes.at(-1)
-    if (only !== undefined && last !== undefined && isSameWrite(last, incoming)) {
-      // The usual case: one write, replaced by one that knew it.
-      if (covers(last, only) && last.kind !== 'delta' && last.owner === only.owner)
-        return nothingLost
-    }
-    const state = replay(joined.writes, this.rule)
+    if (before.log === undefined) return nothingLost
+    const known = before.log.writes
+    const { parts } = before.state
+    const lostBefore = new Set(lostWrites(known, before.state, parts))
+    const suspects = parts.filter((part) => !lostBefore.has(part))
+    if (!known.some((write) => isSameWrite(write, incoming)))
+      suspects.push(...joined.writes.filter((write) => isSameWrite(write, incoming)))
     // A base that gave way to a later one is no longer in the log, but may be lost all the same.
-    const gone = entry.log.writes.filter(
-      (write) => !joined.writes.some((other) => isSameWrite(other, write)),
-    )
-    const before = lostWrites(entry.log.writes, entry.state)
-    return lostWrites([...joined.writes, ...gone], state).filter(
-      (write) => !before.some((other) => isSameWrite(other, write)),
-    )
+    const all = new Set([...joined.writes, ...known])
+    return lostWrites([...all], after, suspects)
   }
 
   /** Keeps this log of a key; answers with the state it amounts to. */

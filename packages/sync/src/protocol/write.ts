@@ -99,7 +99,8 @@ export function covers(later: Write, earlier: Write): boolean {
   return earlier.holds === undefined || earlier.holds.every((part) => hasSeen(later, part))
 }
 
-function hasSeen(write: Write, earlier: Seen): boolean {
+/** True when the author of the write had made, or knew of, one stamped like this or later. */
+export function hasSeen(write: Write, earlier: Seen): boolean {
   if (ownerMark(write.owner) === earlier.owner) return !isBefore(write, earlier)
   if (write.knew === undefined) return write.time > earlier.time
   for (const seen of write.knew) {
@@ -110,7 +111,7 @@ function hasSeen(write: Write, earlier: Seen): boolean {
 
 type Moment = Omit<Seen, 'owner'>
 
-function isBefore(a: Moment, b: Moment): boolean {
+export function isBefore(a: Moment, b: Moment): boolean {
   return a.time !== b.time ? a.time < b.time : a.sequence < b.sequence
 }
 

@@ -119,13 +119,15 @@ test('a log is put back once, before anything else is known of its key', () => {
 
 test('a full log takes a write that takes the place of others', () => {
   const replica = replicaOf({ maxWritesPerKey: 4 })
+  // All of one tenure.
+  const knew = [{ owner: textToByteText('a'), time: now, sequence: 3 }]
   for (const field of ['one', 'two', 'three', 'four']) {
     const value = encodeValue({ [field]: 1 })
-    refusal(replica, 'key', write('', { kind: 'delta', value, sequence: field.length }))
+    refusal(replica, 'key', write('', { kind: 'delta', value, sequence: field.length, knew }))
   }
-  const five = write('', { kind: 'delta', value: encodeValue({ five: 1 }), sequence: 7 })
+  const five = write('', { kind: 'delta', value: encodeValue({ five: 1 }), sequence: 7, knew })
   expect(refusal(replica, 'key', five)).toBe('too-many-writes')
-  expect(refusal(replica, 'key', write('all', { sequence: 8 }))).toBeUndefined()
+  expect(refusal(replica, 'key', write('all', { sequence: 8, knew }))).toBeUndefined()
   expect(replica.value(key)).toEqual(encodeValue('all'))
 })
 
