@@ -33,6 +33,24 @@ test('a node that joins is sent all it is to hold, in messages that fit', () => 
   expect([late.machine.slots.size, cutLinks(net.nodes)]).toEqual([660 * 5, 0])
 })
 
+test('what just fits is kept by all who should, long keys as well', () => {
+  const net = network()
+  const [a, b] = net.addMany(2)
+  if (a === undefined || b === undefined) throw new Error('no nodes')
+  for (const node of [a, b]) node.join()
+  net.sim.runFor(3_000)
+  // Three bytes say how long the value is.
+  const room = maxFrameBytes - 1_024 - 3
+  const writes = [a.write('key', random(room - 3)), a.write('k'.repeat(room - 10), random(10))]
+  net.sim.runFor(10_000)
+  const late = net.add()
+  for (const node of [a, b]) net.connect(late, node)
+  late.join()
+  net.sim.runFor(20_000)
+  expect(writes.map((write) => write())).toEqual(['written', 'written'])
+  expect([late.machine.slots.size, late.keyCount(), cutLinks(net.nodes)]).toEqual([10, 2, 0])
+})
+
 test('what fits no frame is not kept, and not sent', () => {
   const net = network()
   const [a, b] = net.addMany(2)
