@@ -266,7 +266,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
    * at all nodes that store where those are fewer; two in all will do where the others have no room or do
    * not answer, one will not. With fewer it tries again until its time is over, by default 10 s.
    *
-   * Rejects with `P2P_WRITE_NOT_ACKNOWLEDGED`, also where this node's clock is more than a minute ahead;
+   * Rejects with `P2P_WRITE_NOT_ACKNOWLEDGED`, also where this node's clock is more than a minute wrong;
    * some nodes may have the value all the same. TypeError
    * for null (which means deleted on the wire) and undefined, EncodeError for values that the wire
    * cannot carry, and for key and value that fit no frame (`maxFrameBytes`) together. Key and value are

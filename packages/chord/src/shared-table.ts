@@ -187,7 +187,7 @@ export class SharedTable {
       case 'unknown':
         throw new P2pError(
           'P2P_NOT_READABLE',
-          'no holder of the key has answered, or the clock here is behind',
+          'no holder of the key has answered, or the clock here is wrong',
         )
       case 'no-agreement': {
         const facts = { candidates: result.candidates.length }

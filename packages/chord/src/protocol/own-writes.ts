@@ -320,7 +320,7 @@ export class OwnWrites {
     if (!this.#end(request)) return
     const error = new P2pError(
       'P2P_WRITE_NOT_ACKNOWLEDGED',
-      'fewer than three tables have the write; or the clock here is ahead',
+      'fewer than three tables have the write, or the clock here is wrong',
     )
     this.#line.emit({ type: 'write-failed', request, error })
   }
