@@ -11,8 +11,8 @@ export interface ReplicaLimits {
   /** Bytes of a key and its value together; an old Python node relays no more than about 3 MiB. */
   readonly maxEntryBytes: number
   /**
-   * Known writes of one key. Their number grows with the owners that write it, six for each; only an
-   * attacker who invents owners comes near this.
+   * Known writes of one key. They are few unless very many owners want it at once: beyond this the
+   * refused ones that stand last are forgotten.
    */
   readonly maxWritesPerKey: number
   /**

@@ -6,7 +6,8 @@
  * the same writes hold the same state (replay.ts says why). It answers with what changed and with the
  * writes that were lost without their author's knowledge.
  *
- * Values stay the bytes they came in.
+ * Values stay the bytes they came in. Longer than other files, because every check that a write passes on
+ * its way into a log is here.
  */
 import type { ByteText } from './byte-text.ts'
 import { mergeMappings } from './delta.ts'
@@ -17,8 +18,15 @@ import type { KeyState, Rule } from './replay.ts'
 import { maxOwnerBytes } from './replica-limits.ts'
 import type { ReplicaLimits } from './replica-limits.ts'
 import { knowledgeFor } from './tenure.ts'
-import { compareWrites, isSameWrite, joinCopies, maxSequence, nothingSeen } from './write.ts'
-import type { Write, WriteKind } from './write.ts'
+import {
+  compareWrites,
+  isSameWrite,
+  joinCopies,
+  maxSequence,
+  nothingSeen,
+  seenOf,
+} from './write.ts'
+import type { Seen, Write, WriteKind } from './write.ts'
 
 /**
  * How a write came: `live` as it was made, `copy` as the visible state of an old node, `record` from
@@ -60,9 +68,12 @@ export type MergeResult =
 class Entry {
   readonly log: WriteLog
   readonly state: KeyState
+  /** Losses that were told, of which the log may know no more. */
+  readonly told: readonly Seen[]
 
-  constructor(log: WriteLog, rule: Rule) {
+  constructor(log: WriteLog, rule: Rule, told: readonly Seen[]) {
     this.log = log
+    this.told = told
     this.state = replay(log.writes, rule)
   }
 }
@@ -190,12 +201,24 @@ export class Replica {
   merge(key: ByteText, incoming: Write, origin: Origin, utcSeconds: number): MergeResult {
     const joined = this.#join(key, incoming, origin, { utcSeconds })
     if (typeof joined === 'string') return { type: 'refused', reason: joined }
-    const log = normalForm(joined, this.rule)
+    const kept = this.#entries.get(key)
+    const known = kept && logOf(kept)
+    const before = this.state(key)
+    const log = this.#reduce(joined, known)
+    if (log === undefined) return { type: 'refused', reason: 'too-many-writes' }
     if (this.#isTooMuch(this.#added(key, log))) return { type: 'refused', reason: 'too-many-bytes' }
-    const known = { log: this.log(key), state: this.state(key) }
-    const before = known.state
-    const after = this.#settle(key, before, log)
-    const lost = this.#newlyLost(known, joined, incoming, after)
+    const isSame =
+      log.writes.length === known?.writes.length &&
+      log.writes.every((write, at) => write === known.writes[at])
+    const after = isSame ? before : this.#settle(key, before, log)
+    const told = toldOf(kept)
+    const lost = this.#newlyLost({ log: known, state: before }, joined, incoming, after).filter(
+      (write) => !told.some((seen) => isSeen(write, seen)),
+    )
+    if (lost.length > 0) {
+      const all = [...told, ...lost.map(seenOf)].slice(-maxTold)
+      this.#entries.set(key, new Entry(log, this.rule, all))
+    } else if (isSame) return { type: 'refused', reason: 'outdated' }
     return { type: 'merged', change: { key, before, after, lost } }
   }
 
@@ -203,7 +226,9 @@ export class Replica {
   refusal(key: ByteText, write: Write, utcSeconds: number, batch: Batch): Refusal | undefined {
     const joined = this.#join(key, write, 'live', { utcSeconds, newKeys: batch.newKeys })
     if (typeof joined === 'string') return joined
-    batch.bytes += this.#added(key, normalForm(joined, this.rule))
+    const log = this.#reduce(joined, this.log(key))
+    if (log === undefined) return 'too-many-writes'
+    batch.bytes += this.#added(key, log)
     if (this.#isTooMuch(batch.bytes)) return 'too-many-bytes'
     if (write.kind !== 'delta') return undefined
     const { holder, parts } = replay(joined.writes, this.rule)
@@ -249,7 +274,8 @@ export class Replica {
     // Deltas make the value of a base; by itself it may be as large as an entry.
     const entryBytes = value.length + (origin === 'base' ? 0 : key.length)
     if (entryBytes > maxEntryBytes || owner.length > maxOwnerBytes) return 'too-large'
-    const cut = foldCut(utcSeconds, this.rule)
+    // Whoever tells us of a single write has not swept yet, or by another clock.
+    const cut = foldCut(utcSeconds - (origin === 'base' ? 0 : sweepLagSeconds), this.rule)
     const isOld = time < cut
     const kept = this.#entries.get(key)
     if (kept === undefined) {
@@ -262,6 +288,12 @@ export class Replica {
     const leasing = this.rule.leasing
     if (isOld && origin !== 'copy' && origin !== 'base') return 'outdated'
     const base = folded ? writes[0] : undefined
+    // An old node stamps all its fields with the last delta, also those it has instead of what it missed.
+    if (origin === 'copy' && writes[0]?.kind !== 'delta') {
+      const isMerged = (one: Write): boolean => one.kind === 'delta' || one === base
+      const isStamped = writes.some((w) => w.owner === owner && w.time === time && isMerged(w))
+      if (isStamped) return 'known'
+    }
     if (base !== undefined && compareWrites(incoming, base, leasing) <= 0) return 'outdated'
     if (isOld) {
       const later = writes.filter((w) => w !== base && compareWrites(w, incoming, leasing) > 0)
@@ -275,12 +307,24 @@ export class Replica {
     if (last !== undefined && compareWrites(last, write, leasing) > 0) {
       all.sort((a, b) => compareWrites(a, b, leasing))
     }
-    const joined = { writes: all, folded }
-    const isFull = writes.length >= this.#limits.maxWritesPerKey
-    // One that takes the place of others is welcome.
-    return isFull && normalForm(joined, this.rule).writes.length > writes.length
-      ? 'too-many-writes'
-      : joined
+    return { writes: all, folded }
+  }
+
+  /**
+   * The normal form; undefined when the log is full. Writes that were refused make room for others, the
+   * last one first, so that nodes that heard them in another order keep the same.
+   */
+  #reduce(joined: WriteLog, known: WriteLog | undefined): WriteLog | undefined {
+    const log = normalForm(joined, this.rule)
+    const room = Math.max(this.#limits.maxWritesPerKey, known?.writes.length ?? 0)
+    const excess = log.writes.length - room
+    if (excess <= 0) return log
+    const refused = new Set<Write>()
+    replay(log.writes, this.rule, refused)
+    const dropped = new Set([...refused].slice(-excess))
+    const writes = log.writes.filter((write) => !dropped.has(write))
+    const isOnlyKnown = writes.every((write) => known?.writes.includes(write))
+    return isOnlyKnown || writes.length > room ? undefined : { writes, folded: log.folded }
   }
 
   #rejoin(log: WriteLog, at: number, incoming: Write): WriteLog | Refusal {
@@ -318,8 +362,9 @@ export class Replica {
 
   /** Keeps this log of a key; answers with the state it amounts to. */
   #settle(key: ByteText, before: KeyState, log: WriteLog): KeyState {
-    const only = log.writes.length === 1 && !log.folded ? log.writes[0] : undefined
-    const kept = only ?? new Entry(log, this.rule)
+    const told = toldOf(this.#entries.get(key))
+    const isPlain = log.writes.length === 1 && !log.folded && told.length === 0
+    const kept = (isPlain ? log.writes[0] : undefined) ?? new Entry(log, this.rule, told)
     this.#bytes += this.#added(key, log)
     this.#entries.set(key, kept)
     this.#touched.add(key)
@@ -355,9 +400,25 @@ export class Replica {
 }
 
 const nothingLost: readonly Write[] = []
+const nothingTold: readonly Seen[] = []
+
+/** Losses of one key that are remembered, so that nobody is told of them again. */
+const maxTold = 8
+
+/** Ten minutes between two sweeps of a node, and ten that its clock may differ. */
+const sweepLagSeconds = 1_200
 
 function logOf(kept: Kept): WriteLog {
   return kept instanceof Entry ? kept.log : { writes: [kept], folded: false }
+}
+
+function toldOf(kept: Kept | undefined): readonly Seen[] {
+  return kept instanceof Entry ? kept.told : nothingTold
+}
+
+function isSeen(write: Write, { owner, time, sequence }: Seen): boolean {
+  const own = seenOf(write)
+  return own.owner === owner && own.time === time && own.sequence === sequence
 }
 
 function bytesOf(key: ByteText, log: WriteLog | undefined): number {

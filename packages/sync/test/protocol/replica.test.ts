@@ -162,3 +162,65 @@ test('a base may hold more than a write, up to an entry without its key', () => 
   expect(refusal(replica, 'key', write('x'.repeat(19), old), 'base')).toBeUndefined()
   expect(refusal(replica, 'other', write('x'.repeat(20), old), 'base')).toBe('too-large')
 })
+
+test('a node that joins before others have swept takes all they tell of an hour that is to be folded', () => {
+  const [one, other] = [replicaOf(), replicaOf()]
+  const hour = now - (now % 3_600)
+  const by = (utcSeconds: number) => ({ owner: textToByteText('a'), utcSeconds })
+  for (const [at, text] of ['old', 'new'].entries()) {
+    const time = hour + 600 + at
+    const value = encodeValue(text)
+    one.merge(key, one.compose(key, { kind: 'set', value }, by(time)), 'live', time)
+  }
+  const later = hour + 3 * 3_600
+  for (const seconds of [later, later + 1_000]) {
+    const joining = replicaOf()
+    for (const write of one.log(key)!.writes) joining.merge(key, write, 'record', seconds)
+    expect(joining.value(key)).toEqual(encodeValue('new'))
+  }
+  one.sweep(later)
+  for (const write of one.log(key)!.writes) other.merge(key, write, 'base', later)
+  expect(other.value(key)).toEqual(encodeValue('new'))
+})
+
+test('more owners than a log has room for come to the same, in whatever order they are heard', () => {
+  const writes = Array.from({ length: 300 }, (_, i) =>
+    write('x', { owner: textToByteText(`owner ${String(i).padStart(3)}`) }),
+  )
+  const logs = [writes, writes.toReversed()].map((order) => {
+    const replica = replicaOf()
+    for (const one of order) refusal(replica, 'key', one)
+    return replica.log(key)!.writes
+  })
+  expect(logs[0]).toEqual(writes.slice(0, defaultReplicaLimits.maxWritesPerKey))
+  expect(logs[1]).toEqual(logs[0])
+})
+
+test('the copy of an old node takes no field away that came before the delta it is stamped with', () => {
+  const replica = replicaOf()
+  const delta = (fields: Record<string, string>, time: number): Write =>
+    write('', { kind: 'delta', value: encodeValue(fields), time: now + time })
+  refusal(replica, 'key', write('', { value: encodeValue({ volume: 3 }), time: now - 2 }))
+  refusal(replica, 'key', delta({ colour: 'red' }, -1))
+  refusal(replica, 'key', delta({ language: 'en' }, 0))
+  const value = encodeValue({ volume: 3, language: 'en' })
+  const copy = write('', { value, knew: undefined })
+  expect(refusal(replica, 'key', copy, 'copy')).toBe('known')
+  expect(decodeValue(replica.value(key)!)).toEqual({ volume: 3, colour: 'red', language: 'en' })
+  // Who heard of the delta alone learns the rest from it.
+  refusal(replica, 'other', delta({ language: 'en' }, 0))
+  expect(refusal(replica, 'other', copy, 'copy')).toBeUndefined()
+  expect(replica.value(textToByteText('other'))).toEqual(value)
+})
+
+test('a loss is told once, however often the write comes again', () => {
+  const limits = { ...defaultReplicaLimits }
+  const replica = new Replica({ leasing: false, leaseSeconds: 3_600 }, limits)
+  refusal(replica, 'key', write('ours', { time: now + 1 }))
+  const lost = write('theirs', { owner: textToByteText('b') })
+  const told = Array.from({ length: 3 }, () => {
+    const result = replica.merge(key, lost, 'record', now + 2)
+    return result.type === 'merged' ? result.change.lost.length : result.reason
+  })
+  expect(told).toEqual([1, 'outdated', 'outdated'])
+})
