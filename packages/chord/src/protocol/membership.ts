@@ -180,7 +180,10 @@ export class Membership {
     const endMs = this.#leaveEndMs
     const { ring, outbox, talk, rounds, old } = this.#parts
     const isSent = !talk.isOffering && !outbox.isHandingOver
-    if (!isSent && endMs > now.monoMs) return
+    if (!isSent && endMs > now.monoMs) {
+      this.#offerDueMs = Infinity
+      return
+    }
     if (ring.isStoring && !talk.areOffersTaken && endMs > now.monoMs) {
       if (this.#offerDueMs === Infinity)
         this.#offerDueMs = now.monoMs + (this.#offerCount < offersAtOnce ? 0 : offerPauseMs)

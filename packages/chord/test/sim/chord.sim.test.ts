@@ -354,19 +354,22 @@ test('of two, the one that is left writes on when the ring knows that the other 
   expect([write(), writer.machine.storingNodes.size]).toEqual(['written', 1])
 })
 
-test('who leaves waits for an heir that stands still for some seconds', () => {
-  const network = storingNetwork({ seed: 1, size: 1 })
-  const [leaver] = network.nodes
-  const heir = network.add()
-  if (leaver === undefined) throw new Error('nobody')
+test.each([
+  { repairMs: 60_000, stillMs: 4_000 },
+  { repairMs: 400, stillMs: 14_000 },
+])('who leaves waits for an heir that stands still for $stillMs ms', ({ repairMs, stillMs }) => {
+  const network = new ChordNetwork({ seed: 1, machine: { repairMs } })
+  const [leaver, heir] = [network.add(), network.add()]
+  leaver.join()
+  network.sim.runFor(1_000)
   for (const name of names) leaver.write(name, 1)
   network.connect(heir, leaver)
   network.sim.runFor(1_000)
   heir.join()
   network.sim.runUntil(() => leaver.machine.storingNodes.size === 2, 3_000)
-  heir.sim.pause(4_000)
-  const left = leaver.leave()
-  network.sim.runUntil(() => left() !== 'pending', 20_000)
+  heir.sim.pause(stillMs)
+  const left = leaver.leave(30_000)
+  network.sim.runUntil(() => left() !== 'pending', 40_000)
   leaver.sim.crash()
   expect(heir.machine.slots.size).toBe(5 * names.length)
 })
