@@ -134,17 +134,22 @@ function visibleId(
 
 const kindCodes = { set: 0, delete: 1, delta: 2 } as const
 const fixedBytes = 4 + 4 + 1 + 8 + 4
+const seenBytes = 4 + 8 + 4
 let scratch = new Uint8Array(1_024)
 
 /**
  * Hash of a write with its key. Whether older writes are folded into it does not count: nodes fold at
- * slightly different times.
+ * slightly different times. What its author knew does, since it decides what a delete ends: two copies
+ * that differ in it have to meet (`joinCopies`). Of a value that was folded together it tells nothing more.
  *
  *   u32 key length | key | u32 owner length | owner | u8 kind | f64 time | u32 sequence | value
+ *   and for each write that was known: u32 owner length | owner | f64 time | u32 sequence
  */
 export function itemId(key: ByteText, write: Write): ItemId {
   const { kind, owner, time, sequence, value } = write
-  const length = fixedBytes + key.length + owner.length + value.length
+  const knew = write.holds === undefined ? (write.knew ?? []) : []
+  let length = fixedBytes + key.length + owner.length + value.length
+  for (const seen of knew) length += seenBytes + seen.owner.length
   if (length > scratch.length) scratch = new Uint8Array(2 * length)
   const view = new DataView(scratch.buffer)
   view.setUint32(0, key.length)
@@ -155,6 +160,14 @@ export function itemId(key: ByteText, write: Write): ItemId {
   view.setFloat64(at + 1, time)
   view.setUint32(at + 9, sequence)
   scratch.set(value, at + 13)
+  at += 13 + value.length
+  for (const seen of knew) {
+    view.setUint32(at, seen.owner.length)
+    at = writeByteText(seen.owner, scratch, at + 4)
+    view.setFloat64(at, seen.time)
+    view.setUint32(at + 8, seen.sequence)
+    at += 12
+  }
   const digest = sha256(scratch.subarray(0, length))
   const words = new DataView(digest.buffer, digest.byteOffset, digest.byteLength)
   return [words.getUint32(0), words.getUint32(4), words.getUint32(8), words.getUint32(12)]

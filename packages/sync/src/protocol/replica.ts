@@ -294,7 +294,9 @@ export class Replica {
       const isStamped = writes.some((w) => w.owner === owner && w.time === time && isMerged(w))
       if (isStamped) return 'known'
     }
-    if (base !== undefined && compareWrites(incoming, base, leasing) <= 0) return 'outdated'
+    const order = base === undefined ? 1 : compareWrites(incoming, base, leasing)
+    if (order === 0) return this.#rejoin({ writes, folded }, 0, incoming)
+    if (order < 0) return 'outdated'
     if (isOld) {
       const later = writes.filter((w) => w !== base && compareWrites(w, incoming, leasing) > 0)
       return { writes: [incoming, ...later], folded: true }

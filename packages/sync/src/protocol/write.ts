@@ -85,11 +85,12 @@ export function isSameWrite(a: Write, b: Write): boolean {
 
 /**
  * One write from two copies of it: an old node may have passed it on without its tail, and two nodes
- * may have numbered an old node's writes of one second differently. The larger number stays.
+ * may have numbered an old node's writes of one second differently. The larger number stays, and of two
+ * copies with different knowledge, which no honest author makes, the same one on all nodes.
  */
 export function joinCopies(a: Write, b: Write): Write {
   const sequence = Math.max(a.sequence, b.sequence)
-  const knew = a.knew ?? b.knew
+  const knew = JSON.stringify(b.knew ?? '') > JSON.stringify(a.knew ?? '') ? b.knew : a.knew
   return sequence === a.sequence && knew === a.knew ? a : { ...a, sequence, knew }
 }
 

@@ -10,7 +10,7 @@ import { Replica } from '../../src/protocol/replica.ts'
 import { defaultReplicaLimits } from '../../src/protocol/replica-limits.ts'
 import { decodeTurn, encodeTurn } from '../../src/protocol/turn.ts'
 import type { Turn } from '../../src/protocol/turn.ts'
-import type { Write } from '../../src/protocol/write.ts'
+import type { Seen, Write } from '../../src/protocol/write.ts'
 import { Random } from '../random.ts'
 
 const now = 1_500_000_000
@@ -94,6 +94,29 @@ test('equal replicas of 100,000 keys find out in two messages of less than 1 KiB
   expect(messages).toBe(2)
   expect(bytes).toBeLessThanOrEqual(1_024)
   if (process.env['SHOW'] !== undefined) process.stderr.write(`equal: ${bytes} bytes\n`)
+})
+
+test('two copies of one write that differ in what their author knew become one', () => {
+  const seen = (name: string): Seen => ({ owner: textToByteText(name), time: now, sequence: 0 })
+  const others = write(1, 'B'.repeat(65))
+  const copies = [undefined, [seen('B'.repeat(12))], [seen('C'.repeat(12))]].map((knew): Write => ({
+    ...write(0),
+    kind: 'delete',
+    value: new Uint8Array(0),
+    time: now + 1,
+    knew,
+  }))
+  for (const one of copies) {
+    for (const two of copies) {
+      const [a, b] = [new Side(), new Side()]
+      for (const known of [others, one]) a.set('key', known)
+      for (const known of [others, two]) b.set('key', known)
+      compare(a, b)
+      compare(a, b)
+      const key = textToByteText('key')
+      expect(a.replica.log(key)).toEqual(b.replica.log(key))
+    }
+  }
 })
 
 test('100 differences in 100,000 keys are settled in 3 round trips and 128 KiB', () => {
