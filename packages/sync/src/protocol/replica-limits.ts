@@ -6,7 +6,7 @@
 export interface ReplicaLimits {
   /** Keys, deleted ones with them. */
   readonly maxKeys: number
-  /** Bytes of all keys and of the values of all known writes. */
+  /** Bytes of all keys and of the values of all known writes, overwritten ones with them; no more. */
   readonly maxBytes: number
   /** Bytes of a key and its value together; an old Python node relays no more than about 3 MiB. */
   readonly maxEntryBytes: number
