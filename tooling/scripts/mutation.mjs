@@ -83,8 +83,8 @@ const faults = [
   {
     what: 'a neighbour with a living link is believed gone',
     file: 'packages/p2py-compat/src/protocol/gossip.ts',
-    from: '    if (this.#links.peer(this.#members.book.get(uuid)) !== undefined) return\n    this.#depart',
-    to: '    this.#depart',
+    from: 'else if (this.#links.peer(this.#members.book.get(uuid)) !== undefined) this.#vouchLater(uuid)',
+    to: '',
     tests: ['protocol/gossip'],
   },
 ]
