@@ -47,7 +47,8 @@ export type { Store, StoreChange } from './store.ts'
 export { WriteBehind } from './write-behind.ts'
 export { resolveNodeOptions } from './node-options.ts'
 export type { NodeOptions, ResolvedNodeOptions } from './node-options.ts'
-export { abortError, NodeShell, peerInfo, timerDelay } from './node-shell.ts'
+export { cancelled, throwIfCancelled } from './cancellation.ts'
+export { NodeShell, peerInfo, timerDelay } from './node-shell.ts'
 export type {
   MachineBoot,
   NodeEvents,

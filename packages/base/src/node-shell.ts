@@ -11,6 +11,7 @@
 import { encodeBase58Integer } from '@p2p/serializer'
 import { createDefaultTransports } from '#default-transports'
 import { AddressBook } from './address-book.ts'
+import { cancelled, throwIfCancelled } from './cancellation.ts'
 import { Emitter } from './emitter.ts'
 import type { ResolvedNodeOptions } from './node-options.ts'
 import { P2pError, isP2pError } from './protocol/errors.ts'
@@ -237,7 +238,7 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
   ): Promise<Result> {
     const timeoutMs = timerDelay(wantedMs)
     if (this.#isClosed) throw closedError()
-    signal?.throwIfAborted()
+    throwIfCancelled(signal)
     const request = this.#nextRequest
     this.#nextRequest += 1
     let onAbort: () => void = () => undefined
@@ -246,7 +247,7 @@ export class NodeShell<Command extends Typed, Emitted extends Typed, Events exte
         this.#waiting.set(request, { resolve: resolve as (value: unknown) => void, reject })
         onAbort = () => {
           this.command({ type: 'cancel', request })
-          reject(abortError(signal?.reason))
+          reject(cancelled(signal))
         }
         signal?.addEventListener('abort', onAbort)
         this.command(build(request, timeoutMs))
@@ -376,13 +377,6 @@ export function peerInfo(peer: Peer): PeerInfo {
 
 function closedError(): P2pError {
   return new P2pError('P2P_CLOSED', 'the node was closed')
-}
-
-/** What a call rejects with whose signal was aborted. */
-export function abortError(reason: unknown): Error {
-  return reason instanceof Error
-    ? reason
-    : new P2pError('P2P_CANCELLED', 'cancelled', { cause: reason })
 }
 
 /** A time-out as timers take it: for longer ones they would go off at once. */

@@ -12,6 +12,7 @@ import {
   formatAddress,
   pairToAddress,
   parseAddress,
+  throwIfCancelled,
   timerDelay,
   transportToEncryption,
 } from '@p2p/base'
@@ -158,7 +159,7 @@ async function reachSeeds(
   try {
     await Promise.any(seeds.map((seed) => client.connect(seed, wait)))
   } catch (cause) {
-    wait.signal?.throwIfAborted()
+    throwIfCancelled(wait.signal)
     const text = `no seed answers at ${seeds.join(', ')}; a seed is a ChordNode of subnet "bootstrap" that has joined`
     throw new P2pError('P2P_NO_SEED', text, { cause })
   }
@@ -183,7 +184,7 @@ async function dialSome(
     }
   }
   await Promise.all(Array.from({ length: parallelDials }, dial))
-  wait.signal?.throwIfAborted()
+  throwIfCancelled(wait.signal)
 }
 
 function readAddress(text: string): Address {

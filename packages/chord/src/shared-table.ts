@@ -4,7 +4,7 @@
  *
  * Every value handed out is decoded anew: it is the caller's own, and changing it changes nothing here.
  */
-import { abortError, P2pError, timerDelay } from '@p2p/base'
+import { cancelled, P2pError, throwIfCancelled, timerDelay } from '@p2p/base'
 import type { WaitOptions } from '@p2p/base'
 import { EncodeError, decodeValue, encodeValue, toHex, utf8Encode } from '@p2p/serializer'
 import type { Value } from '@p2p/serializer'
@@ -81,7 +81,7 @@ export class SharedTable {
     const fields = fieldsOf(decodeValue(encodeValue(delta)))
     if (fields === undefined) throw new TypeError('a delta is a mapping of fields')
     if (wait.timeoutMs !== undefined) timerDelay(wait.timeoutMs)
-    wait.signal?.throwIfAborted()
+    throwIfCancelled(wait.signal)
     return this.#afterOthers(toHex(name), () => this.#merge(name, fields, wait), wait.signal)
   }
 
@@ -99,7 +99,7 @@ export class SharedTable {
       return await new Promise<Value>((resolve, reject) => {
         // What waits for its turn finds the signal aborted then, and does nothing.
         onAbort = () => {
-          reject(abortError(signal?.reason))
+          reject(cancelled(signal))
         }
         signal?.addEventListener('abort', onAbort)
         done.then(resolve, reject)

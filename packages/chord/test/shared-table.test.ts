@@ -72,9 +72,13 @@ test('a delta that waits behind another hears its signal, and does nothing then'
   const stop = new AbortController()
   const second = table.applyDelta('key', { y: 1 }, { signal: stop.signal })
   await Promise.resolve()
-  stop.abort(new Error('stop'))
-  await expect(second).rejects.toThrow('stop')
-  await expect(table.applyDelta('key', {}, { signal: stop.signal })).rejects.toThrow('stop')
+  const cause = new Error('stop')
+  stop.abort(cause)
+  const cancelled = { code: 'P2P_CANCELLED', cause }
+  await expect(second).rejects.toMatchObject(cancelled)
+  await expect(table.applyDelta('key', {}, { signal: stop.signal })).rejects.toMatchObject(
+    cancelled,
+  )
   await expect(table.applyDelta('key', {}, { timeoutMs: Number.NaN })).rejects.toThrow(RangeError)
   for (const read of reads) read()
   await first

@@ -13,7 +13,9 @@
 import {
   NodeShell,
   P2pError,
+  cancelled,
   resolveNodeOptions,
+  throwIfCancelled,
   timerDelay,
   type ListenOptions,
   type NodeEvents,
@@ -347,12 +349,11 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
       this.#requests.close(requestId, error)
     }, delayMs)
     const onAbort = (): void => {
-      const error = new P2pError('P2P_CANCELLED', 'cancelled', { cause: signal?.reason })
-      this.#requests.close(requestId, error)
+      this.#requests.close(requestId, cancelled(signal))
     }
     signal?.addEventListener('abort', onAbort)
     try {
-      signal?.throwIfAborted()
+      throwIfCancelled(signal)
       await this.#deliver(peerId, [questionSubFlag, requestId, ...packets], wait)
       return await answer
     } finally {

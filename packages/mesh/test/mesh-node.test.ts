@@ -273,6 +273,12 @@ test('a request is answered by the responder of the other node', async () => {
   await expect(a.request(b.id, [], { timeoutMs: 30 })).rejects.toMatchObject({
     code: 'P2P_REQUEST_TIMEOUT',
   })
+  const wait = new AbortController()
+  const given = { code: 'P2P_CANCELLED', cause: new Error('changed my mind') }
+  const waiting = a.request(b.id, [], { signal: wait.signal })
+  wait.abort(given.cause)
+  await expect(waiting).rejects.toMatchObject(given)
+  await expect(a.request(b.id, [], { signal: wait.signal })).rejects.toMatchObject(given)
   expect(a.metrics()['openRequests']).toBe(0)
 })
 

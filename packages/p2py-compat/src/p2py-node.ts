@@ -2,7 +2,16 @@
  * A node in a p2py network: options in, promises and events out. The protocol is in
  * `protocol/machine.ts`; sockets, clocks and randomness are driven by the runtime of @p2p/base.
  */
-import { Emitter, isP2pError, P2pError, resolveLimits, Runtime, timerDelay } from '@p2p/base'
+import {
+  cancelled,
+  throwIfCancelled,
+  Emitter,
+  isP2pError,
+  P2pError,
+  resolveLimits,
+  Runtime,
+  timerDelay,
+} from '@p2p/base'
 import type { ListenOptions, Logger } from '@p2p/base'
 import { P2pyTransport } from './p2py-transport.ts'
 import {
@@ -146,12 +155,12 @@ export class P2pyNode {
    * is in no network yet, becomes the first of one, with UUID 0.
    *
    * Rejects with P2pError (P2P_ADDRESS_IN_USE …) when it cannot listen, with P2P_RENDEZVOUS_UNREACHABLE,
-   * and with the reason of the signal when that is aborted meanwhile.
+   * and with P2P_CANCELLED when the signal is aborted meanwhile.
    */
   static async open(options: P2pyNodeOptions = {}): Promise<P2pyNode> {
     checkNames(options)
     const { host = '127.0.0.1', port = defaultPort, listenHost = host, signal } = options
-    signal?.throwIfAborted()
+    throwIfCancelled(signal)
     // All that can be wrong with the options, before there is something to close.
     resolveP2pyLimits(options.limits)
     readAddress([host, port === 0 ? defaultPort : port])
@@ -163,10 +172,10 @@ export class P2pyNode {
     try {
       await node.#runtime.listen(addressToUrl({ host: listenHost, port: boundPort }))
       if (server !== undefined) await transport.useRendezvous({ server, own, signal })
-      signal?.throwIfAborted()
+      throwIfCancelled(signal)
     } catch (error) {
       await node.close()
-      signal?.throwIfAborted()
+      throwIfCancelled(signal)
       throw error
     }
     signal?.addEventListener('abort', node.#onAbort)
@@ -513,10 +522,6 @@ function connectionOf(sender: Sender): Connection {
 
 function pairOf(address: NodeAddress | undefined): readonly [string, number] | undefined {
   return address === undefined ? undefined : [address.host, address.port]
-}
-
-function cancelled(signal: AbortSignal | undefined): P2pError {
-  return new P2pError('P2P_CANCELLED', 'the caller gave up', { cause: signal?.reason })
 }
 
 function closedError(): P2pError {

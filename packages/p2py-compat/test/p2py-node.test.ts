@@ -143,8 +143,9 @@ test('a node may have an IPv6 address, where there are such', async () => {
 test('a signal that is aborted while a node opens closes it again', async () => {
   const abort = new AbortController()
   const opening = P2pyNode.open({ port: 0, signal: abort.signal })
-  abort.abort(new Error('changed my mind'))
-  await expect(opening).rejects.toThrow('changed my mind')
+  const cause = new Error('changed my mind')
+  abort.abort(cause)
+  await expect(opening).rejects.toMatchObject({ code: 'P2P_CANCELLED', cause })
 })
 
 test('what the caller gave up is not done later', async () => {

@@ -5,7 +5,7 @@
  *
  * Every value handed out is decoded anew: it is the caller's own, and changing it changes nothing here.
  */
-import { P2pError, timerDelay } from '@p2p/base'
+import { P2pError, throwIfCancelled, timerDelay } from '@p2p/base'
 import type { WaitOptions } from '@p2p/base'
 import type { LayerControl } from '@p2p/mesh'
 import { decodeValue, encodeValue, toHex } from '@p2p/serializer'
@@ -173,14 +173,13 @@ export class Dictionary {
   async claim(key: Key, options: { readonly value?: Value } & WaitOptions = {}): Promise<Lease> {
     const { value = this.get(key) ?? true, signal, timeoutMs = defaultClaimMs } = options
     const waitMs = timerDelay(timeoutMs)
-    return cancellable(signal, async () => {
-      this.set(key, value)
-      await this.#pause(waitMs, signal)
-      const lease = this.lease(key)
-      if (lease?.owner === this.#machine.id) return lease
-      if (lease !== undefined) throw new LeaseError(lease, this.#control.now().utcSeconds)
-      throw new P2pError('P2P_NOT_LEASED', 'the key was deleted, or the network has no leases')
-    })
+    throwIfCancelled(signal)
+    this.set(key, value)
+    await this.#pause(waitMs, signal)
+    const lease = this.lease(key)
+    if (lease?.owner === this.#machine.id) return lease
+    if (lease !== undefined) throw new LeaseError(lease, this.#control.now().utcSeconds)
+    throw new P2pError('P2P_NOT_LEASED', 'the key was deleted, or the network has no leases')
   }
 
   digest(): string {
@@ -189,24 +188,22 @@ export class Dictionary {
 
   async settled({ signal, timeoutMs = defaultSettleMs }: WaitOptions): Promise<number> {
     const untilMs = this.#control.now().monoMs + timerDelay(timeoutMs)
-    return cancellable(signal, async () => {
-      for (let pauseMs = askEveryMs.first; ; pauseMs = Math.min(2 * pauseMs, askEveryMs.most)) {
-        // A timer may have gone off a little late.
-        const leftMs = Math.max(1, untilMs - this.#control.now().monoMs)
-        const wait = { timeoutMs: leftMs, ...(signal !== undefined && { signal }) }
-        const { equal, nodes } = await this.#control.request<Agreed>(
-          (request, waitMs) => ({ type: 'ask-agreement', request, timeoutMs: waitMs }),
-          wait,
-        )
-        if (equal) return nodes
-        if (this.#control.now().monoMs + pauseMs >= untilMs) {
-          const text = `the dictionaries still differed after ${timeoutMs} ms`
-          throw new P2pError('P2P_NOT_SETTLED', text, { facts: { nodes } })
-        }
-        this.#command({ type: 'compare' })
-        await this.#pause(pauseMs, signal)
+    for (let pauseMs = askEveryMs.first; ; pauseMs = Math.min(2 * pauseMs, askEveryMs.most)) {
+      // A timer may have gone off a little late.
+      const leftMs = Math.max(1, untilMs - this.#control.now().monoMs)
+      const wait = { timeoutMs: leftMs, ...(signal !== undefined && { signal }) }
+      const { equal, nodes } = await this.#control.request<Agreed>(
+        (request, waitMs) => ({ type: 'ask-agreement', request, timeoutMs: waitMs }),
+        wait,
+      )
+      if (equal) return nodes
+      if (this.#control.now().monoMs + pauseMs >= untilMs) {
+        const text = `the dictionaries still differed after ${timeoutMs} ms`
+        throw new P2pError('P2P_NOT_SETTLED', text, { facts: { nodes } })
       }
-    })
+      this.#command({ type: 'compare' })
+      await this.#pause(pauseMs, signal)
+    }
   }
 
   /** Who waits for a lease, or for agreement, is told so. */
@@ -217,7 +214,8 @@ export class Dictionary {
   async #pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
     const check = (): void => {
-      for (const one of signals) one.throwIfAborted()
+      this.#closing.signal.throwIfAborted()
+      throwIfCancelled(signal)
     }
     check()
     await new Promise<void>((resolve) => {
@@ -266,20 +264,6 @@ function readKey(key: unknown): ByteText {
   const name = toByteText(key)
   if (name === undefined) throw new TypeError('a key is text or bytes')
   return name
-}
-
-/** Does this unless, or until, the signal of the caller ends it. */
-async function cancellable<Result>(
-  signal: AbortSignal | undefined,
-  run: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    signal?.throwIfAborted()
-    return await run()
-  } catch (cause) {
-    if (signal?.aborted !== true || cause !== signal.reason) throw cause
-    throw new P2pError('P2P_CANCELLED', 'cancelled', { cause })
-  }
 }
 
 function isIterable(

@@ -1,5 +1,6 @@
 /** Waits for a socket to be usable, whichever comes first: that, an error, the time-out, the signal. */
 import type { Socket } from 'node:net'
+import { cancelled } from '../cancellation.ts'
 import { P2pError } from '../protocol/errors.ts'
 import { dialError } from './socket-errors.ts'
 
@@ -39,7 +40,7 @@ export function dialledSocket<Dialled extends Socket>(
       fail(new P2pError('P2P_LINK_CLOSED', `${address} closed the connection at once`))
     }
     const onAbort = (): void => {
-      fail(new P2pError('P2P_CANCELLED', 'the dial was cancelled', { cause: signal?.reason }))
+      fail(cancelled(signal))
     }
     const onReady = (): void => {
       settle()

@@ -6,6 +6,7 @@
  * `highWaterBytes` under way `send` says so, and `onDrain` follows when the other end took all.
  */
 import { parseAddress } from '../protocol/address.ts'
+import { throwIfCancelled } from '../cancellation.ts'
 import { P2pError } from '../protocol/errors.ts'
 import type { Link, LinkEvents, Listener, Transport } from '../transport.ts'
 
@@ -61,11 +62,7 @@ export class MemoryTransport implements Transport {
   ): Promise<Link> {
     const name = nameOf(address)
     await Promise.resolve()
-    if (options.signal?.aborted === true) {
-      throw new P2pError('P2P_CANCELLED', 'the dial was cancelled', {
-        cause: options.signal.reason,
-      })
-    }
+    throwIfCancelled(options.signal)
     return this.#network.dial(name)
   }
 

@@ -3,6 +3,7 @@
  * listen: a tab is reached through the nodes it dialled.
  */
 import { parseAddress } from '../protocol/address.ts'
+import { cancelled, throwIfCancelled } from '../cancellation.ts'
 import { P2pError } from '../protocol/errors.ts'
 import type { TransportName } from '../protocol/link.ts'
 import type { Link, LinkEvents, Transport } from '../transport.ts'
@@ -48,7 +49,7 @@ export class BrowserWebSocketTransport implements Transport {
       throw new P2pError('P2P_NO_TRANSPORT', 'no WebSocket here')
     }
     const { signal, timeoutMs } = options
-    if (signal?.aborted === true) throw cancelled(signal)
+    throwIfCancelled(signal)
     const socket = new this.#WebSocket(address)
     socket.binaryType = 'arraybuffer'
     const link = new BrowserWebSocketLink(transport, address, socket)
@@ -173,8 +174,4 @@ class BrowserWebSocketLink implements Link {
     this.#events = undefined
     onClose(undefined)
   }
-}
-
-function cancelled(signal: AbortSignal | undefined): P2pError {
-  return new P2pError('P2P_CANCELLED', 'the dial was cancelled', { cause: signal?.reason })
 }

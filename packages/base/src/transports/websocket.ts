@@ -12,6 +12,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
+import { cancelled, throwIfCancelled } from '../cancellation.ts'
 import { parseAddress } from '../protocol/address.ts'
 import type { Address } from '../protocol/address.ts'
 import { P2pError } from '../protocol/errors.ts'
@@ -47,7 +48,7 @@ export class WebSocketTransport implements Transport {
   ): Promise<Link> {
     const { transport } = webAddress(address)
     const { signal, timeoutMs } = options
-    if (signal?.aborted === true) throw cancelled(signal)
+    throwIfCancelled(signal)
     const socket = new WebSocket(address, {
       perMessageDeflate: false,
       maxPayload: maxMessageBytes,
@@ -265,8 +266,4 @@ function webDialError(address: string, cause: Error): P2pError {
   if (!isAnswer) return dialError(address, cause)
   const text = `${address} answered, but not as a WebSocket server`
   return new P2pError('P2P_NOT_WEBSOCKET', text, { cause })
-}
-
-function cancelled(signal: AbortSignal | undefined): P2pError {
-  return new P2pError('P2P_CANCELLED', 'the dial was cancelled', { cause: signal?.reason })
 }
