@@ -201,7 +201,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
   }) {
     const { mesh, control, machine, persistence, events } = parts
     super(mesh, events, ownEventNames)
-    control.closeBySignal = () => this.close()
+    control.closeBySignal = () => this.close().catch(() => undefined)
     this.#control = control
     this.#machine = machine
     this.#persistence = persistence
@@ -376,13 +376,17 @@ export class ChordNode extends LayeredNode<ChordEvents> {
     }
   }
 
-  /** Leaves the ring, for which it takes two seconds at most, and ends everything. */
+  /**
+   * Leaves the ring, for which it takes two seconds at most, and ends everything; resolves once the store
+   * has what this node keeps. Rejects with `P2P_STORE_FAILED` when the store refused it; the node is
+   * closed all the same, and another call tries again. The store stays open: it is the caller's.
+   */
   override async close(): Promise<void> {
     if (!this.#control.isClosed && this.peers.size > 0) {
       await this.leave({ timeoutMs: closingHandOverMs }).catch(() => undefined)
     }
     await super.close()
-    await this.#persistence?.persisted().catch(() => undefined)
+    await this.#persistence?.persisted()
   }
 }
 

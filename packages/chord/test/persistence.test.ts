@@ -88,6 +88,20 @@ test('a store that cannot be read is a failure of the store', async () => {
   await expect(opened).rejects.toMatchObject({ code: 'P2P_STORE_FAILED', cause })
 })
 
+test('close() says when the store did not take what the node keeps, and tries again when called again', async () => {
+  const store = new MemoryStore()
+  const node = await ChordNode.open({ listen: 'memory://one', store, join: true })
+  const batch = store.batch.bind(store)
+  store.batch = () => Promise.reject(new Error('the disk is full'))
+  await node.set('key', 'value')
+  await expect(node.close()).rejects.toMatchObject({ code: 'P2P_STORE_FAILED' })
+  store.batch = batch
+  await node.close()
+  const again = await ChordNode.open({ listen: 'memory://two', store, join: true })
+  nodes.push(again)
+  expect(await again.get('key')).toBe('value')
+})
+
 test('hash tables of two subnets share a store, also where one name begins like the other', async () => {
   const store = new MemoryStore()
   const open = async (subnet: string): Promise<ChordNode> => {
