@@ -29,10 +29,24 @@ const longestWaitMs = 5_000
 const fillingMs = 2_000
 /** A comparison whose other side says nothing for so long is given up. */
 const silenceMs = 30_000
+/**
+ * A hundred bytes that open a comparison make us look at each of our items, which takes up to a
+ * microsecond for each. A neighbour has to leave ten times as long between openings …
+ */
+const keysPerMs = 100
+/** … but is answered long before it gives up, however much we have. */
+const longestPauseMs = 10_000
 
 export interface ComparisonMessage {
   readonly peer: string
   readonly payload: readonly Value[]
+}
+
+interface Neighbour {
+  /** From when on another opening is answered. */
+  nextMs: number
+  /** An opening turn that came too early. */
+  held: readonly Value[] | undefined
 }
 
 interface Running {
@@ -46,7 +60,7 @@ interface Running {
 export class Comparisons {
   readonly #index: Comparable
   readonly #random: RandomBytes
-  readonly #neighbours = new Set<string>()
+  readonly #neighbours = new Map<string, Neighbour>()
   readonly #running = new Map<string, Running>()
   readonly #due = new Set<string>()
   #dueMs = Infinity
@@ -66,7 +80,7 @@ export class Comparisons {
    *   begins at once, because its list saves both the search.
    */
   addNeighbour(peer: string, opens: boolean, now: Now): readonly ComparisonMessage[] {
-    this.#neighbours.add(peer)
+    this.#neighbours.set(peer, { nextMs: 0, held: undefined })
     if (this.#nextPeriodMs === Infinity) this.#schedule(now)
     const isShort = this.#index.keyCount <= listedItems
     if (isShort && this.#running.size === 0) return this.#open(peer, now)
@@ -91,17 +105,20 @@ export class Comparisons {
 
   /** Something was learned that the neighbours other than `from` may not have heard. */
   spread(from: string | undefined, now: Now): void {
-    for (const peer of this.#neighbours) if (peer !== from) this.#due.add(peer)
+    for (const peer of this.#neighbours.keys()) if (peer !== from) this.#due.add(peer)
     if (this.#due.size > 0) this.#dueMs = Math.min(this.#dueMs, now.monoMs + spreadAfterMs)
   }
 
-  /** Takes a message with the sub-flag of turns. */
+  /** Takes a message with the sub-flag of turns. What comes too early is handed back by `takeHeld`. */
   handle(
     payload: readonly Value[],
     from: string,
     now: Now,
   ): { readonly messages: readonly ComparisonMessage[]; readonly records: readonly WriteRecord[] } {
     const turn = decodeTurn(payload.slice(1))
+    if (turn?.key !== undefined && this.#isTooEarly(payload, from, now)) {
+      return { messages: [], records: [] }
+    }
     const running = turn === undefined ? undefined : this.#runningFor(turn, from, now)
     if (turn === undefined || running === undefined) {
       this.counters.ignoredTurns++
@@ -116,6 +133,18 @@ export class Comparisons {
       messages: reply === undefined ? [] : [message(from, reply)],
       records: records ?? [],
     }
+  }
+
+  /** The openings whose time has come: each is to be handled as if it came now. */
+  takeHeld(now: Now): readonly ComparisonMessage[] {
+    const due: ComparisonMessage[] = []
+    for (const [peer, neighbour] of this.#neighbours) {
+      const { held } = neighbour
+      if (held === undefined || neighbour.nextMs > now.monoMs) continue
+      neighbour.held = undefined
+      due.push({ peer, payload: held })
+    }
+    return due
   }
 
   handleDeadline(now: Now): readonly ComparisonMessage[] {
@@ -148,6 +177,9 @@ export class Comparisons {
   nextDeadline(): number {
     let next = Math.min(this.#dueMs, this.#nextPeriodMs)
     for (const { deadlineMs } of this.#running.values()) next = Math.min(next, deadlineMs)
+    for (const neighbour of this.#neighbours.values()) {
+      if (neighbour.held !== undefined) next = Math.min(next, neighbour.nextMs)
+    }
     return next
   }
 
@@ -172,6 +204,17 @@ export class Comparisons {
       if (comparison.isFilling && monoMs - gaveMs < fillingMs) return true
     }
     return false
+  }
+
+  /** Whether this opening has to wait, and then keeps it; otherwise the next one will have to. */
+  #isTooEarly(payload: readonly Value[], from: string, { monoMs }: Now): boolean {
+    const neighbour = this.#neighbours.get(from)
+    if (neighbour === undefined) return false
+    const isEarly = neighbour.nextMs > monoMs
+    neighbour.held = isEarly ? payload : undefined
+    const pauseMs = Math.min(this.#index.keyCount / keysPerMs, longestPauseMs)
+    if (!isEarly) neighbour.nextMs = monoMs + pauseMs
+    return isEarly
   }
 
   #runningFor(turn: Turn, from: string, now: Now): Running | undefined {
@@ -207,7 +250,7 @@ export class Comparisons {
 
   #pickNeighbour(): string | undefined {
     const [high = 0, low = 0] = this.#random(2)
-    const all = [...this.#neighbours]
+    const all = [...this.#neighbours.keys()]
     return all[(high * 256 + low) % Math.max(1, all.length)]
   }
 

@@ -24,8 +24,8 @@ export interface Fingerprint {
   readonly b: number
 }
 
-/** The mix of an id under a key; also how an id is named in messages of a comparison. */
-export function mixId(id: ItemId, key: FingerprintKey): Fingerprint {
+/** The mix of an id under a key. */
+function mixId(id: ItemId, key: FingerprintKey): Fingerprint {
   let a = key[0]
   let b = key[1]
   for (let lane = 0; lane < 4; lane++) {
@@ -71,6 +71,11 @@ export class RangeSums {
       a: ((this.#a[end] ?? 0) - (this.#a[start] ?? 0)) >>> 0,
       b: ((this.#b[end] ?? 0) - (this.#b[start] ?? 0)) >>> 0,
     }
+  }
+
+  /** How the item at this place is named in messages of the comparison: the mix of its id. */
+  name(at: number): Fingerprint {
+    return this.fingerprint({ start: at, end: at + 1 })
   }
 
   /** The items whose ids begin with these digits. */

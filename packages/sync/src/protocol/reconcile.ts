@@ -13,12 +13,12 @@
  *
  * Records go out in turns of bounded size, one at a time, so that a large difference neither fills a
  * link nor holds up what else travels on it. Nothing that the other side sends can make us keep more
- * than our own snapshot and the ids of our own items, nor look at more items for one turn than there are.
+ * than our own snapshot and the ids of our own items, nor look at all items more than twice in a comparison.
  *
  * Source: A. Meyer, "Range-Based Set Reconciliation", 2023.
  */
 import type { Comparable, Item } from './item-index.ts'
-import { RangeSums, mixId } from './ranges.ts'
+import { RangeSums } from './ranges.ts'
 import type { Fingerprint, FingerprintKey, Span } from './ranges.ts'
 import { decodeRecords, encodeRecords, maxBlockRecords } from './records.ts'
 import type { WriteRecord } from './records.ts'
@@ -54,8 +54,10 @@ export class Comparison {
   readonly #byName = new Map<string, Item>()
   /** Items the other side lacks, not sent yet. */
   readonly #outgoing = new Set<Item>()
-  /** Items of ours in the ranges that this turn named so far. */
-  #namedCount = 0
+  /** Items of ours in the ranges that this turn compared so far. */
+  #comparedCount = 0
+  /** Items of ours in the ranges that were listed to us so far, each of which is listed once. */
+  #listedCount = 0
   /** For a side that has nothing: what it was not sent yet. */
   #everything: Everything | undefined
   /** True once one side was seen to have something the other had not. */
@@ -84,7 +86,7 @@ export class Comparison {
     const compare: Compare[] = []
     const list: Listing[] = []
     const want: Fingerprint[] = []
-    this.#namedCount = 0
+    this.#comparedCount = 0
     for (const range of turn.compare.slice(0, rangesPerTurn)) this.#onCompare(range, compare, list)
     for (const range of turn.list.slice(0, rangesPerTurn)) this.#onList(range, want)
     for (const id of turn.want) {
@@ -145,16 +147,12 @@ export class Comparison {
     return { prefix, ids: this.#sums.parts(prefix).map((part) => this.#sums.fingerprint(part)) }
   }
 
-  /** The items of ours in a range of a turn; undefined once its ranges have more than all: they overlap. */
-  #spanOf(prefix: readonly number[]): Span | undefined {
-    const span = this.#sums.span(prefix)
-    this.#namedCount += span.end - span.start
-    return this.#namedCount > this.#sums.snapshot.length ? undefined : span
-  }
-
   #onCompare({ prefix, ids }: Compare, compare: Compare[], list: Listing[]): void {
-    const span = this.#spanOf(prefix)
-    if (span === undefined || compare.length + list.length >= rangesPerTurn) return
+    const span = this.#sums.span(prefix)
+    this.#comparedCount += span.end - span.start
+    // Ranges with more items than there are overlap.
+    if (this.#comparedCount > this.#sums.snapshot.length) return
+    if (compare.length + list.length >= rangesPerTurn) return
     this.#sums.parts(prefix, span).forEach((part, digit) => {
       const ours = this.#sums.fingerprint(part)
       const theirs = ids[digit]
@@ -176,21 +174,23 @@ export class Comparison {
       this.#everything = { rest, next: rest.next().value }
       return
     }
-    const span = this.#spanOf(prefix)
-    if (span === undefined) return
+    const span = this.#sums.span(prefix)
+    this.#listedCount += span.end - span.start
+    if (this.#listedCount > this.#sums.snapshot.length) return
     this.differed = true
     const theirs = new Set(ids.map(nameOf))
-    this.#name(span).forEach((id, at) => {
-      const item = this.#sums.snapshot[span.start + at]
-      if (item !== undefined && !theirs.delete(nameOf(id))) this.#outgoing.add(item)
-    })
+    for (let at = span.start; at < span.end; at++) {
+      const item = this.#sums.snapshot[at]
+      if (item !== undefined && !theirs.delete(nameOf(this.#sums.name(at))))
+        this.#outgoing.add(item)
+    }
     for (const id of ids) if (theirs.has(nameOf(id))) want.push(id)
   }
 
   /** The names of our items in a span, by which they can be asked for from now on. */
   #name({ start, end }: Span): readonly Fingerprint[] {
-    return this.#sums.snapshot.slice(start, end).map((item) => {
-      const id = mixId(item.id, this.#key)
+    return this.#sums.snapshot.slice(start, end).map((item, index) => {
+      const id = this.#sums.name(start + index)
       this.#byName.set(nameOf(id), item)
       return id
     })

@@ -199,6 +199,9 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
 
   #onDeadline(now: Now): void {
     if (this.#mesh.nextDeadline() <= now.monoMs) this.#tellMesh({ type: 'deadline' }, now)
+    for (const { peer, payload } of this.#comparisons.takeHeld(now)) {
+      this.#onTurn(payload, peer, now)
+    }
     this.#sendTurns(this.#comparisons.handleDeadline(now), now)
     this.#onAgreement(this.#agreement.expire(now.monoMs), now)
     this.#sendParcels(this.#old.handleDeadline(now), now)
@@ -269,7 +272,7 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     const isWhisper = message.type === flags.whisper
     if (subFlag === turnFlag || subFlag === agreementFlag) {
       if (!isWhisper || !this.#ours.has(from.id)) return true
-      if (subFlag === turnFlag) this.#onTurn(message.payload, from, now)
+      if (subFlag === turnFlag) this.#onTurn(message.payload, from.id, now)
       else {
         const effects = this.#agreement.handle(message.payload, from.id, this.#about(), now.monoMs)
         this.#onAgreement(effects, now)
@@ -426,13 +429,13 @@ export class SyncMachine implements Machine<SyncInput, SyncEffect> {
     return { digest: this.digest(), neighbours: [...this.#ours.keys()] }
   }
 
-  #onTurn(payload: readonly Value[], from: Peer, now: Now): void {
-    const { messages, records } = this.#comparisons.handle(payload, from.id, now)
+  #onTurn(payload: readonly Value[], from: string, now: Now): void {
+    const { messages, records } = this.#comparisons.handle(payload, from, now)
     const changed = new Map<ByteText, boolean>()
     for (const record of records) this.#onRecord(record, changed, now)
     this.#sendTurns(messages, now)
     if (changed.size === 0) return
-    this.#comparisons.spread(from.id, now)
+    this.#comparisons.spread(from, now)
     for (const [key, wasThere] of changed) this.#tellOld(key, wasThere, now)
   }
 

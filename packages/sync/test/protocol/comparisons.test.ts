@@ -135,6 +135,37 @@ describe('a side that knows nothing asks one neighbour for everything, and the n
   })
 })
 
+test('a neighbour that opens more often than we have time to look at all keys is answered later', () => {
+  const side = comparisons(100_000)
+  side.addNeighbour('other', false, at(0))
+  side.addNeighbour('third', false, at(0))
+  const answered: number[] = []
+  for (let comparison = 0; comparison < 1_000; comparison++) {
+    const opening = turnOf({ key, comparison, more: true })
+    if (side.handle(opening, 'other', at(comparison / 100)).messages.length > 0)
+      answered.push(comparison)
+  }
+  expect(answered).toEqual([0])
+  expect(side.handle(turnOf({ key, more: true }), 'third', at(10)).messages).toHaveLength(1)
+  // The last of them is answered when its time has come, as if it came then.
+  const dueMs = side.nextDeadline()
+  expect(dueMs).toBe(1_000)
+  expect(side.takeHeld(at(dueMs - 1))).toEqual([])
+  const [held] = side.takeHeld(at(dueMs))
+  expect(held?.payload[1]).toBe(999)
+  expect(side.handle(held?.payload ?? [], 'other', at(dueMs)).messages).toHaveLength(1)
+  expect(side.takeHeld(at(60_000))).toEqual([])
+})
+
+test('however many keys there are, an opening is answered before its sender gives it up', () => {
+  const side = comparisons(50_000_000)
+  side.addNeighbour('other', false, at(0))
+  const opening = turnOf({ key, more: true })
+  expect(side.handle(opening, 'other', at(0)).messages).toHaveLength(1)
+  expect(side.handle(opening, 'other', at(1)).messages).toEqual([])
+  expect(side.nextDeadline()).toBeLessThan(30_000)
+})
+
 test('of two that open at once one comparison goes on', () => {
   const side = comparisons()
   side.addNeighbour('other', true, at(0))

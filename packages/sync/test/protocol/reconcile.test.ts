@@ -218,6 +218,8 @@ describe('a turn of somebody hostile', () => {
     const again = Array.from({ length: 100 }, (_, number) => number)
     const list = again.map((number) => ({ prefix: [], ids: ids(number) }))
     expect(side.answer({ ...nothing, list })?.want).toEqual(ids(0))
+    // Nor in a later turn of the comparison: each look at all items is work that nobody needs.
+    expect(side.answer({ ...nothing, list: list.slice(1) })?.want).toEqual([])
     const compare = again.map((number) => ({ prefix: [number & 15], ids: parts }))
     const reply = side.answer({ ...nothing, compare })
     expect(reply?.list.length).toBe(16 * 16)
