@@ -1,5 +1,5 @@
 // Runs commands one after the other, or two at a time, shows what a stage printed only when it failed, says now and
-// then that a long one is still running, and ends with a table of times.
+// then how far a long one is (the last line of its standard error), and ends with a table of times.
 import { spawn } from 'node:child_process'
 import { constants, setPriority } from 'node:os'
 
@@ -84,10 +84,14 @@ function capture({ name, program, args, ...own }, { cwd, env, say }) {
       unfinished = lines.pop() ?? ''
       for (const line of lines.filter((entry) => stageEnd.test(entry))) say(`  ${line}`)
     })
-    child.stderr.on('data', (chunk) => chunks.push(chunk))
+    let lastLine = ''
+    child.stderr.on('data', (chunk) => {
+      chunks.push(chunk)
+      lastLine = chunk.toString('utf8').trimEnd().split('\n').at(-1) ?? ''
+    })
     const timer = setInterval(() => {
       const seconds = Math.round((performance.now() - started) / 1000)
-      say(`  … ${name} still running, ${seconds} s`)
+      say(`  … ${name} still running, ${seconds} s${lastLine === '' ? '' : `: ${lastLine}`}`)
     }, stillRunningMs)
     const finish = (ok, more = '') => {
       clearInterval(timer)
