@@ -83,8 +83,8 @@ const faults = [
   {
     what: 'a neighbour with a living link is believed gone',
     file: 'packages/p2py-compat/src/protocol/gossip.ts',
-    from: 'else if (this.#links.peer(this.#members.book.get(uuid)) !== undefined) this.#vouchLater(uuid)',
-    to: '',
+    from: 'this.#vouchLater(uuid)\n',
+    to: 'this.#depart(uuid, { isSure: false, heardFrom: peer.uuid })\n',
     tests: ['protocol/gossip'],
   },
 ]

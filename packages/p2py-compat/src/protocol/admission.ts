@@ -13,15 +13,12 @@
  */
 import { isP2pError, P2pError } from '@p2p/base'
 import type { LinkId } from '@p2p/base'
-import type { Gossip } from './gossip.ts'
-import type { P2pyLimits } from './limits.ts'
-import type { Links, ReadyLink } from './links.ts'
-import type { Membership } from './membership.ts'
+import type { ReadyLink } from './links.ts'
+import type { GossipingParts } from './machine-parts.ts'
 import { joinFinalized, joinRequest, newPeer, readJoinRequest } from './membership-messages.ts'
 import { encodeMessage, maxUuid, type Response } from './messages.ts'
 import { addressToUrl, type NodeAddress } from './node-address.ts'
-import { frameOf, type Outbox } from './outbox.ts'
-import type { Reach } from './reach.ts'
+import { frameOf } from './outbox.ts'
 
 interface WaitingJoin {
   readonly joiner: NodeAddress
@@ -36,12 +33,7 @@ const repeatMs = 30_000
 const maxRemembered = 256
 
 export class Admission {
-  readonly #limits: P2pyLimits
-  readonly #outbox: Outbox
-  readonly #links: Links
-  readonly #members: Membership
-  readonly #reach: Reach
-  readonly #gossip: Gossip
+  readonly #parts: GossipingParts
   #waiting: WaitingJoin[] = []
   /** Links whose turn it has been, the latest last, while requests wait. */
   readonly #served = new Set<LinkId>()
@@ -51,20 +43,8 @@ export class Admission {
   #current: WaitingJoin | undefined
   #wasJoining = false
 
-  constructor(options: {
-    readonly limits: P2pyLimits
-    readonly outbox: Outbox
-    readonly links: Links
-    readonly members: Membership
-    readonly reach: Reach
-    readonly gossip: Gossip
-  }) {
-    this.#limits = options.limits
-    this.#outbox = options.outbox
-    this.#links = options.links
-    this.#members = options.members
-    this.#reach = options.reach
-    this.#gossip = options.gossip
+  constructor(parts: GossipingParts) {
+    this.#parts = parts
   }
 
   onJoinRequest(peer: ReadyLink, message: Response): void {
@@ -72,10 +52,10 @@ export class Admission {
     if (joiner === undefined) {
       this.#reject(peer.remote, new P2pError('P2P_BAD_MESSAGE', 'a join request without address'))
     } else {
-      const askedMs = this.#outbox.now.monoMs
+      const askedMs = this.#parts.outbox.now.monoMs
       const isBeforeUs = peer.announcedUuid === null
       this.#waiting.push({ joiner, link: peer.link, askedMs, isBeforeUs })
-      if (this.#waiting.length > this.#limits.maxWaitingJoins) this.#dropOne()
+      if (this.#waiting.length > this.#parts.limits.maxWaitingJoins) this.#dropOne()
     }
   }
 
@@ -100,7 +80,10 @@ export class Admission {
     const [dropped] = this.#waiting.splice(at, 1)
     if (dropped === undefined) return
     const error = new P2pError('P2P_TOO_BUSY', 'too many nodes want to join')
-    this.#reject(this.#links.peer(dropped.link)?.remote ?? addressToUrl(dropped.joiner), error)
+    this.#reject(
+      this.#parts.links.peer(dropped.link)?.remote ?? addressToUrl(dropped.joiner),
+      error,
+    )
   }
 
   /** The oldest request of the link whose turn it has not been for longest. */
@@ -123,8 +106,8 @@ export class Admission {
    * waited for long is dropped: whoever asked is about to give up, too, and each would be the first of a network of one.
    */
   advance(isJoining: boolean): void {
-    if (this.#wasJoining && !isJoining && this.#members.uuid === null) {
-      const sinceMs = this.#outbox.now.monoMs - this.#limits.joinTimeoutMs / 2
+    if (this.#wasJoining && !isJoining && this.#parts.members.uuid === null) {
+      const sinceMs = this.#parts.outbox.now.monoMs - this.#parts.limits.joinTimeoutMs / 2
       this.#waiting = this.#waiting.filter(({ askedMs }) => askedMs >= sinceMs)
     }
     this.#wasJoining = isJoining
@@ -157,21 +140,21 @@ export class Admission {
     if (isP2pError(result) && result.code === 'P2P_TOO_BUSY') {
       this.#reject(addressToUrl(joiner), result) // tells nothing about that member
     } else if (isP2pError(result)) {
-      this.#gossip.giveUp(uuid)
+      this.#parts.gossip.giveUp(uuid)
       this.#served.delete(join.link)
       this.#waiting.unshift(join)
     } else {
-      this.#links.send(result, encodeMessage(joinRequest(joiner)))
+      this.#parts.links.send(result, encodeMessage(joinRequest(joiner)))
       this.#dismiss(join)
     }
   }
 
   /** Nobody waits for it any more, or it was asked by a node that has let us into its own network since. */
   #isOutdated({ joiner, askedMs, isBeforeUs }: WaitingJoin): boolean {
-    if (this.#outbox.now.monoMs - askedMs >= this.#limits.joinTimeoutMs) return true
+    if (this.#parts.outbox.now.monoMs - askedMs >= this.#parts.limits.joinTimeoutMs) return true
     const url = addressToUrl(joiner)
     if (!isBeforeUs || this.#admitted.has(url)) return false
-    return this.#links
+    return this.#parts.links
       .ready()
       .some(
         ({ address, isConstant, uuid }) =>
@@ -184,44 +167,47 @@ export class Admission {
       this.#current = undefined
       return
     }
-    if (this.#members.uuid === null) this.#gossip.beginNetwork()
+    if (this.#parts.members.uuid === null) this.#parts.gossip.beginNetwork()
     const { joiner } = join
-    const own = this.#members.uuid ?? 0
-    const top = Math.max(-1, ...this.#members.book.keys())
-    const next = this.#links.peer(this.#members.book.get(top))
-    const { highest } = this.#members
+    const own = this.#parts.members.uuid ?? 0
+    const top = Math.max(-1, ...this.#parts.members.book.keys())
+    const next = this.#parts.links.peer(this.#parts.members.book.get(top))
+    const { highest } = this.#parts.members
     // Who asks again may be the highest himself by now.
     const isAgain = this.#admitted.get(addressToUrl(joiner))?.uuid === highest
     if (highest <= own || isAgain) {
-      this.#reach.begin({ address: joiner }, { type: 'admit', joiner })
+      this.#parts.reach.begin({ address: joiner }, { type: 'admit', joiner })
     } else if (top > own && next !== undefined) {
       this.#dismiss(join)
-      this.#links.send(next, encodeMessage(joinRequest(joiner)))
+      this.#parts.links.send(next, encodeMessage(joinRequest(joiner)))
       this.#current = undefined
     } else {
-      this.#reach.begin({ uuid: highest }, { type: 'forward-join', uuid: highest, joiner })
+      this.#parts.reach.begin({ uuid: highest }, { type: 'forward-join', uuid: highest, joiner })
     }
   }
 
   /** The newcomer will be dialled by somebody else; p2py closes the link it asked on. */
   #dismiss(join: WaitingJoin): void {
-    const peer = this.#links.peer(join.link)
+    const peer = this.#parts.links.peer(join.link)
     if (peer === undefined || peer.isConstant) return
-    this.#links.endPolitely(peer, new P2pError('P2P_JOIN_FORWARDED', 'another member will answer'))
+    this.#parts.links.endPolitely(
+      peer,
+      new P2pError('P2P_JOIN_FORWARDED', 'another member will answer'),
+    )
   }
 
   #admit(joiner: NodeAddress, peer: ReadyLink): void {
-    const own = this.#members.uuid
+    const own = this.#parts.members.uuid
     if (own === null) return
-    const nowMs = this.#outbox.now.monoMs
+    const nowMs = this.#parts.outbox.now.monoMs
     const url = addressToUrl(joiner)
     const before = this.#admitted.get(url)
     const isRepeated =
       before !== undefined &&
       nowMs - before.atMs < repeatMs &&
-      this.#members.book.get(before.uuid) === peer.link
-    const isMember = peer.uuid !== null && this.#members.book.get(peer.uuid) === peer.link
-    if (isMember && !isRepeated) this.#gossip.giveUp(peer.uuid ?? own) // it begins a new life
+      this.#parts.members.book.get(before.uuid) === peer.link
+    const isMember = peer.uuid !== null && this.#parts.members.book.get(peer.uuid) === peer.link
+    if (isMember && !isRepeated) this.#parts.gossip.giveUp(peer.uuid ?? own) // it begins a new life
     const uuid = isRepeated ? before.uuid : this.#chooseUuid()
     const welcome = this.#welcome(peer, { uuid, own })
     if (isP2pError(welcome)) {
@@ -229,10 +215,10 @@ export class Admission {
       return
     }
     this.#remember(url, uuid, nowMs)
-    this.#gossip.learn(uuid, joiner)
-    this.#gossip.addToBook(uuid, peer)
-    this.#links.sendFrame(peer, welcome)
-    if (!isRepeated) this.#gossip.announce(newPeer(uuid, joiner), [uuid])
+    this.#parts.gossip.learn(uuid, joiner)
+    this.#parts.gossip.addToBook(uuid, peer)
+    this.#parts.links.sendFrame(peer, welcome)
+    if (!isRepeated) this.#parts.gossip.announce(newPeer(uuid, joiner), [uuid])
   }
 
   /** The frame for a newcomer with this UUID; an error when it could not read who is there. */
@@ -240,9 +226,9 @@ export class Admission {
     newcomer: ReadyLink,
     { uuid, own }: { readonly uuid: number; readonly own: number },
   ): Uint8Array | P2pError {
-    const { active, highest } = this.#members
+    const { active, highest } = this.#parts.members
     const members = new Set([...active, uuid, own])
-    if (members.size > this.#limits.maxMembers) {
+    if (members.size > this.#parts.limits.maxMembers) {
       return new P2pError('P2P_TOO_BUSY', 'no room for another member')
     }
     const endUuid = Math.min(Math.max(uuid, highest) + 1, maxUuid) // p2py reaches no UUID from there on
@@ -253,22 +239,22 @@ export class Admission {
       activePeers: [...members],
     })
     const frame = frameOf(encodeMessage(message))
-    return this.#links.tooLarge(newcomer, frame) ?? frame
+    return this.#parts.links.tooLarge(newcomer, frame) ?? frame
   }
 
   #chooseUuid(): number {
-    const freed = [...this.#members.free.keys()]
-    const reusable = freed.findLast((uuid) => this.#members.isReusable(uuid))
+    const freed = [...this.#parts.members.free.keys()]
+    const reusable = freed.findLast((uuid) => this.#parts.members.isReusable(uuid))
     // Above those that are not to be used yet, too.
-    const top = freed.reduce((one, other) => Math.max(one, other), this.#members.highest)
+    const top = freed.reduce((one, other) => Math.max(one, other), this.#parts.members.highest)
     return reusable ?? (top < maxUuid ? top + 1 : this.#lowestUnused())
   }
 
   /** For when somebody has announced the last UUID there is. Those above ours come first. */
   #lowestUnused(): number {
-    const { highest, free } = this.#members
+    const { highest, free } = this.#parts.members
     let uuid = highest < maxUuid ? highest + 1 : 0
-    while (free.has(uuid) || this.#members.isMember(uuid)) uuid += 1
+    while (free.has(uuid) || this.#parts.members.isMember(uuid)) uuid += 1
     return uuid
   }
 
@@ -282,6 +268,6 @@ export class Admission {
   }
 
   #reject(remote: string, error: P2pError): void {
-    this.#outbox.push({ type: 'rejected', remote, error })
+    this.#parts.outbox.push({ type: 'rejected', remote, error })
   }
 }

@@ -12,17 +12,13 @@
  * Source: spec p2py, 4; p2py 0.23 p2p.py, join_network and handle_join_request_finalized.
  */
 import { isP2pError, P2pError } from '@p2p/base'
-import type { Deadlines, LinkId, RandomBytes } from '@p2p/base'
+import type { LinkId } from '@p2p/base'
 import type { CommandId } from './events.ts'
-import type { Gossip } from './gossip.ts'
-import type { P2pyLimits } from './limits.ts'
-import type { Links, ReadyLink } from './links.ts'
-import type { Membership } from './membership.ts'
+import type { ReadyLink } from './links.ts'
+import type { GossipingParts } from './machine-parts.ts'
 import { joinRequest, readJoinFinalized } from './membership-messages.ts'
 import { encodeMessage, type Response } from './messages.ts'
 import { addressToUrl, type NodeAddress } from './node-address.ts'
-import type { Outbox } from './outbox.ts'
-import type { Reach } from './reach.ts'
 
 interface Candidate {
   readonly address: NodeAddress
@@ -49,37 +45,11 @@ const maxAsks = 3
 const askAgainMs = 500
 
 export class Joining {
-  readonly #limits: P2pyLimits
-  readonly #outbox: Outbox
-  readonly #deadlines: Deadlines
-  readonly #links: Links
-  readonly #members: Membership
-  readonly #reach: Reach
-  readonly #gossip: Gossip
-  readonly #address: NodeAddress
-  readonly #randomBytes: RandomBytes
+  readonly #parts: GossipingParts
   #attempt: Attempt | undefined
 
-  constructor(options: {
-    readonly limits: P2pyLimits
-    readonly outbox: Outbox
-    readonly deadlines: Deadlines
-    readonly links: Links
-    readonly members: Membership
-    readonly reach: Reach
-    readonly gossip: Gossip
-    readonly address: NodeAddress
-    readonly randomBytes: RandomBytes
-  }) {
-    this.#limits = options.limits
-    this.#outbox = options.outbox
-    this.#deadlines = options.deadlines
-    this.#links = options.links
-    this.#members = options.members
-    this.#reach = options.reach
-    this.#gossip = options.gossip
-    this.#address = options.address
-    this.#randomBytes = options.randomBytes
+  constructor(parts: GossipingParts) {
+    this.#parts = parts
   }
 
   get isUnderWay(): boolean {
@@ -106,7 +76,7 @@ export class Joining {
     const attempt = this.#attempt
     if (attempt === undefined) return
     this.#end()
-    this.#outbox.push({ type: 'failed', command: attempt.command, error })
+    this.#parts.outbox.push({ type: 'failed', command: attempt.command, error })
   }
 
   /** Ends the attempt of this command; whoever was asked hears that we went. */
@@ -115,8 +85,8 @@ export class Joining {
     if (attempt?.command !== command) return
     this.cancel(error)
     for (const link of attempt.asked) {
-      const peer = this.#links.peer(link)
-      if (peer !== undefined) this.#links.endPolitely(peer, error)
+      const peer = this.#parts.links.peer(link)
+      if (peer !== undefined) this.#parts.links.endPolitely(peer, error)
     }
   }
 
@@ -135,7 +105,7 @@ export class Joining {
     }
     attempt.asking = result
     attempt.asked.add(result.link)
-    this.#links.send(result, encodeMessage(joinRequest(this.#address)))
+    this.#parts.links.send(result, encodeMessage(joinRequest(this.#parts.address)))
   }
 
   /**
@@ -147,7 +117,7 @@ export class Joining {
     const url = addressToUrl(address)
     if (attempt?.current === undefined || attempt.asking === undefined) return false
     if (!attempt.asking.isOurs || addressToUrl(attempt.asking.address) !== url) return false
-    if (url < addressToUrl(this.#address)) return true
+    if (url < addressToUrl(this.#parts.address)) return true
     attempt.queue.push({ ...attempt.current, isWaitingForUs: true })
     this.#tryNext(attempt)
     return false
@@ -168,23 +138,23 @@ export class Joining {
 
   onFinalized(peer: ReadyLink, message: Response): void {
     const attempt = this.#attempt
-    const values = readJoinFinalized(message, this.#limits.maxMembers)
+    const values = readJoinFinalized(message, this.#parts.limits.maxMembers)
     if (attempt === undefined || values === undefined) return
     if (peer.uuid !== null && peer.uuid !== values.adderUuid) return
     this.#end()
-    const members = this.#members
+    const members = this.#parts.members
     members.enter(values.joinerUuid)
     for (const uuid of [values.adderUuid, ...values.activePeers]) members.addMember(uuid)
-    this.#gossip.addToBook(values.adderUuid, peer)
+    this.#parts.gossip.addToBook(values.adderUuid, peer)
     // Members that dialled us before we knew our UUID stand in our peer book from now on.
     // The good-bye on a link on which we asked is not the departure of that member.
-    for (const other of this.#links.ready()) {
-      if (!attempt.asked.has(other.link)) this.#gossip.onReady(other)
+    for (const other of this.#parts.links.ready()) {
+      if (!attempt.asked.has(other.link)) this.#parts.gossip.onReady(other)
     }
-    this.#gossip.startRepairs()
+    this.#parts.gossip.startRepairs()
     const { networkSize } = members
-    this.#outbox.push({ type: 'joined', uuid: values.joinerUuid, networkSize })
-    this.#outbox.push({ type: 'done', command: attempt.command, response: undefined })
+    this.#parts.outbox.push({ type: 'joined', uuid: values.joinerUuid, networkSize })
+    this.#parts.outbox.push({ type: 'done', command: attempt.command, response: undefined })
   }
 
   #tryNext(attempt: Attempt): void {
@@ -193,8 +163,8 @@ export class Joining {
     const [next] = attempt.queue
     if (next !== undefined && attempt.queue.every(({ isWaitingForUs }) => isWaitingForUs)) {
       this.#end()
-      this.#gossip.beginNetwork()
-      this.#outbox.push({ type: 'done', command: attempt.command, response: undefined })
+      this.#parts.gossip.beginNetwork()
+      this.#parts.outbox.push({ type: 'done', command: attempt.command, response: undefined })
     } else if (next === undefined) {
       const reason = attempt.lastError
       const error = new P2pError(
@@ -204,8 +174,9 @@ export class Joining {
       )
       this.cancel(error)
     } else if (next.askedBefore > 0) {
-      const delayMs = askAgainMs * next.askedBefore * (1 + (this.#randomBytes(1)[0] ?? 0) / 255)
-      this.#deadlines.set('join', this.#outbox.now.monoMs + delayMs)
+      const delayMs =
+        askAgainMs * next.askedBefore * (1 + (this.#parts.randomBytes(1)[0] ?? 0) / 255)
+      this.#parts.deadlines.set('join', this.#parts.outbox.now.monoMs + delayMs)
     } else {
       this.#ask(attempt)
     }
@@ -214,13 +185,16 @@ export class Joining {
   #ask(attempt: Attempt): void {
     attempt.current = attempt.queue.shift()
     if (attempt.current === undefined) return
-    this.#deadlines.set('join', this.#outbox.now.monoMs + this.#limits.joinTimeoutMs)
+    this.#parts.deadlines.set(
+      'join',
+      this.#parts.outbox.now.monoMs + this.#parts.limits.joinTimeoutMs,
+    )
     const { command } = attempt
-    this.#reach.begin({ address: attempt.current.address }, { type: 'join', command })
+    this.#parts.reach.begin({ address: attempt.current.address }, { type: 'join', command })
   }
 
   #end(): void {
     this.#attempt = undefined
-    this.#deadlines.delete('join')
+    this.#parts.deadlines.delete('join')
   }
 }

@@ -14,17 +14,16 @@
  * Source: spec p2py, 2; p2py 0.23 p2p.py, Connection.__init__ and run.
  */
 import { isP2pError, P2pError } from '@p2p/base'
-import type { Deadlines, DialId, LinkId, LinkInput } from '@p2p/base'
+import type { DialId, LinkId, LinkInput } from '@p2p/base'
 import { decodePickle } from '../pickle/reader.ts'
 import type { PyValue } from '../pickle/values.ts'
 import { FrameSplitter } from './frame.ts'
 import { FrameWatch } from './frame-watch.ts'
-import type { P2pyLimits } from './limits.ts'
-import type { Membership } from './membership.ts'
+import type { SharedParts } from './machine-parts.ts'
 import { killConnection, messageTypes } from './membership-messages.ts'
 import { encodeInfo, encodeMessage, readInfo, readUnit, type WireUnit } from './messages.ts'
 import { addressToUrl, type NodeAddress } from './node-address.ts'
-import { frameOf, type Outbox } from './outbox.ts'
+import { frameOf } from './outbox.ts'
 import { RateLimit } from './rate-limit.ts'
 
 /** A link whose peer has introduced itself. */
@@ -79,12 +78,8 @@ interface LinkState {
 const infoGraceMs = 500
 
 export class Links {
-  readonly #limits: P2pyLimits
-  readonly #outbox: Outbox
-  readonly #deadlines: Deadlines
+  readonly #parts: SharedParts
   readonly #frames: FrameWatch
-  readonly #address: NodeAddress
-  readonly #members: Membership
   readonly #states = new Map<LinkId, LinkState>()
   /** Address URL to its newest ready link. */
   readonly #byAddress = new Map<string, LinkId>()
@@ -92,20 +87,9 @@ export class Links {
   #nextDial: DialId = 1
   #events: LinkEvent[] = []
 
-  constructor(options: {
-    readonly limits: P2pyLimits
-    readonly outbox: Outbox
-    readonly deadlines: Deadlines
-    /** Our own, as told to every peer. */
-    readonly address: NodeAddress
-    readonly members: Membership
-  }) {
-    this.#limits = options.limits
-    this.#outbox = options.outbox
-    this.#deadlines = options.deadlines
-    this.#frames = new FrameWatch(options.deadlines, options.limits)
-    this.#address = options.address
-    this.#members = options.members
+  constructor(parts: SharedParts) {
+    this.#parts = parts
+    this.#frames = new FrameWatch(parts.deadlines, parts.limits)
   }
 
   /** What happened since the last call, oldest first. */
@@ -116,7 +100,7 @@ export class Links {
   }
 
   get ownAddress(): NodeAddress {
-    return this.#address
+    return this.#parts.address
   }
 
   /** Open links; those being closed do not count. */
@@ -160,7 +144,12 @@ export class Links {
     const url = addressToUrl(address)
     const dial = this.#nextDial++
     this.#dials.set(dial, url)
-    this.#outbox.push({ type: 'dial', dial, address: url, timeoutMs: this.#limits.dialTimeoutMs })
+    this.#parts.outbox.push({
+      type: 'dial',
+      dial,
+      address: url,
+      timeoutMs: this.#parts.limits.dialTimeoutMs,
+    })
   }
 
   handle(input: Exclude<LinkInput, { type: 'deadline' | 'link-held' }>): void {
@@ -195,7 +184,7 @@ export class Links {
     } else if (match?.[1] === 'idle') {
       this.#endSilent(state)
     } else {
-      const tooSlow = this.#frames.onDue(state.link, this.#outbox.now.monoMs)
+      const tooSlow = this.#frames.onDue(state.link, this.#parts.outbox.now.monoMs)
       if (tooSlow !== undefined) this.#reject(state, tooSlow)
     }
     return true
@@ -210,7 +199,9 @@ export class Links {
   }
 
   tooLarge(peer: ReadyLink, frame: Uint8Array): P2pError | undefined {
-    const limit = peer.isOurs ? this.#limits.maxFrameBytes : this.#limits.maxFrameBytesToPython
+    const limit = peer.isOurs
+      ? this.#parts.limits.maxFrameBytes
+      : this.#parts.limits.maxFrameBytesToPython
     if (frame.length <= limit) return undefined
     return new P2pError(
       'P2P_MESSAGE_TOO_LARGE',
@@ -221,7 +212,7 @@ export class Links {
 
   /** A frame that goes to several peers is built once. */
   sendFrame(peer: ReadyLink, frame: Uint8Array): void {
-    this.#outbox.sendFrame(peer.link, frame)
+    this.#parts.outbox.sendFrame(peer.link, frame)
     this.#touch(peer)
   }
 
@@ -229,13 +220,13 @@ export class Links {
   endPolitely(peer: ReadyLink, reason: P2pError): void {
     const state = this.#states.get(peer.link)
     if (state === undefined || state.isClosing) return
-    this.#outbox.sendFrame(peer.link, frameOf(encodeMessage(killConnection)))
+    this.#parts.outbox.sendFrame(peer.link, frameOf(encodeMessage(killConnection)))
     state.saidGoodbye = true
     this.#close(state, reason)
   }
 
   closeAll(reason: P2pError): void {
-    for (const dial of this.#dials.keys()) this.#outbox.push({ type: 'cancel-dial', dial })
+    for (const dial of this.#dials.keys()) this.#parts.outbox.push({ type: 'cancel-dial', dial })
     this.#dials.clear()
     for (const state of [...this.#states.values()]) {
       if (state.peer === undefined) this.#close(state, reason)
@@ -246,15 +237,15 @@ export class Links {
   #open(input: Extract<LinkInput, { type: 'link-open' }>): void {
     const dialled = input.dial === undefined ? undefined : this.#dials.get(input.dial)
     if (input.dial !== undefined) this.#dials.delete(input.dial)
-    const { uuid } = this.#members
+    const { uuid } = this.#parts.members
     const state: LinkState = {
       link: input.link,
       remote: input.remote,
       isOutgoing: input.dial !== undefined,
       announcedUuid: uuid,
-      splitter: new FrameSplitter({ maxFrameBytes: this.#limits.maxFrameBytes }),
+      splitter: new FrameSplitter({ maxFrameBytes: this.#parts.limits.maxFrameBytes }),
       dialled,
-      openedMs: this.#outbox.now.monoMs,
+      openedMs: this.#parts.outbox.now.monoMs,
       peer: undefined,
       unitCount: 0,
       isClosing: false,
@@ -265,24 +256,27 @@ export class Links {
       this.#close(state, new P2pError('P2P_TOO_MANY_LINKS', 'no room for another link'))
       return
     }
-    this.#outbox.sendFrame(
+    this.#parts.outbox.sendFrame(
       input.link,
-      frameOf(encodeInfo({ address: this.#address, uuid, isOurs: true })),
+      frameOf(encodeInfo({ address: this.#parts.address, uuid, isOurs: true })),
     )
-    this.#outbox.sendFrame(input.link, frameOf(true))
-    this.#deadlines.set(`link-info ${input.link}`, this.#inMs(this.#limits.infoTimeoutMs))
+    this.#parts.outbox.sendFrame(input.link, frameOf(true))
+    this.#parts.deadlines.set(
+      `link-info ${input.link}`,
+      this.#inMs(this.#parts.limits.infoTimeoutMs),
+    )
   }
 
   /** The link that has been silent for longest gives way, so that a few of them do not keep everybody out. */
   #hasRoom(): boolean {
-    const { maxLinks, maxPendingLinks } = this.#limits
+    const { maxLinks, maxPendingLinks } = this.#parts.limits
     if (this.#states.size > maxLinks) return false
     const pending = [...this.#states.values()].filter(
       ({ peer, isClosing }) => peer === undefined && !isClosing,
     )
     if (pending.length <= maxPendingLinks) return true
     const silent = pending.find(({ isOutgoing }) => !isOutgoing)
-    if (silent === undefined || silent.openedMs > this.#outbox.now.monoMs - infoGraceMs)
+    if (silent === undefined || silent.openedMs > this.#parts.outbox.now.monoMs - infoGraceMs)
       return false
     this.#close(silent, new P2pError('P2P_INFO_TIMEOUT', 'others needed the room of a silent link'))
     return true
@@ -306,13 +300,13 @@ export class Links {
     if (state.isClosing) return
     const { bufferedBytes } = state.splitter
     const received = { byteCount: bytes.length, bufferedBytes, isNew }
-    const victim = this.#frames.onBytes(link, received, this.#outbox.now.monoMs)
+    const victim = this.#frames.onBytes(link, received, this.#parts.outbox.now.monoMs)
     const slowest = victim === undefined ? undefined : this.#states.get(victim.link)
     if (victim !== undefined && slowest !== undefined) this.#reject(slowest, victim.reason)
   }
 
   #decode(pickle: Uint8Array): PyValue {
-    const { maxFrameBytes, maxValues, maxDepth } = this.#limits
+    const { maxFrameBytes, maxValues, maxDepth } = this.#parts.limits
     return decodePickle(pickle, { maxPickleBytes: maxFrameBytes, maxValues, maxDepth })
   }
 
@@ -340,13 +334,13 @@ export class Links {
       this.#reject(state, new P2pError('P2P_BAD_INFO', 'the first message is no p2py info'))
       return
     }
-    const own = addressToUrl(this.#address)
+    const own = addressToUrl(this.#parts.address)
     if (addressToUrl(info.address) === own) {
       // The dial went out under another name, or somebody else has the wrong `host`.
       this.#close(state, new P2pError('P2P_SELF', `who is there calls itself ${own}, as this node`))
       return
     }
-    this.#deadlines.delete(`link-info ${state.link}`)
+    this.#parts.deadlines.delete(`link-info ${state.link}`)
     state.peer = {
       link: state.link,
       remote: state.remote,
@@ -354,8 +348,8 @@ export class Links {
       isOutgoing: state.isOutgoing,
       isOurs: info.isOurs,
       announcedUuid: state.announcedUuid,
-      announcements: new RateLimit(this.#limits.maxAnnouncementsPerSecond),
-      answerDials: new RateLimit(this.#limits.maxPeerDialsPerSecond),
+      announcements: new RateLimit(this.#parts.limits.maxAnnouncementsPerSecond),
+      answerDials: new RateLimit(this.#parts.limits.maxPeerDialsPerSecond),
       uuid: info.uuid,
       isConstant: false,
     }
@@ -377,9 +371,9 @@ export class Links {
   }
 
   #touch(peer: ReadyLink): void {
-    const { temporaryLinkMs, acceptedLinkMs } = this.#limits
+    const { temporaryLinkMs, acceptedLinkMs } = this.#parts.limits
     const silenceMs = peer.isOutgoing ? temporaryLinkMs : acceptedLinkMs
-    this.#deadlines.set(`link-idle ${peer.link}`, this.#inMs(silenceMs))
+    this.#parts.deadlines.set(`link-idle ${peer.link}`, this.#inMs(silenceMs))
   }
 
   #endSilent(state: LinkState): void {
@@ -395,7 +389,7 @@ export class Links {
   }
 
   #reject(state: LinkState, error: P2pError): void {
-    this.#outbox.push({ type: 'rejected', remote: state.remote, error })
+    this.#parts.outbox.push({ type: 'rejected', remote: state.remote, error })
     this.#close(state, error)
   }
 
@@ -403,7 +397,7 @@ export class Links {
   #close(state: LinkState, reason: P2pError): void {
     if (state.isClosing) return
     state.isClosing = true
-    this.#outbox.push({ type: 'close', link: state.link, reason })
+    this.#parts.outbox.push({ type: 'close', link: state.link, reason })
     this.#leaveTables(state, reason)
   }
 
@@ -418,7 +412,7 @@ export class Links {
   }
 
   #leaveTables(state: LinkState, reason: P2pError): void {
-    for (const kind of ['info', 'idle']) this.#deadlines.delete(`link-${kind} ${state.link}`)
+    for (const kind of ['info', 'idle']) this.#parts.deadlines.delete(`link-${kind} ${state.link}`)
     this.#frames.forget(state.link)
     if (state.peer === undefined) {
       if (state.dialled !== undefined) {
@@ -435,6 +429,6 @@ export class Links {
   }
 
   #inMs(durationMs: number): number {
-    return this.#outbox.now.monoMs + durationMs
+    return this.#parts.outbox.now.monoMs + durationMs
   }
 }

@@ -11,16 +11,13 @@
  * `network_size` on, which is wrong when UUIDs have gaps; here membership decides (machine.test.ts).
  */
 import { P2pError } from '@p2p/base'
-import type { Deadlines, RandomBytes } from '@p2p/base'
 import type { PyValue } from '../pickle/values.ts'
 import type { CommandId, Target } from './events.ts'
-import type { P2pyLimits } from './limits.ts'
-import type { Links, ReadyLink } from './links.ts'
-import type { Membership } from './membership.ts'
+import type { ReadyLink } from './links.ts'
+import type { LinkedParts } from './machine-parts.ts'
 import { readUuidAddressResponse, uuidAddressRequest } from './membership-messages.ts'
 import { encodeMessage, encodeRequest, type Response } from './messages.ts'
 import { addressToUrl, type NodeAddress } from './node-address.ts'
-import type { Outbox } from './outbox.ts'
 import { createRequestId } from './request-id.ts'
 import type { TakenRequest } from './requests.ts'
 import { areSuccessors } from './successors.ts'
@@ -74,13 +71,7 @@ interface Search {
 const maxAttempts = 3
 
 export class Reach {
-  readonly #limits: P2pyLimits
-  readonly #outbox: Outbox
-  readonly #deadlines: Deadlines
-  readonly #links: Links
-  readonly #members: Membership
-  readonly #address: NodeAddress
-  readonly #randomBytes: RandomBytes
+  readonly #parts: LinkedParts
   /** Address URL to what waits for a link there. */
   readonly #waiting = new Map<string, Waiting[]>()
   readonly #searches = new Map<number, Search>()
@@ -89,22 +80,8 @@ export class Reach {
   #taskCount = 0
   #outcomes: Outcome[] = []
 
-  constructor(options: {
-    readonly limits: P2pyLimits
-    readonly outbox: Outbox
-    readonly deadlines: Deadlines
-    readonly links: Links
-    readonly members: Membership
-    readonly address: NodeAddress
-    readonly randomBytes: RandomBytes
-  }) {
-    this.#limits = options.limits
-    this.#outbox = options.outbox
-    this.#deadlines = options.deadlines
-    this.#links = options.links
-    this.#members = options.members
-    this.#address = options.address
-    this.#randomBytes = options.randomBytes
+  constructor(parts: LinkedParts) {
+    this.#parts = parts
   }
 
   /** Outcomes since the last call. */
@@ -116,7 +93,7 @@ export class Reach {
 
   begin(target: Target, task: Task): void {
     if ('link' in target) {
-      const peer = this.#links.peer(target.link)
+      const peer = this.#parts.links.peer(target.link)
       this.#settle(task, peer ?? new P2pError('P2P_LINK_LOST', 'that connection is closed'))
     } else if ('address' in target) {
       this.#beginAddress(target.address, { task, uuid: undefined, isSearched: false })
@@ -193,7 +170,7 @@ export class Reach {
   }
 
   #beginUuid(uuid: number, task: Task): void {
-    const members = this.#members
+    const members = this.#parts.members
     if (uuid === members.uuid) {
       this.#settle(task, new P2pError('P2P_SELF', 'that is this node'))
       return
@@ -209,7 +186,8 @@ export class Reach {
       )
       return
     }
-    const peer = this.#links.peer(members.book.get(uuid)) ?? this.#links.peerWithUuid(uuid)
+    const peer =
+      this.#parts.links.peer(members.book.get(uuid)) ?? this.#parts.links.peerWithUuid(uuid)
     const address = members.addressOf(uuid)
     if (peer !== undefined) this.#settle(task, peer)
     else if (address === undefined) this.#search(uuid, task)
@@ -218,19 +196,19 @@ export class Reach {
 
   #beginAddress(address: NodeAddress, waiting: Waiting): void {
     const url = addressToUrl(address)
-    const peer = this.#links.peerAt(address)
-    if (url === addressToUrl(this.#address)) {
+    const peer = this.#parts.links.peerAt(address)
+    if (url === addressToUrl(this.#parts.address)) {
       this.#settle(waiting.task, new P2pError('P2P_SELF', 'that is this node'))
     } else if (peer !== undefined) {
       this.#meet(waiting, peer)
-    } else if (this.#taskCount >= this.#limits.maxWaitingTasks) {
-      this.#settle(waiting.task, tooManyTasks(this.#limits.maxWaitingTasks))
+    } else if (this.#taskCount >= this.#parts.limits.maxWaitingTasks) {
+      this.#settle(waiting.task, tooManyTasks(this.#parts.limits.maxWaitingTasks))
     } else {
       const queue = this.#waiting.get(url) ?? []
       queue.push(waiting)
       this.#taskCount += 1
       this.#waiting.set(url, queue)
-      if (!this.#links.isDialling(address)) this.#links.dial(address)
+      if (!this.#parts.links.isDialling(address)) this.#parts.links.dial(address)
     }
   }
 
@@ -252,8 +230,8 @@ export class Reach {
   }
 
   #search(uuid: number, task: Task): void {
-    if (this.#taskCount >= this.#limits.maxWaitingTasks) {
-      this.#settle(task, tooManyTasks(this.#limits.maxWaitingTasks))
+    if (this.#taskCount >= this.#parts.limits.maxWaitingTasks) {
+      this.#settle(task, tooManyTasks(this.#parts.limits.maxWaitingTasks))
       return
     }
     this.#taskCount += 1
@@ -277,16 +255,16 @@ export class Reach {
       return
     }
     search.tried.add(route.uuid)
-    search.requestId = createRequestId(this.#randomBytes)
+    search.requestId = createRequestId(this.#parts.randomBytes)
     this.#searchIds.set(search.requestId, search.uuid)
     const request = encodeRequest({
-      callbackAddress: this.#address,
+      callbackAddress: this.#parts.address,
       requestId: search.requestId,
-      contents: encodeMessage(uuidAddressRequest(search.uuid, this.#address)),
+      contents: encodeMessage(uuidAddressRequest(search.uuid, this.#parts.address)),
     })
-    this.#links.send(route, request)
-    const deadline = this.#outbox.now.monoMs + this.#limits.searchTimeoutMs
-    this.#deadlines.set(`search ${search.uuid}`, deadline)
+    this.#parts.links.send(route, request)
+    const deadline = this.#parts.outbox.now.monoMs + this.#parts.limits.searchTimeoutMs
+    this.#parts.deadlines.set(`search ${search.uuid}`, deadline)
   }
 
   /**
@@ -294,11 +272,11 @@ export class Reach {
    * nobody they would pass to and fro for ever.
    */
   #route(search: Search): ReadyLink | undefined {
-    const own = this.#members.uuid ?? 0
-    const isMember = this.#members.isMember(search.uuid)
+    const own = this.#parts.members.uuid ?? 0
+    const isMember = this.#parts.members.isMember(search.uuid)
     let lastResort: ReadyLink | undefined
-    for (const uuid of this.#members.bookByDistance(search.uuid)) {
-      const peer = this.#links.peer(this.#members.book.get(uuid))
+    for (const uuid of this.#parts.members.bookByDistance(search.uuid)) {
+      const peer = this.#parts.links.peer(this.#parts.members.book.get(uuid))
       if (peer === undefined || search.tried.has(uuid) || uuid === search.uuid) continue
       if (!isMember && !peer.isOurs) continue
       if (peer.isOurs || areSuccessors(own, uuid)) return peer
@@ -310,7 +288,7 @@ export class Reach {
   #endSearch(search: Search): void {
     this.#searches.delete(search.uuid)
     this.#searchIds.delete(search.requestId)
-    this.#deadlines.delete(`search ${search.uuid}`)
+    this.#parts.deadlines.delete(`search ${search.uuid}`)
     this.#taskCount -= search.tasks.length
   }
 

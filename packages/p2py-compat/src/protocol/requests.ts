@@ -8,13 +8,11 @@
  * Source: spec p2py, 5 and 6; p2py 0.23 p2p.py, Connection.request and class Request.
  */
 import { P2pError } from '@p2p/base'
-import type { Deadlines, LinkId, RandomBytes } from '@p2p/base'
+import type { LinkId } from '@p2p/base'
 import type { PyRequest } from '../pickle/values.ts'
 import type { CommandId, RequestToken } from './events.ts'
-import type { P2pyLimits } from './limits.ts'
+import type { SharedParts } from './machine-parts.ts'
 import { encodeRequest, type RequestEnvelope } from './messages.ts'
-import type { NodeAddress } from './node-address.ts'
-import type { Outbox } from './outbox.ts'
 import { createRequestId } from './request-id.ts'
 import type { PyValue } from '../pickle/values.ts'
 
@@ -35,29 +33,15 @@ interface PendingRequest {
 }
 
 export class Requests {
-  readonly #limits: P2pyLimits
-  readonly #outbox: Outbox
-  readonly #deadlines: Deadlines
-  readonly #address: NodeAddress
-  readonly #randomBytes: RandomBytes
+  readonly #parts: SharedParts
   readonly #pending = new Map<string, PendingRequest>()
   readonly #incoming = new Map<RequestToken, TakenRequest>()
   /** Request id of an address search to the neighbours that had it from us, oldest first. */
   readonly #searches = new Map<string, Set<number>>()
   #nextToken: RequestToken = 1
 
-  constructor(options: {
-    readonly limits: P2pyLimits
-    readonly outbox: Outbox
-    readonly deadlines: Deadlines
-    readonly address: NodeAddress
-    readonly randomBytes: RandomBytes
-  }) {
-    this.#limits = options.limits
-    this.#outbox = options.outbox
-    this.#deadlines = options.deadlines
-    this.#address = options.address
-    this.#randomBytes = options.randomBytes
+  constructor(parts: SharedParts) {
+    this.#parts = parts
   }
 
   get pendingCount(): number {
@@ -70,7 +54,7 @@ export class Requests {
     fields: ReadonlyMap<PyValue, PyValue>,
     timeoutMs: number,
   ): string | P2pError {
-    const limit = this.#limits.maxRequests
+    const limit = this.#parts.limits.maxRequests
     if (this.#pending.size >= limit) {
       return new P2pError('P2P_TOO_BUSY', `${limit} requests wait for answers already`, {
         facts: { limit },
@@ -78,12 +62,12 @@ export class Requests {
     }
     const requestId = this.#unusedId()
     const value = encodeRequest({
-      callbackAddress: this.#address,
+      callbackAddress: this.#parts.address,
       requestId,
       contents: fields,
     })
     this.#pending.set(requestId, { command, value })
-    this.#deadlines.set(`request ${requestId}`, this.#outbox.now.monoMs + timeoutMs)
+    this.#parts.deadlines.set(`request ${requestId}`, this.#parts.outbox.now.monoMs + timeoutMs)
     return requestId
   }
 
@@ -102,7 +86,7 @@ export class Requests {
   end(requestId: string): CommandId | undefined {
     const pending = this.#pending.get(requestId)
     this.#pending.delete(requestId)
-    this.#deadlines.delete(`request ${requestId}`)
+    this.#parts.deadlines.delete(`request ${requestId}`)
     return pending?.command
   }
 
@@ -120,7 +104,7 @@ export class Requests {
     const token = this.#nextToken++
     this.#incoming.set(token, { ...asked, token })
     for (const oldest of this.#incoming.keys()) {
-      if (this.#incoming.size <= this.#limits.maxIncomingRequests) break
+      if (this.#incoming.size <= this.#parts.limits.maxIncomingRequests) break
       this.#incoming.delete(oldest)
     }
     return token
@@ -143,7 +127,7 @@ export class Requests {
     const trail = this.#searches.get(requestId) ?? new Set()
     this.#searches.set(requestId, trail)
     for (const oldest of this.#searches.keys()) {
-      if (this.#searches.size <= this.#limits.maxRememberedSearches) break
+      if (this.#searches.size <= this.#parts.limits.maxRememberedSearches) break
       this.#searches.delete(oldest)
     }
     return trail
@@ -151,7 +135,7 @@ export class Requests {
 
   #unusedId(): string {
     for (;;) {
-      const requestId = createRequestId(this.#randomBytes)
+      const requestId = createRequestId(this.#parts.randomBytes)
       if (!this.#pending.has(requestId)) return requestId
     }
   }
