@@ -1,9 +1,6 @@
 /** The original: js2p's own chord sockets, of which four hold together (spec/chord.md §8). */
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { ensureForeign } from '@p2p/foreign'
 import { freePort } from '../free-port.ts'
+import { loadJs2p } from '../js2p.ts'
 import { until } from '../mesh/contender.ts'
 import type { TableContender } from './contender.ts'
 
@@ -16,19 +13,14 @@ interface ChordSocket {
   readonly data_storing: Iterable<unknown>
   readonly routing_table: { readonly size: number }
 }
-interface Js2p {
-  readonly base: { readonly Protocol: new (subnet: string, encryption: string) => object }
+interface Sockets {
   readonly chord: {
     readonly ChordSocket: new (host: string, port: number, protocol: object) => ChordSocket
   }
 }
 
 export async function js2p(): Promise<TableContender> {
-  const modules = await ensureForeign()
-  const write = process.stdout.write
-  process.stdout.write = () => true
-  const library = createRequire(pathToFileURL(join(modules, 'index.js')))('js2p') as Js2p
-  process.stdout.write = write
+  const library = await loadJs2p<Sockets>()
   return {
     name: 'js2p',
     maxNodes: 2,

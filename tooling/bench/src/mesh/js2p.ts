@@ -1,9 +1,6 @@
 /** The original: js2p's own mesh sockets. */
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { ensureForeign } from '@p2p/foreign'
 import { freePort } from '../free-port.ts'
+import { loadJs2p } from '../js2p.ts'
 import { until } from './contender.ts'
 import type { MeshContender } from './contender.ts'
 
@@ -18,19 +15,14 @@ interface MeshSocket {
   connect(host: string, port: number): unknown
   close(): void
 }
-interface Js2p {
-  readonly base: { readonly Protocol: new (subnet: string, encryption: string) => object }
+interface Sockets {
   readonly mesh: {
     readonly MeshSocket: new (host: string, port: number, protocol: object) => MeshSocket
   }
 }
 
 export async function js2p(): Promise<MeshContender> {
-  const modules = await ensureForeign()
-  const write = process.stdout.write
-  process.stdout.write = () => true
-  const library = createRequire(pathToFileURL(join(modules, 'index.js')))('js2p') as Js2p
-  process.stdout.write = write
+  const library = await loadJs2p<Sockets>()
   return {
     name: 'js2p',
     maxNodes: 20,

@@ -1,9 +1,6 @@
 /** The original: js2p's own sync sockets. */
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { ensureForeign } from '@p2p/foreign'
 import { freePort } from '../free-port.ts'
+import { loadJs2p } from '../js2p.ts'
 import { until } from './contender.ts'
 import type { DictionaryContender } from './contender.ts'
 
@@ -14,8 +11,7 @@ interface SyncSocket {
   close(): void
   readonly routing_table: { readonly size: number }
 }
-interface Js2p {
-  readonly base: { readonly Protocol: new (subnet: string, encryption: string) => object }
+interface Sockets {
   readonly sync: {
     readonly SyncSocket: new (
       host: string,
@@ -27,11 +23,7 @@ interface Js2p {
 }
 
 export async function js2p(): Promise<DictionaryContender> {
-  const modules = await ensureForeign()
-  const write = process.stdout.write
-  process.stdout.write = () => true
-  const library = createRequire(pathToFileURL(join(modules, 'index.js')))('js2p') as Js2p
-  process.stdout.write = write
+  const library = await loadJs2p<Sockets>()
   return {
     name: 'js2p',
     maxDeliveries: 5_000,
