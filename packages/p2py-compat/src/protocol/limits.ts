@@ -44,6 +44,8 @@ export interface P2pyLimits {
   readonly maxRequests: number
   /** Requests of others that the application has not answered. Above: the oldest is forgotten. */
   readonly maxIncomingRequests: number
+  /** Bytes of these requests. Above: the oldest are forgotten, but for the one that came last. */
+  readonly maxIncomingRequestBytes: number
   /** Time-out of a request when its caller names none; p2py polls 50 times, every 200 ms. */
   readonly requestTimeoutMs: number
   /** One attempt of an address search; another neighbour is asked afterwards, up to three. */
@@ -90,6 +92,7 @@ export const defaultP2pyLimits: P2pyLimits = {
   maxFreeUuids: 65_536,
   maxRequests: 1_024,
   maxIncomingRequests: 1_024,
+  maxIncomingRequestBytes: 64 * 1024 * 1024,
   requestTimeoutMs: 10_000,
   searchTimeoutMs: 3_000,
   maxRememberedSearches: 4_096,

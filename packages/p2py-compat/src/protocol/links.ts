@@ -51,6 +51,8 @@ export type LinkEvent =
       readonly type: 'unit'
       readonly peer: ReadyLink
       readonly unit: Exclude<WireUnit, { readonly kind: 'flag' }>
+      /** Of its pickle. */
+      readonly byteCount: number
     }
   | {
       readonly type: 'gone'
@@ -290,7 +292,7 @@ export class Links {
       for (const pickle of state.splitter.pickles(bytes)) {
         if (state.isClosing) return
         isNew = true
-        this.#takeValue(state, this.#decode(pickle))
+        this.#takeValue(state, this.#decode(pickle), pickle.length)
       }
     } catch (error) {
       if (!isP2pError(error)) throw error
@@ -310,7 +312,7 @@ export class Links {
     return decodePickle(pickle, { maxPickleBytes: maxFrameBytes, maxValues, maxDepth })
   }
 
-  #takeValue(state: LinkState, value: PyValue): void {
+  #takeValue(state: LinkState, value: PyValue, byteCount: number): void {
     if (state.peer === undefined) {
       this.#introduce(state, value)
       return
@@ -324,7 +326,7 @@ export class Links {
       state.saidGoodbye = true
       this.#close(state, new P2pError('P2P_PEER_GOODBYE', 'the peer ended the connection'))
     } else {
-      this.#events.push({ type: 'unit', peer: state.peer, unit })
+      this.#events.push({ type: 'unit', peer: state.peer, unit, byteCount })
     }
   }
 

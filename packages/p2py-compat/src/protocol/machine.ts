@@ -299,7 +299,7 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     }
   }
 
-  #onUnit({ peer, unit }: Extract<LinkEvent, { type: 'unit' }>): void {
+  #onUnit({ peer, unit, byteCount }: Extract<LinkEvent, { type: 'unit' }>): void {
     switch (unit.kind) {
       case 'meaningless': {
         const error = new P2pError('P2P_BAD_MESSAGE', `a message that means nothing: ${unit.why}`)
@@ -311,7 +311,9 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
         else this.#takeResponse(unit.requestId, unit.message)
         break
       case 'request':
-        if (this.#mayTalk(peer, unit.envelope.contents.type)) this.#onRequest(peer, unit.envelope)
+        if (this.#mayTalk(peer, unit.envelope.contents.type)) {
+          this.#onRequest({ envelope: unit.envelope, link: peer.link, byteCount }, peer)
+        }
         break
     }
   }
@@ -358,19 +360,20 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
     if (this.#joining.onAsked(address)) this.#admission.drop(address)
   }
 
-  #onRequest(peer: ReadyLink, envelope: RequestEnvelope): void {
+  #onRequest(asked: AskedRequest, peer: ReadyLink): void {
+    const { envelope } = asked
     switch (envelope.contents.type) {
       case messageTypes.test:
-        this.#answerAlone({ envelope, link: peer.link }, testAnswer)
+        this.#answerAlone(asked, testAnswer)
         break
       case messageTypes.uuidAddressRequest:
-        this.#onAddressRequest(peer, envelope)
+        this.#onAddressRequest(asked, peer)
         break
       default:
         this.#outbox.push({
           type: 'request-received',
           from: senderOf(peer),
-          request: this.#requests.keep({ envelope, link: peer.link }),
+          request: this.#requests.keep(asked),
           requestId: envelope.requestId,
           callbackAddress: envelope.callbackAddress,
           message: envelope.contents,
@@ -379,13 +382,14 @@ export class P2pyMachine implements Machine<LinkInput | P2pyCommand, P2pyEffect>
   }
 
   /** Answers from the peer book, or passes on to the neighbour nearest to the UUID, each one once. */
-  #onAddressRequest(peer: ReadyLink, envelope: RequestEnvelope): void {
+  #onAddressRequest(asked: AskedRequest, peer: ReadyLink): void {
+    const { envelope } = asked
     const uuid = readUuidAddressRequest(envelope.contents)
     if (uuid === undefined || peer.uuid === null || !this.#members.book.has(peer.uuid)) return
     const known = this.#links.peer(this.#members.book.get(uuid))
     if (uuid === this.#members.uuid || known !== undefined) {
       const address = known?.address ?? this.#links.ownAddress
-      this.#answerAlone({ envelope, link: peer.link }, uuidAddressResponse(uuid, address))
+      this.#answerAlone(asked, uuidAddressResponse(uuid, address))
       return
     }
     const trail = this.#requests.searchTrail(envelope.requestId)

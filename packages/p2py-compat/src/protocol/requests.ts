@@ -20,6 +20,8 @@ import type { PyValue } from '../pickle/values.ts'
 export interface AskedRequest {
   readonly envelope: RequestEnvelope
   readonly link: LinkId
+  /** Of its pickle. */
+  readonly byteCount: number
 }
 
 /** One that was handed out for an answer. */
@@ -36,6 +38,7 @@ export class Requests {
   readonly #parts: SharedParts
   readonly #pending = new Map<string, PendingRequest>()
   readonly #incoming = new Map<RequestToken, TakenRequest>()
+  #incomingBytes = 0
   /** Request id of an address search to the neighbours that had it from us, oldest first. */
   readonly #searches = new Map<string, Set<number>>()
   #nextToken: RequestToken = 1
@@ -99,13 +102,15 @@ export class Requests {
     return [...this.#pending.keys()]
   }
 
-  /** Keeps a request of somebody else until it is answered; beyond the limit the oldest goes. */
+  /** Keeps a request of somebody else until it is answered; beyond the limits the oldest go. */
   keep(asked: AskedRequest): RequestToken {
     const token = this.#nextToken++
-    this.#incoming.set(token, { ...asked, token })
+    this.putBack({ ...asked, token })
+    const { maxIncomingRequests, maxIncomingRequestBytes } = this.#parts.limits
     for (const oldest of this.#incoming.keys()) {
-      if (this.#incoming.size <= this.#parts.limits.maxIncomingRequests) break
-      this.#incoming.delete(oldest)
+      const isWithin = this.#incomingBytes <= maxIncomingRequestBytes || oldest === token
+      if (this.#incoming.size <= maxIncomingRequests && isWithin) break
+      this.take(oldest)
     }
     return token
   }
@@ -114,12 +119,14 @@ export class Requests {
   take(token: RequestToken): TakenRequest | undefined {
     const taken = this.#incoming.get(token)
     this.#incoming.delete(token)
+    this.#incomingBytes -= taken?.byteCount ?? 0
     return taken
   }
 
   /** What was taken but could not be answered may be taken again. */
   putBack(taken: TakenRequest): void {
     this.#incoming.set(taken.token, taken)
+    this.#incomingBytes += taken.byteCount
   }
 
   /** Neighbours that this address search was passed on to already; add to it when passing on. */

@@ -118,6 +118,32 @@ describe('requests of others', () => {
     expect(answers).toEqual(['P2P_REQUEST_GONE', 'done', 'done'])
   })
 
+  test('maxIncomingRequestBytes bounds what they weigh together; what was answered weighs nothing', () => {
+    const { driven, links } = secondOfSix({ maxIncomingRequestBytes: 2_500 })
+    const ask = (id: string, length: number): number => {
+      const request = requestOf(3, { type: 'ADD', data: 'x'.repeat(length) }, id)
+      driven.sayValue(links.get(3), request)
+      const received = driven.effects.find(({ type }) => type === 'request-received')
+      return received?.type === 'request-received' ? received.request : -1
+    }
+    const answer = (request: number): string | undefined => {
+      driven.command({
+        type: 'respond',
+        command: request,
+        request,
+        fields: encodeMessage({ type: 'SUM' }),
+      })
+      return driven.answers.get(request)
+    }
+    const first = ask('AAAAAA', 1_000)
+    expect(answer(first)).toBe('done')
+    const [second, third, fourth] = [ask('BBBBBB', 900), ask('CCCCCC', 900), ask('DDDDDD', 900)]
+    expect([second, third, fourth].map(answer)).toEqual(['P2P_REQUEST_GONE', 'done', 'done'])
+    // One that is too heavy by itself is the application's to answer all the same.
+    const heavy = ask('EEEEEE', 3_000)
+    expect(answer(heavy)).toBe('done')
+  })
+
   test('an answer that the requester cannot take leaves room for another one', () => {
     const { driven, links } = secondOfSix({ maxFrameBytesToPython: 400 })
     driven.sayValue(links.get(3), requestOf(3, { type: 'ADD' }))
