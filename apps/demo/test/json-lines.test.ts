@@ -60,3 +60,18 @@ test('exit is answered and nothing after it is read', async () => {
 test('blank lines are nothing', async () => {
   expect(await converse(['', '  '])).toEqual([])
 })
+
+test('all may be said at once: what stands behind a listen waits for the node, and there is one', async () => {
+  const set = '"key":{"t":"str","v":"colour"},"value":{"t":"str","v":"green"}'
+  const lines = [
+    '{"op":"listen","seq":1}',
+    `{"op":"set","seq":2,${set}}`,
+    '{"op":"listen","seq":3}',
+  ]
+  const written = await converse(lines, 'sync')
+  const answerTo = (seq: number): object | undefined =>
+    written.find((line) => 're' in line && line.re === seq)
+  expect(answerTo(1)).toMatchObject({ ok: true })
+  expect(answerTo(2)).toMatchObject({ ok: true })
+  expect(answerTo(3)).toMatchObject({ ok: false, code: 'P2P_ALREADY_LISTENING' })
+})

@@ -15,7 +15,10 @@ import type { Session } from './session.ts'
 
 const commandLine = z.looseObject({ op: z.string(), seq: z.optional(z.number()) })
 
-/** Runs the operations until the input ends, `exit` comes or the signal aborts. Commands run at the same time. */
+/**
+ * Runs the operations until the input ends, `exit` comes or the signal aborts. Commands run at the same time, but for
+ * those behind a `listen`: they wait until it is answered, so that a program may send all it has to say at once.
+ */
 export async function serveLines(
   session: Session,
   operations: ReadonlyMap<string, Operation>,
@@ -25,6 +28,7 @@ export async function serveLines(
 ): Promise<void> {
   const lines = createInterface({ input, crlfDelay: Infinity, ...(signal && { signal }) })
   const running = new Set<Promise<void>>()
+  let listening = Promise.resolve()
   for await (const line of lines) {
     if (line.trim() === '') continue
     const command = parseCommand(line)
@@ -37,7 +41,8 @@ export async function serveLines(
       write({ re, op, ok: true, ms: 0 })
       break
     }
-    const answered = answer(session, operations, command.value).then(write)
+    const answered = listening.then(() => answer(session, operations, command.value)).then(write)
+    if (op === 'listen') listening = answered
     running.add(answered)
     void answered.finally(() => running.delete(answered))
   }

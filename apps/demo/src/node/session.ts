@@ -112,8 +112,11 @@ export class Session {
     const node = this.#node
     this.#node = undefined
     this.#repliable.clear()
-    await node?.close()
-    await this.#closeStore?.()
+    try {
+      await node?.close()
+    } finally {
+      await this.#closeStore?.()
+    }
   }
 
   #open(): Mesh | P2pyNode {
