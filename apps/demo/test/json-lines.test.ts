@@ -57,6 +57,15 @@ test('exit is answered and nothing after it is read', async () => {
   expect(written).toEqual([{ re: 1, op: 'exit', ok: true, ms: 0 }])
 })
 
+test('close says what is left of the node: nothing', async () => {
+  const written = await converse(['{"op":"listen","seq":1}', '{"op":"close","seq":2}'])
+  const closed = written.find((line) => 're' in line && line.re === 2)
+  expect(closed).toMatchObject({
+    ok: true,
+    resources: expect.not.arrayContaining(['TCPServerWrap']),
+  })
+})
+
 test('blank lines are nothing', async () => {
   expect(await converse(['', '  '])).toEqual([])
 })

@@ -1,4 +1,5 @@
 /** listen, close, ping: a node's beginning and end. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parseAddress } from '@p2p/base'
 import { P2pyNode } from '@p2p/p2py-compat'
 import { networkId, offeredMethods } from '@p2p/serializer'
@@ -135,8 +136,9 @@ export const lifeOperations: Readonly<Record<string, Operation>> = {
   ping: operation(z.object({}), () => ({})),
   close: operation(z.object({}), async (session) => {
     await session.close()
-    // Closed handles are off the list one turn later.
-    await new Promise((resolve) => setImmediate(resolve))
+    // Closed handles are off the list one turn later, of Node 20 two.
+    await nextTurn()
+    await nextTurn()
     const resources = openResources()
     return { handles: resources.length, resources }
   }),
