@@ -14,14 +14,17 @@ export class Driven {
   readonly ended: Promise<void>
   readonly #input = new PassThrough()
   readonly #output = new PassThrough()
+  readonly #session: Session
   #sequence = 0
 
-  constructor(kind: Kind) {
+  /** @param subnet as `--subnet` on the command line */
+  constructor(kind: Kind, subnet?: string) {
     const write = (line: object): void => {
       this.lines.push(line as Line)
       this.#output.emit('line')
     }
-    this.ended = serveLines(new Session(kind, write), operationsOf(kind), this.#input, write)
+    this.#session = new Session(kind, write, subnet)
+    this.ended = serveLines(this.#session, operationsOf(kind), this.#input, write)
   }
 
   async request(op: string, fields: object = {}): Promise<Line> {
@@ -46,5 +49,10 @@ export class Driven {
 
   end(): void {
     this.#input.end()
+  }
+
+  /** As Ctrl-C does. */
+  interrupt(): void {
+    this.#session.end.abort()
   }
 }

@@ -66,6 +66,17 @@ test('close says what is left of the node: nothing', async () => {
   })
 })
 
+test('what stands behind a close waits for it, as behind a listen', async () => {
+  const written = await converse([
+    '{"op":"listen","seq":1}',
+    '{"op":"close","seq":2}',
+    '{"op":"listen","seq":3}',
+    '{"op":"peers","seq":4}',
+  ])
+  const answers = written.filter((line) => 're' in line)
+  expect(answers).toMatchObject([1, 2, 3, 4].map((re) => ({ re, ok: true })))
+})
+
 test('blank lines are nothing', async () => {
   expect(await converse(['', '  '])).toEqual([])
 })

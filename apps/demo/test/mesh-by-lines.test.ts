@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
@@ -98,6 +101,69 @@ test('a node that is still opening when the end comes is closed as well', async 
   expect(await other.request('connect', { address })).toMatchObject({
     code: 'P2P_CONNECTION_REFUSED',
   })
+})
+
+test.each(['Plaintext', 'SSL', 'ws', 'wss'])(
+  'a host and a port are dialled with what the node listens with: %s',
+  async (encryption) => {
+    const [a, b] = [start(), start()]
+    const opened = await a.request('listen', { encryption })
+    // The same by address.
+    const addresses = opened['addresses'] as readonly string[]
+    const here = addresses.map((address) => address.replace(/:\d+$/, ':0'))
+    expect(await b.request('listen', { listen: here })).toMatchObject({
+      protocol: opened['protocol'],
+    })
+    const to = { host: '127.0.0.1', port: opened['port'] }
+    expect(await b.request('connect', to)).toMatchObject({ ok: true, peer: opened['id'] })
+  },
+)
+
+test('the network named on the command line is that of the listen command as well', async () => {
+  const [a, b] = [new Driven('mesh', 'tea'), start()]
+  driven.push(a)
+  const opened = await a.request('listen')
+  const { protocol } = await b.request('listen', { subnet: 'tea' })
+  expect(opened).toMatchObject({ ok: true, protocol })
+})
+
+test('IPv6 hosts come with brackets or without', async () => {
+  const [a, b] = [start(), start()]
+  const opened = await a.request('listen', { host: '::1' })
+  const { port } = opened
+  expect(opened).toMatchObject({ ok: true, addresses: [`tcp://[::1]:${port}`] })
+  expect(await b.request('listen', { host: '[::1]', out_addr: ['::1', 4_444] })).toMatchObject({
+    addresses: ['tcp://[::1]:4444'],
+  })
+  expect(await b.request('connect', { host: '::1', port })).toMatchObject({ peer: opened['id'] })
+})
+
+test('the end comes in a moment while a node still joins others, and every command is answered', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const ends: readonly ((node: Driven) => void)[] = [
+    (node) => node.interrupt(),
+    (node) => node.end(),
+    (node) => node.write('{"op":"exit"}'),
+  ]
+  for (const end of ends) {
+    const node = start()
+    const reached = once(silent, 'connection')
+    const asked = [
+      node.request('listen', { connect: `tcp://127.0.0.1:${port}` }),
+      node.request('listen', { port: 0 }),
+      node.request('sendto', { peer: 'nobody', args: [] }),
+    ]
+    await reached
+    const started = performance.now()
+    end(node)
+    await node.ended
+    expect(performance.now() - started).toBeLessThan(4_000)
+    for (const answer of await Promise.all(asked)) expect(answer).toMatchObject({ ok: false })
+    expect(node.lines.filter((line) => 're' in line && line['re'] !== null)).toHaveLength(3)
+  }
+  silent.close()
 })
 
 test('a folder that a node could not be opened with can be given again', async () => {

@@ -81,6 +81,73 @@ test('requests are answered by echo, by adding one, and by another node after a 
   expect(await ask('ADD', 17)).toEqual({ t: 'int', v: '18' })
 })
 
+test('adding one is that of Python: ints have no end, True is 1, a float stays one', async () => {
+  const [a, b] = await network(2)
+  await a?.request('p2py_handle', { type: 'ADD', reply: 'add_one' })
+  const sums: readonly (readonly [object, object])[] = [
+    [
+      { t: 'int', v: '9007199254740991' },
+      { t: 'int', v: '9007199254740992' },
+    ],
+    [
+      { t: 'int', v: '-9007199254740993' },
+      { t: 'int', v: '-9007199254740992' },
+    ],
+    [
+      { t: 'bool', v: true },
+      { t: 'int', v: '2' },
+    ],
+    [
+      { t: 'float', hex: '3c00000000000000' },
+      { t: 'float', hex: '3ff0000000000000' },
+    ],
+  ]
+  for (const [data, sum] of sums) {
+    const answer = await b?.request('p2py_request', { uuid: 0, message: { type: 'ADD', data } })
+    expect(dataOf(answer ?? {})).toEqual(sum)
+  }
+})
+
+test('connect joins by host and port, or by address; the peer is the UUID of that node', async () => {
+  const [a, b, c] = [new Driven('p2py'), new Driven('p2py'), new Driven('p2py')]
+  driven.push(a, b, c)
+  const [host, port] = await listening(a)
+  await listening(b)
+  await listening(c)
+  expect(await b.request('connect', { host, port })).toMatchObject({ ok: true, peer: '0' })
+  const address = `tcp://${host}:${port}`
+  // Whoever is a neighbour stays it.
+  expect(await b.request('connect', { address })).toMatchObject({ ok: true, peer: '0' })
+  expect(await b.request('status')).toMatchObject({
+    report: { uuid: 1 },
+    peers: [{ id: '0', address, outgoing: true, old: false }],
+  })
+  expect(await a.request('status')).toMatchObject({
+    peers: [{ id: '1', outgoing: false, old: false }],
+  })
+  // The member with the highest UUID lets newcomers in.
+  expect(await c.request('connect', { address })).toMatchObject({ ok: true, peer: '1' })
+})
+
+test('a p2py network has no encryption, and no second address', async () => {
+  const node = new Driven('p2py')
+  driven.push(node)
+  for (const fields of [{ encryption: 'wss' }, { out_addr: ['198.51.100.1', 4_444] }])
+    expect(await node.request('listen', fields)).toMatchObject({ code: 'P2P_BAD_COMMAND' })
+  expect(await node.request('listen', { encryption: 'Plaintext' })).toMatchObject({ ok: true })
+})
+
+test('IPv6 addresses have brackets in URLs, and none elsewhere', async () => {
+  const [a, b] = [new Driven('p2py'), new Driven('p2py')]
+  driven.push(a, b)
+  const { addresses, port } = await a.request('listen', { host: '::1' })
+  expect(addresses).toEqual([`tcp://[::1]:${port}`])
+  const opened = await b.request('listen', { host: '[::1]' })
+  expect(await b.request('p2py_join', { address: ['::1', port] })).toMatchObject({ ok: true })
+  const joined = await a.line(({ ev }) => ev === 'peer_join')
+  expect([joined['address']]).toEqual(opened['addresses'])
+})
+
 test('a message to the peer book reaches the neighbours that are not excluded', async () => {
   const [a, b, c] = await network(3)
   // A newcomer is in the book once he has talked with us.

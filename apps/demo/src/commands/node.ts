@@ -22,11 +22,10 @@ const usageCodes: ReadonlySet<string> = new Set(['P2P_INVALID_ARGUMENT', 'P2P_BA
  */
 export async function runNode(kind: Kind, options: NodeCommandOptions): Promise<void> {
   const write = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
-  const session = new Session(kind, write)
-  const end = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => end.abort())
-  if (await opens(session, options, end.signal))
-    await serveLines(session, operationsOf(kind), process.stdin, write, end.signal)
+  const session = new Session(kind, write, options.subnet)
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => session.end.abort())
+  if (await opens(session, options))
+    await serveLines(session, operationsOf(kind), process.stdin, write)
   else await session.close()
   ensureExit()
 }
@@ -34,13 +33,12 @@ export async function runNode(kind: Kind, options: NodeCommandOptions): Promise<
 /** Whether there are lines to serve: not when the node could not open, nor when it was told to end meanwhile. */
 async function opens(
   session: Session,
-  { listen: listenAt, connect, subnet }: NodeCommandOptions,
-  signal: AbortSignal,
+  { listen: listenAt, connect }: NodeCommandOptions,
 ): Promise<boolean> {
   if (listenAt.length + connect.length === 0) return true
+  const { signal } = session.end
   try {
-    const fields = { listen: listenAt, connect, ...(subnet === undefined ? {} : { subnet }) }
-    const answer = await listen(session, fields, signal)
+    const answer = await listen(session, { listen: listenAt, connect })
     if (signal.aborted) return false
     session.emit('open', answer)
     return true

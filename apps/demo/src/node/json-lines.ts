@@ -8,27 +8,35 @@
  */
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod/mini'
 import { describeFailure, LineError } from './line-error.ts'
 import type { Operation } from './operation.ts'
 import type { Session } from './session.ts'
 
+/** After these there is a node, or none: what was said behind them is about what they leave. */
+const turningPoints: ReadonlySet<string> = new Set(['listen', 'close'])
+
+/** How long the end waits for commands that stand behind a `listen` or a `close`. */
+const momentMs = 1_000
+
 const commandLine = z.looseObject({ op: z.string(), seq: z.optional(z.number()) })
 
 /**
- * Runs the operations until the input ends, `exit` comes or the signal aborts. Commands run at the same time, but for
- * those behind a `listen`: they wait until it is answered, so that a program may send all it has to say at once.
+ * Runs the operations until the input ends, `exit` comes or the session is to end. Commands run at the same time, but for
+ * those behind a `listen` or a `close`: they wait until it is answered, so that a program may send all it has to say at once.
  */
 export async function serveLines(
   session: Session,
   operations: ReadonlyMap<string, Operation>,
   input: Readable,
   write: (line: object) => void,
-  signal?: AbortSignal,
 ): Promise<void> {
-  const lines = createInterface({ input, crlfDelay: Infinity, ...(signal && { signal }) })
+  const { signal } = session.end
+  const lines = createInterface({ input, crlfDelay: Infinity, signal })
   const running = new Set<Promise<void>>()
-  let listening = Promise.resolve()
+  const turning = new Set<Promise<void>>()
+  let turned = Promise.resolve()
   for await (const line of lines) {
     if (line.trim() === '') continue
     const command = parseCommand(line)
@@ -41,17 +49,31 @@ export async function serveLines(
       write({ re, op, ok: true, ms: 0 })
       break
     }
-    const answered = listening.then(() => answer(session, operations, command.value)).then(write)
-    if (op === 'listen') listening = answered
+    const answered = turned.then(() => answer(session, operations, command.value)).then(write)
     running.add(answered)
-    void answered.finally(() => running.delete(answered))
+    if (turningPoints.has(op)) turning.add((turned = answered))
+    void answered.finally(() => {
+      running.delete(answered)
+      turning.delete(answered)
+    })
   }
   lines.close()
+  // All may have been said at once, before the node was there.
+  if (turning.size > 0) await momentFor(Promise.all(running), signal)
+  session.end.abort()
   // Whatever still waits for the network ends with the node.
   await session.close()
   await Promise.all(running)
   // One that was being opened until now.
   await session.close()
+}
+
+/** Waits for the work, but not for long, and not beyond the signal. */
+async function momentFor(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const over = new AbortController()
+  const moment = delay(momentMs, undefined, { signal: AbortSignal.any([signal, over.signal]) })
+  await Promise.race([work, moment.catch(() => undefined)])
+  over.abort()
 }
 
 type Command = z.infer<typeof commandLine>

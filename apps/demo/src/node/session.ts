@@ -7,6 +7,8 @@ import type { Mesh, ReceivedMessage } from '@p2p/mesh'
 import { P2pyNode } from '@p2p/p2py-compat'
 import type { Received } from '@p2p/p2py-compat'
 import { SyncNode } from '@p2p/sync'
+import { addressAt } from './encryption.ts'
+import type { Encryption } from './encryption.ts'
 import { describeFailure, LineError } from './line-error.ts'
 import { keyToTagged, ownerToTagged } from './operations/dictionary.ts'
 import type { Kind } from './kind-names.ts'
@@ -18,13 +20,19 @@ const maxRepliable = 10_000
 
 export class Session {
   readonly kind: Kind
+  /** Name of the network, unless `listen` gives another. */
+  readonly subnet: string
+  /** Aborted when the process is to end: what is still being opened is given up. */
+  readonly end = new AbortController()
   readonly #write: (line: object) => void
   readonly #repliable = new Map<string, ReceivedMessage>()
   #node: Mesh | P2pyNode | undefined
+  #encryption: Encryption = 'Plaintext'
   #closeStore: (() => Promise<void>) | undefined
 
-  constructor(kind: Kind, write: (line: object) => void) {
+  constructor(kind: Kind, write: (line: object) => void, subnet: string = kind) {
     this.kind = kind
+    this.subnet = subnet
     this.#write = write
   }
 
@@ -60,13 +68,19 @@ export class Session {
     return this.#node !== undefined
   }
 
+  /** What the network of the node runs over. */
+  get encryption(): Encryption {
+    return this.#encryption
+  }
+
   emit(ev: string, fields: Readonly<Record<string, unknown>> = {}): void {
     this.#write({ ev, at: Date.now() / 1_000, ...fields })
   }
 
   /** Takes a node that has just been opened and reports its events from now on. */
-  adopt(node: Mesh, closeStore?: () => Promise<void>): void {
+  adopt(node: Mesh, encryption: Encryption, closeStore?: () => Promise<void>): void {
     this.#node = node
+    this.#encryption = encryption
     this.#closeStore = closeStore
     if (node instanceof SyncNode) this.#watchDictionary(node)
     if (node instanceof ChordNode) this.#watchTable(node)
@@ -84,11 +98,12 @@ export class Session {
   /** The same for a node of a p2py network. */
   adoptP2py(node: P2pyNode): void {
     this.#node = node
+    this.#encryption = 'Plaintext'
     node.on('joined', ({ uuid }) => this.emit('joined', { uuid }))
     node.on('peer:join', ({ uuid, address }) =>
       this.emit('peer_join', {
         id: String(uuid),
-        address: address === undefined ? null : `tcp://${address[0]}:${address[1]}`,
+        address: address === undefined ? null : addressAt(...address, 'Plaintext'),
       }),
     )
     node.on('peer:leave', ({ uuid }) =>
@@ -109,13 +124,15 @@ export class Session {
 
   /** Closes the node, if there is one. */
   async close(): Promise<void> {
-    const node = this.#node
+    const [node, closeStore] = [this.#node, this.#closeStore]
+    // Both at once: what is opened meanwhile has a store of its own.
     this.#node = undefined
+    this.#closeStore = undefined
     this.#repliable.clear()
     try {
       await node?.close()
     } finally {
-      await this.#closeStore?.()
+      await closeStore?.()
     }
   }
 

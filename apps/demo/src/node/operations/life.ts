@@ -1,9 +1,11 @@
 /** listen, close, ping: a node's beginning and end. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { parseAddress } from '@p2p/base'
+import { parseAddress, throwIfCancelled } from '@p2p/base'
 import { P2pyNode } from '@p2p/p2py-compat'
 import { networkId, offeredMethods } from '@p2p/serializer'
 import * as z from 'zod/mini'
+import { addressAt, bareHost, encryptionOf, encryptions } from '../encryption.ts'
+import type { Encryption } from '../encryption.ts'
 import { openResources } from '../handles.ts'
 import { kinds } from '../kind-names.ts'
 import type { Kind } from '../kind-names.ts'
@@ -13,16 +15,13 @@ import { operation } from '../operation.ts'
 import type { Fields, Operation } from '../operation.ts'
 import type { Session } from '../session.ts'
 
-/** URL scheme of each encryption, as networks of 0.7 call what they run over. */
-const schemes = { Plaintext: 'tcp', SSL: 'tls', ws: 'ws', wss: 'wss' } as const
-
 export interface ListenFields {
   readonly kind?: Kind | undefined
   readonly listen?: string | readonly string[] | undefined
   readonly connect?: string | readonly string[] | undefined
   readonly host?: string | undefined
   readonly port?: number | undefined
-  readonly encryption?: keyof typeof schemes | undefined
+  readonly encryption?: Encryption | undefined
   readonly subnet?: string | undefined
   /** Numbers of the compression methods offered. */
   readonly compression?: readonly number[] | undefined
@@ -43,7 +42,7 @@ const listenFields: z.ZodMiniType<ListenFields> = z.object({
   connect: z.optional(addressList),
   host: z.optional(z.string()),
   port: z.optional(z.int().check(z.gte(0), z.lte(65_535))),
-  encryption: z.optional(z.enum(['Plaintext', 'SSL', 'ws', 'wss'])),
+  encryption: z.optional(z.enum(encryptions)),
   subnet: z.optional(z.string()),
   compression: z.optional(z.array(z.int())),
   out_addr: z.optional(z.tuple([z.string(), z.int()])),
@@ -53,34 +52,34 @@ const listenFields: z.ZodMiniType<ListenFields> = z.object({
 })
 
 /**
- * Opens the node; the fields are those of the `listen` command. The signal closes it, also while it
- * still joins others.
+ * Opens the node; the fields are those of the `listen` command. The end of the session closes it, also
+ * while it still joins others.
  */
-export async function listen(
-  session: Session,
-  fields: ListenFields,
-  signal?: AbortSignal,
-): Promise<Fields> {
+export async function listen(session: Session, fields: ListenFields): Promise<Fields> {
+  const { signal } = session.end
+  // What stood behind another listen when the end came opens nothing any more.
+  throwIfCancelled(signal)
   if (session.isOpen) throw new LineError('P2P_ALREADY_LISTENING', 'there is a node already')
-  const { encryption = 'Plaintext', subnet = session.kind, compression } = fields
+  const { subnet = session.subnet, compression } = fields
   if (fields.kind !== undefined && fields.kind !== session.kind)
     throw new LineError('P2P_WRONG_KIND', `this process runs a ${session.kind} node`)
-  if (session.kind === 'p2py') return listenP2py(session, fields, signal)
-  const scheme = schemes[encryption]
+  if (session.kind === 'p2py') return listenP2py(session, fields)
+  const named = [fields.listen ?? [], fields.connect ?? []].flat()
+  const encryption = encryptionOf(named[0]) ?? fields.encryption ?? 'Plaintext'
   const nodeOptions = {
-    listen: fields.listen ?? `${scheme}://${fields.host ?? '127.0.0.1'}:${fields.port ?? 0}`,
+    listen: fields.listen ?? addressAt(fields.host ?? '127.0.0.1', fields.port ?? 0, encryption),
     ...(fields.connect === undefined ? {} : { connect: fields.connect }),
     subnet,
     ...(compression === undefined ? {} : { compression }),
     ...(fields.out_addr === undefined
       ? {}
-      : { advertise: `${scheme}://${fields.out_addr[0]}:${fields.out_addr[1]}` }),
+      : { advertise: addressAt(fields.out_addr[0], fields.out_addr[1], encryption) }),
     ...(fields.limits === undefined ? {} : { limits: fields.limits }),
     ...(fields.leasing === undefined ? {} : { leasing: fields.leasing }),
-    ...(signal && { signal }),
+    signal,
   }
   const { node, closeStore } = await openNode(session.kind, nodeOptions, fields.store)
-  session.adopt(node, closeStore)
+  session.adopt(node, encryption, closeStore)
   const [first] = node.addresses
   // A sync network says in its name whether keys are leased.
   const suffix = session.kind === 'sync' ? (fields.leasing === false ? '0' : '1') : ''
@@ -95,20 +94,25 @@ export async function listen(
 }
 
 /** A p2py node listens at one address, by which others know it too. */
-async function listenP2py(
-  session: Session,
-  fields: ListenFields,
-  signal: AbortSignal | undefined,
-): Promise<Fields> {
+async function listenP2py(session: Session, fields: ListenFields): Promise<Fields> {
+  const { encryption = 'Plaintext', out_addr: outAddress, limits = {} } = fields
+  if (encryption !== 'Plaintext')
+    throw new LineError('P2P_BAD_COMMAND', `p2py networks have no ${encryption}, only Plaintext`)
+  if (outAddress !== undefined)
+    throw new LineError('P2P_BAD_COMMAND', 'a p2py node is known by where it listens: no out_addr')
   const [listening, ...more] = [fields.listen ?? []].flat()
   if (more.length > 0) throw new LineError('P2P_BAD_COMMAND', 'a p2py node has one address')
   const { host = '127.0.0.1', port = 0 } = listening === undefined ? fields : hostAndPort(listening)
   const contacts = [fields.connect ?? []].flat().map(hostAndPort)
-  const { limits = {} } = fields
-  const node = await P2pyNode.open({ host, port, limits, ...(signal && { signal }) })
+  const { signal } = session.end
+  const node = await P2pyNode.open({ host: bareHost(host), port, limits, signal })
   session.adoptP2py(node)
   try {
-    if (contacts.length > 0) await node.join(contacts.map((to) => [to.host, to.port]))
+    if (contacts.length > 0)
+      await node.join(
+        contacts.map((to) => [to.host, to.port]),
+        { signal },
+      )
   } catch (error) {
     // What was refused leaves nothing behind: `listen` may be tried again.
     await session.close()
@@ -118,7 +122,7 @@ async function listenP2py(
   return {
     id: '',
     port: ownPort,
-    addresses: [`tcp://${ownHost}:${ownPort}`],
+    addresses: [addressAt(ownHost, ownPort, 'Plaintext')],
     protocol: 'p2py',
     compression: [],
     version: 'p2py 0.23',

@@ -30,10 +30,15 @@ function targetOf(given: {
   throw new LineError('P2P_BAD_COMMAND', 'a message goes to a uuid or an address')
 }
 
+/** As Python adds: ints have no end, and True is 1. */
 function onePlus(data: PyValue | undefined): PyValue {
-  if (typeof data === 'bigint') return data + 1n
   if (data instanceof PyFloat) return new PyFloat(data.value + 1)
-  if (typeof data === 'number') return data + 1
+  // A fraction; its sum may be whole, and is a float all the same.
+  if (typeof data === 'number' && !Number.isInteger(data)) return new PyFloat(data + 1)
+  if (typeof data === 'bigint' || typeof data === 'number' || typeof data === 'boolean') {
+    const sum = BigInt(data) + 1n
+    return Number.isSafeInteger(Number(sum)) ? Number(sum) : sum
+  }
   throw new LineError('P2P_BAD_COMMAND', 'add_one was asked for something that is no number')
 }
 
@@ -50,10 +55,41 @@ function handlerOf(type: string, reply: string): Handler {
   }
 }
 
+/**
+ * Joins the network of the node at this address; resolves with its UUID, which is its id on the lines. One that is
+ * a neighbour already stays it: joining would leave the network first. In a network of many another member lets
+ * newcomers in, and nobody says who the one at the address was: then it is the UUID of the member that did.
+ */
+export async function connectP2py(
+  node: P2pyNode,
+  address: string,
+  options: { readonly timeoutMs?: number },
+): Promise<string> {
+  const known = uuidAt(node, address)
+  if (known !== undefined) return known
+  await node.join([address], options)
+  const uuid = uuidAt(node, address) ?? node.peerBook.map(String)[0]
+  if (uuid === undefined)
+    throw new LineError('P2P_NOT_CONNECTED', 'joined, and without a neighbour already')
+  return uuid
+}
+
+function uuidAt(node: P2pyNode, address: string): string | undefined {
+  const entry = node.report().peerBook.find((one) => one.address === address)
+  return entry === undefined ? undefined : String(entry.uuid)
+}
+
 /** The `status` of a p2py node. Its neighbours have UUIDs where others have ids. */
 export function p2pyStatus(node: P2pyNode): Fields {
   const report = node.report()
-  const peers = report.peerBook.map((entry) => ({ id: String(entry.uuid), address: entry.address }))
+  // Links that came in have the port of a socket for a remote address, not the one where the peer listens.
+  const dialled = new Set(report.queues.map(({ remote }) => remote))
+  const peers = report.peerBook.map(({ uuid: id, address: at }) => ({
+    id: String(id),
+    address: at,
+    outgoing: dialled.has(at),
+    old: false,
+  }))
   const errors = Object.entries(report.rejected).map(([code, count]) => `${code}: ${count} times`)
   return {
     status: errors.length === 0 ? 'Nominal' : errors,

@@ -4,23 +4,24 @@ import * as z from 'zod/mini'
 import { LineError } from '../line-error.ts'
 import { operation } from '../operation.ts'
 import type { Operation } from '../operation.ts'
-import { p2pyStatus } from './p2py.ts'
+import { addressAt, encryptions } from '../encryption.ts'
+import type { Session } from '../session.ts'
+import { connectP2py, p2pyStatus } from './p2py.ts'
 
 const connectFields = z.object({
   address: z.optional(z.string()),
   host: z.optional(z.string()),
-  port: z.optional(z.int()),
-  encryption: z.optional(z.enum(['Plaintext', 'SSL', 'ws', 'wss'])),
+  port: z.optional(z.int().check(z.gte(1), z.lte(65_535))),
+  encryption: z.optional(z.enum(encryptions)),
   timeoutMs: z.optional(z.number().check(z.positive())),
 })
 
-const schemes = { Plaintext: 'tcp', SSL: 'tls', ws: 'ws', wss: 'wss' } as const
-
-function addressOf(fields: z.infer<typeof connectFields>): string {
+/** A network runs over one thing: what is not named is what this node listens with. */
+function addressOf(session: Session, fields: z.infer<typeof connectFields>): string {
   if (fields.address !== undefined) return fields.address
   if (fields.host === undefined || fields.port === undefined)
     throw new LineError('P2P_BAD_COMMAND', 'connect takes an address, or host and port')
-  return `${schemes[fields.encryption ?? 'Plaintext']}://${fields.host}:${fields.port}`
+  return addressAt(fields.host, fields.port, fields.encryption ?? session.encryption)
 }
 
 const bootstrapFields = z.object({ seeds: z.array(z.string()) })
@@ -29,12 +30,14 @@ export const peerOperations: Readonly<Record<string, Operation>> = {
   connect: operation(connectFields, async (session, fields) => {
     const { timeoutMs } = fields
     const options = timeoutMs === undefined ? {} : { timeoutMs }
-    const peer = await session.node.connect(addressOf(fields), options)
+    const address = addressOf(session, fields)
+    if (session.kind === 'p2py') return { peer: await connectP2py(session.p2py, address, options) }
+    const peer = await session.node.connect(address, options)
     return { peer: peer.id }
   }),
 
   bootstrap: operation(bootstrapFields, async (session, { seeds }) => {
-    return { ...(await bootstrap(session.node, { seeds })) }
+    return { ...(await bootstrap(session.node, { seeds, signal: session.end.signal })) }
   }),
 
   disconnect: operation(z.object({ peer: z.string() }), (session, { peer }) => {
