@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { expect, test } from '@jest/globals'
 import { Float, decodeValue, encodeValue } from '@p2p/serializer'
 import { tagged, taggedToValue, valueToTagged } from '../src/node/tagged-value.ts'
@@ -46,6 +47,22 @@ test('a repeated value is written out', () => {
   expect(taggedToValue({ t: 'array', repeat: { t: 'nil' }, count: 2 })).toEqual([null, null])
 })
 
+test('a map that counts, and bytes of digests, are written out', () => {
+  const counted = tagged.parse({ t: 'map', counter: { t: 'bool', v: true }, count: 2 })
+  expect(taggedToValue(counted)).toEqual(
+    new Map([
+      [0, true],
+      [1, true],
+    ]),
+  )
+  const digests = tagged.parse({ t: 'bin', sha256ctr: 'seed', count: 40 })
+  const expected = ['seed:0', 'seed:1']
+    .map((text) => createHash('sha256').update(text).digest('hex'))
+    .join('')
+    .slice(0, 80)
+  expect(valueToTagged(taggedToValue(digests))).toEqual({ t: 'bin', hex: expected })
+})
+
 test('a whole float is not an int', () => {
   expect(valueToTagged(new Float(1))).toEqual({ t: 'float', hex: '3ff0000000000000' })
   expect(valueToTagged(1)).toEqual({ t: 'int', v: '1' })
@@ -60,6 +77,9 @@ test('what is no tagged value is refused', () => {
     {},
     { t: 'int', v: 5 },
     { t: 'bin', hex: 'abc' },
+    { t: 'bin', repeat: 'zz', count: 2 },
+    { t: 'bin', repeat: '5', count: 2 },
+    { t: 'map', counter: { t: 'nil' }, count: -1 },
     { t: 'what' },
   ])
     expect(tagged.safeParse(wrong).success).toBe(false)
