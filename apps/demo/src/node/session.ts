@@ -13,10 +13,8 @@ import { describeFailure, LineError } from './line-error.ts'
 import { keyToTagged, ownerToTagged } from './operations/dictionary.ts'
 import type { Kind } from './kind-names.ts'
 import { pythonToTagged } from './python-value.ts'
+import { RememberedSenders } from './remembered-senders.ts'
 import { valueToTagged } from './tagged-value.ts'
-
-/** Messages that `reply` can still name; the oldest is forgotten first. */
-const maxRepliable = 10_000
 
 export class Session {
   readonly kind: Kind
@@ -25,7 +23,7 @@ export class Session {
   /** Aborted when the process is to end: what is still being opened is given up. */
   readonly end = new AbortController()
   readonly #write: (line: object) => void
-  readonly #repliable = new Map<string, ReceivedMessage>()
+  readonly #senders = new RememberedSenders()
   #node: Mesh | P2pyNode | undefined
   #encryption: Encryption = 'Plaintext'
   #closeStore: (() => Promise<void>) | undefined
@@ -113,13 +111,12 @@ export class Session {
     node.on('error', (error) => this.emit('error', { ...describeFailure(error) }))
   }
 
-  /** The message with this id (hex), or the newest one. */
-  repliable(id: string | undefined): ReceivedMessage {
-    const message =
-      id === undefined ? [...this.#repliable.values()].at(-1) : this.#repliable.get(id)
-    if (message === undefined)
+  /** Who wrote the message with this id (hex), or the newest one. */
+  senderOf(id: string | undefined): string {
+    const sender = this.#senders.senderOf(id)
+    if (sender === undefined)
       throw new LineError('P2P_UNKNOWN_MESSAGE', 'no such message to reply to')
-    return message
+    return sender
   }
 
   /** Closes the node, if there is one. */
@@ -128,7 +125,7 @@ export class Session {
     // Both at once: what is opened meanwhile has a store of its own.
     this.#node = undefined
     this.#closeStore = undefined
-    this.#repliable.clear()
+    this.#senders.clear()
     try {
       await node?.close()
     } finally {
@@ -179,11 +176,7 @@ export class Session {
 
   #take(message: ReceivedMessage): void {
     const id = message.id
-    this.#repliable.set(id, message)
-    if (this.#repliable.size > maxRepliable) {
-      const [oldest] = this.#repliable.keys()
-      if (oldest !== undefined) this.#repliable.delete(oldest)
-    }
+    this.#senders.remember(id, message.sender)
     this.emit('message', {
       id,
       sender: valueToTagged(message.wire.sender),

@@ -36,7 +36,7 @@ export const messageOperations: Readonly<Record<string, Operation>> = {
   }),
 
   reply: operation(z.object({ to: z.optional(z.string()), args }), async (session, command) => {
-    await session.repliable(command.to).reply(...packetsOf(command.args))
+    await session.node.send(session.senderOf(command.to), ...packetsOf(command.args))
     return {}
   }),
 }
