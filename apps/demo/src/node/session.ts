@@ -21,7 +21,7 @@ export class Session {
   /** Name of the network, unless `listen` gives another. */
   readonly subnet: string
   /** Aborted when the process is to end: what is still being opened is given up. */
-  readonly end = new AbortController()
+  readonly end: AbortController = new AbortController()
   readonly #write: (line: object) => void
   readonly #senders = new RememberedSenders()
   #node: Mesh | P2pyNode | undefined
