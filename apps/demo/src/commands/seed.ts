@@ -9,8 +9,10 @@ import { once } from 'node:events'
 import { ChordNode, seedSubnet } from '@p2p/chord'
 import { describeFailure } from '../node/line-error.ts'
 import { invocation } from './invocation.ts'
+import { printable } from './printable.ts'
 import { withProgress } from './progress.ts'
 import { isOnThisMachine, listenForAll } from './reach.ts'
+import { ServedNetworks } from './served-networks.ts'
 import { checkAddresses } from './wrong-usage.ts'
 
 export interface SeedOptions {
@@ -53,13 +55,13 @@ export async function runSeed(options: SeedOptions): Promise<void> {
   // Before anything is shown: who sees it may press Ctrl-C at once.
   const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   show({ ev: 'open', id: node.id, addresses: node.addresses })
-  const networks = new Set<string>()
+  const networks = new ServedNetworks()
   const onNetwork = (key: string | Uint8Array): void => {
-    if (typeof key !== 'string' || networks.has(key)) return
-    networks.add(key)
-    show({ ev: 'network', network: key, networks: networks.size })
+    const network = networks.add(key)
+    if (network !== undefined) show({ ev: 'network', network, networks: networks.size })
   }
   node.on('add', ({ key }) => onNetwork(key))
+  node.on('delete', ({ key }) => networks.delete(key))
   node.on('ring', ({ size }) => show({ ev: 'seeds', seeds: size }))
   for await (const key of node.keys()) onNetwork(key)
   try {
@@ -82,9 +84,9 @@ function describe(event: SeedEvent): string {
         .map((address) => `* seed; nodes find each other with: ${chatThrough(address)}`)
         .join('\n')
     case 'error':
-      return `* ${event.code}: ${event.error}`
+      return `* ${event.code}: ${printable(event.error)}`
     case 'network':
-      return `* a network is served: ${event.network} (${event.networks} in all)`
+      return `* a network is served: ${printable(event.network)} (${event.networks} in all)`
     case 'seeds':
       return `* seeds: ${event.seeds}`
   }
