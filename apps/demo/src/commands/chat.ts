@@ -11,8 +11,10 @@
 import { createInterface } from 'node:readline'
 import { bootstrap } from '@p2p/chord'
 import { MeshNode } from '@p2p/mesh'
+import { describeFailure } from '../node/line-error.ts'
 import { chatMark } from '../view/world-event.ts'
 import { invocation } from './invocation.ts'
+import { printable } from './printable.ts'
 import { withProgress } from './progress.ts'
 import { reachHint } from './reach.ts'
 import { checkAddresses } from './wrong-usage.ts'
@@ -62,20 +64,54 @@ export async function runChat(room: string, options: ChatOptions): Promise<void>
     if (mark !== chatMark || where !== room || typeof text !== 'string') return
     show({ ev: 'line', sender, text })
   })
+  let asked: Promise<void> | undefined
   try {
     const hint = reachHint(node.addresses, seed)
     if (hint !== undefined) process.stderr.write(`p2p: ${hint}\n`)
-    if (seed.length > 0) await askSeeds(node, seed, ending.signal)
-    for await (const line of lines) {
-      if (line === '/quit') break
-      if (line !== '') node.broadcast(chatMark, room, line)
-    }
+    asked = seed.length > 0 ? askSeeds(node, seed, ending.signal) : undefined
+    const say = (line: string): void => void node.broadcast(chatMark, room, line)
+    await sayLines(lines, { node, asked, say })
   } finally {
+    end()
+    await asked
     process.off('SIGINT', end)
     process.off('SIGTERM', end)
     await node.close()
     process.stdin.destroy()
   }
+}
+
+/**
+ * Says the lines until they end, or `/quit` comes. While nobody is linked and seeds are asked, lines wait for
+ * somebody to hear them; the end of the lines waits with them, `/quit` does not.
+ */
+async function sayLines(
+  lines: AsyncIterator<string>,
+  chat: {
+    readonly node: MeshNode
+    readonly asked: Promise<void> | undefined
+    readonly say: (line: string) => void
+  },
+): Promise<void> {
+  const { node, asked, say } = chat
+  const waiting: string[] = []
+  let isAsking = asked !== undefined
+  const sayWaiting = (): void => {
+    if (!isAsking || node.peers.size > 0) for (const line of waiting.splice(0)) say(line)
+  }
+  node.on('peer:join', sayWaiting)
+  const answered = asked?.then(() => {
+    isAsking = false
+    sayWaiting()
+  })
+  for (;;) {
+    const next = await lines.next()
+    if (next.done === true) break
+    if (next.value === '/quit') return
+    if (next.value !== '') waiting.push(next.value)
+    sayWaiting()
+  }
+  await answered
 }
 
 /** A chat goes on without seeds: others may know it, or be told its address. */
@@ -87,8 +123,7 @@ async function askSeeds(
   try {
     await withProgress('asking the seeds', bootstrap(node, { seeds, signal }))
   } catch (error) {
-    if (!signal.aborted)
-      process.stderr.write(`p2p: ${error instanceof Error ? error.message : String(error)}\n`)
+    if (!signal.aborted) process.stderr.write(`p2p: ${printable(describeFailure(error).error)}\n`)
   }
 }
 
@@ -106,7 +141,7 @@ function describe(event: ChatEvent, room: string): string {
     case 'peer_leave':
       return `* lost ${nickname(event.id)}`
     case 'error':
-      return `* ${event.code}: ${event.error}`
+      return `* ${event.code}: ${printable(event.error)}`
     case 'line':
       return `${nickname(event.sender)}: ${printable(event.text)}`
   }
@@ -114,10 +149,5 @@ function describe(event: ChatEvent, room: string): string {
 
 /** The end of an id: its first characters are the same in many. */
 function nickname(id: string): string {
-  return id.slice(-6)
-}
-
-/** Without control characters, which could play tricks with the terminal. */
-function printable(line: string): string {
-  return line.replaceAll(/\p{Cc}/gu, '�')
+  return printable(id.slice(-6))
 }
