@@ -11,6 +11,9 @@ import type { Kind } from './node/kind-names.ts'
 /** Status of every command: see the help text. */
 const wrongUsageStatus = 2
 
+/** Timers of Node.js take no more, and fire at once instead. */
+const maxTimerMs = 2_147_483_647
+
 const program = new Command('p2p')
   .description('Peer-to-peer networks on the command line')
   .showHelpAfterError()
@@ -175,8 +178,8 @@ for (const [task, description] of [
 
 function readMilliseconds(text: string): number {
   const ms = Number(text)
-  if (!(ms > 0)) throw new InvalidArgumentError('a time-out is a number of milliseconds above 0')
-  return ms
+  if (ms > 0 && ms <= maxTimerMs) return ms
+  throw new InvalidArgumentError(`a time-out is a number of milliseconds from 1 to ${maxTimerMs}`)
 }
 
 /** The status of a command that could not do its work. What is no mistake of anybody else's is thrown on. */

@@ -104,3 +104,15 @@ test('doctor names a clock that is off by five minutes', async () => {
 test('doctor names an address that is none', async () => {
   expect(await verdict('nonsense')).toBe('address: P2P_BAD_ADDRESS')
 })
+
+test('the advice is for what was dialled, and a silent port is no firewall', async () => {
+  await withMesh(async (address) => {
+    const { advice } = await walk(address.replace('tcp:', 'wss:'), options)
+    expect(advice).toContain('ws://')
+  })
+  await withStranger(undefined, async (address) => {
+    const silent = await walk(address.replace('tcp:', 'tls:'), options)
+    expect(silent.steps.at(-1)).toMatchObject({ name: 'tls', code: 'P2P_DIAL_TIMEOUT' })
+    expect(silent.advice).toContain('says nothing')
+  })
+})

@@ -6,6 +6,7 @@ import { lookup } from 'node:dns/promises'
 import { connect } from 'node:net'
 import { examine, parseAddress } from '@p2p/base'
 import type { DoctorStep } from '@p2p/base'
+import { printable } from './printable.ts'
 
 export interface DoctorOptions {
   readonly subnet: string
@@ -31,7 +32,7 @@ const adviceByCode: Readonly<Record<string, string>> = {
   P2P_CONNECTION_REFUSED: 'start the node there, or check the port',
   P2P_DIAL_TIMEOUT: 'look for a firewall or a wrong host: nothing answers, not even with a refusal',
   P2P_UNREACHABLE: 'check the network: there is no way to that host',
-  P2P_NOT_TLS: 'the port does not speak TLS: try tcp://',
+  P2P_NOT_TLS: 'the port does not speak TLS: try tcp:// or ws://',
   P2P_NOT_WEBSOCKET: 'the port does not speak WebSocket: try tcp://',
   P2P_TLS_THERE: 'the port speaks TLS: use tls://',
   P2P_WEBSOCKET_THERE: 'the port speaks WebSocket: use ws://',
@@ -43,6 +44,30 @@ const adviceByCode: Readonly<Record<string, string>> = {
   P2P_WRONG_NETWORK: 'a node of another network: give its name with --subnet',
   P2P_OLDER_VERSION: 'update the other program: versions refuse each other',
   P2P_CLOCK_SKEW: 'set both clocks (NTP)',
+}
+
+/** Where the advice depends on what was dialled. */
+const adviceByTransport: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // A WebSocket with TLS fails at its TLS first: then a WebSocket without, or none, is what may be there.
+  P2P_NOT_TLS: { wss: 'the port does not speak TLS: try ws:// or tcp://' },
+  // How the WebSocket of Node.js says the same; behind an open port there is little else.
+  P2P_DIAL_FAILED: { wss: 'the port seems not to speak TLS: try ws:// or tcp://' },
+  P2P_LINK_RESET: { ws: 'it hangs up on WebSocket: the port may speak TLS, try wss:// or tls://' },
+  P2P_NOT_WEBSOCKET: { wss: 'the port speaks TLS, but not WebSocket: try tls://' },
+  P2P_TLS_THERE: {
+    ws: 'the port speaks TLS: use wss:// or tls://',
+    tcp: 'the port speaks TLS: use tls:// or wss://',
+  },
+  P2P_WEBSOCKET_THERE: { tls: 'the port speaks WebSocket: use wss://' },
+}
+
+function adviceFor(steps: readonly WalkStep[], transport: string | undefined): string | undefined {
+  const code = steps.at(-1)?.code ?? ''
+  // The port was open: no firewall, somebody who says nothing.
+  const isSilent = code === 'P2P_DIAL_TIMEOUT' && steps.some(({ name, ok }) => ok && name === 'tcp')
+  const silent = isSilent ? adviceByCode['P2P_HANDSHAKE_TIMEOUT'] : undefined
+  const dialled = steps.at(-1)?.name === 'tcp' ? undefined : transport
+  return silent ?? adviceByTransport[code]?.[dialled ?? ''] ?? adviceByCode[code]
 }
 
 /** Never rejects: what goes wrong is a step. */
@@ -67,7 +92,7 @@ export async function walk(address: string, options: DoctorOptions): Promise<Wal
       else if (!step.ok) steps.push({ ...step, name: 'tcp' })
     }
   }
-  const advice = adviceByCode[steps.at(-1)?.code ?? '']
+  const advice = adviceFor(steps, parsed?.transport)
   const ok = steps.every((step) => step.ok)
   return { address, ok, steps, ...(advice !== undefined && { advice }) }
 }
@@ -81,7 +106,8 @@ export function statusOf({ ok, steps }: Walk): number {
 /** The lines for people. */
 export function describeWalk({ address, ok, steps, advice }: Walk): string {
   const lines = steps.map(
-    (step) => `${step.ok ? '✓' : '✗'} ${step.name.padEnd(12)} ${step.detail} (${step.ms} ms)`,
+    (step) =>
+      `${step.ok ? '✓' : '✗'} ${step.name.padEnd(12)} ${printable(step.detail)} (${step.ms} ms)`,
   )
   const last = steps.at(-1)
   const verdict = ok
