@@ -22,7 +22,7 @@ const bundles = [
   { packages: ['serializer'], budgetKib: 14, ceilingKib: 14 },
   { packages: ['serializer'], more: linkNames, budgetKib: 14, ceilingKib: 14.6 },
   { packages: ['mesh'], budgetKib: 25, ceilingKib: 46 },
-  { packages: ['mesh', 'sync', 'chord'], budgetKib: 40, ceilingKib: 92.5 },
+  { packages: ['mesh', 'sync', 'chord'], budgetKib: 40, ceilingKib: 93 },
 ]
 const namesOf = {
   serializer: ['createMessage', 'encodeFrame', 'decodeFrame', 'sha256'],

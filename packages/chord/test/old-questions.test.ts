@@ -71,6 +71,7 @@ class Scene {
       holdersOf: (one) => this.nodes.holdersOf(one.position, 1).map(({ id }) => id),
       passedOver: () => [],
       peers: new Map(),
+      addressOf: () => undefined,
       isOld: (id) => id === owner,
       hasOld: () => true,
       askOld: (one, to, waiter, now) => {

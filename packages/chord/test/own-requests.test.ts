@@ -40,10 +40,11 @@ class Scene {
     options: {
       readonly holders?: readonly string[]
       readonly old?: readonly string[]
+      readonly undialable?: readonly string[]
       readonly limits?: Partial<SlotStoreLimits>
     } = {},
   ) {
-    const { holders = [], old = [], limits = {} } = options
+    const { holders = [], old = [], undialable = [], limits = {} } = options
     this.holders = holders
     this.slots = new SlotStore(limits)
     const line: RequestLine = {
@@ -53,6 +54,7 @@ class Scene {
       holdersOf: () => this.holders,
       passedOver: () => this.passedOver,
       peers: this.peers,
+      addressOf: (id) => (undialable.includes(id) ? undefined : `tcp://${id}`),
       isOld: (id) => old.includes(id),
       hasOld: () => old.length > 0,
       askOld: (_slot, to, waiter) => this.askedOld.push({ to, waiter }),
@@ -152,6 +154,28 @@ describe('a write', () => {
     expect(scene.sent).toMatchObject([
       { to: 'late', message: { type: 'copy', copies: [{ key, tables: allTables }] } },
     ])
+  })
+
+  test('that all but one cannot be asked is not done by the word of one', () => {
+    const scene = new Scene({ holders: ['bridge'] })
+    scene.passedOver = ['a', 'b']
+    scene.neighbour = 'bridge'
+    scene.write()
+    scene.writes.handleStored(scene.askedToWrite('bridge'), 'bridge', allTables, at(1))
+    expect(scene.ends).toEqual([])
+  })
+
+  test('of a node that cannot dial the others, as in a browser, is done by that of its neighbour, who hands it on', () => {
+    const scene = new Scene({ holders: ['bridge'], undialable: ['a', 'b'] })
+    scene.passedOver = ['a', 'b']
+    scene.neighbour = 'bridge'
+    scene.write()
+    scene.writes.handleDeadline(at(0))
+    expect(scene.sent).toMatchObject([
+      { to: 'bridge', message: { type: 'copy', copies: [{ to: 'a' }, { to: 'b' }] } },
+    ])
+    scene.writes.handleStored(scene.askedToWrite('bridge'), 'bridge', allTables, at(1))
+    expect(scene.ends).toEqual(['written'])
   })
 
   test('is told to a holder out of reach by two others that may have a link to it', () => {

@@ -57,6 +57,7 @@ function twoNodes() {
     peers,
     holdersOf: (slot) => holders.of(slot),
     passedOver: (slot) => holders.passedOver(slot),
+    addressOf: () => undefined,
     isOld: () => false,
     hasOld: () => false,
     askOld: nothing,

@@ -157,13 +157,16 @@ export class OwnWrites {
 
   /** Where too few are left, those that did not answer lately are asked again. */
   #holdersOf(slot: Slot): Question & TableHolders {
+    const { id, peers, addressOf, hasOld, isOld } = this.#line
+    // Who cannot be dialled from here at all, as from a browser, confirms nothing: those linked to it hand it the write.
+    const isWithinReach = (holder: string): boolean =>
+      holder === id || peers.has(holder) || addressOf(holder) !== undefined
     const reachable = this.#line.holdersOf(slot)
-    const passedOver = this.#line.passedOver(slot)
+    const passedOver = this.#line.passedOver(slot).filter(isWithinReach)
     const holders = reachable.length < leastHolders ? [...reachable, ...passedOver] : reachable
     // An old owner often confirms nothing, and is none of those that must.
-    const isOurs = (id: string): boolean => !this.#line.isOld(id)
-    const ours = this.#line.hasOld() ? reachable.filter(isOurs) : reachable
-    const wanted = ours.length + passedOver.filter(isOurs).length
+    const ours = [...reachable.filter(isWithinReach), ...passedOver]
+    const wanted = ours.filter((holder) => !hasOld() || !isOld(holder)).length
     return { slot, name: slot.name, holders, wanted }
   }
 

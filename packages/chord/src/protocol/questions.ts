@@ -23,6 +23,8 @@ export interface RequestLine {
   passedOver(slot: Slot): readonly string[]
   /** The neighbours: one is asked where nobody is known to store. */
   readonly peers: ReadonlyMap<string, Peer>
+  /** Where this node can dial another; undefined for one it has no transport for, as a browser has for most. */
+  addressOf(id: string): string | undefined
   /** A program of protocol 0.7, which is asked in its own words. */
   isOld(id: string): boolean
   /** Whether old programs store: what they send may come after a question about it. */
