@@ -45,6 +45,7 @@ describe('an option that cannot be is refused with a text that names it', () => 
   ])[] = [
     ['no object', 7, TypeError, /options must be an object/],
     ['an unknown name', { conect: 'tcp://127.0.0.1:1' }, TypeError, /conect/],
+    ['a limit that the decoder refuses', { limits: { maxDepth: 513 } }, RangeError, /512/],
     ['an unknown limit', { limits: { maxPeer: 3 } }, TypeError, /maxPeer/],
     ['a subnet that is no text', { subnet: 7 }, TypeError, /subnet must be a string, got 7/],
     ['half a character in a subnet', { subnet: 'a\ud800' }, RangeError, /subnet has half/],

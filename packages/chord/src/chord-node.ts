@@ -149,6 +149,7 @@ export class ChordNode extends LayeredNode<ChordEvents> {
     let settle: (effect: RequestEnd) => void = () => undefined
     const opened = await MeshNode.openLayer<LayerCommand, LayerEffect>(meshOptions, {
       subnet: defaultSubnet,
+      ownNames: ['join', 'replicas', 'table'],
       createMachine: (boot) => {
         const meshLimits = { ...tableMeshLimits, ...boot.meshLimits }
         const own = { slotLimits: table, replicas, restored, persists, meshLimits }

@@ -20,6 +20,8 @@ export interface Typed {
 export interface MeshLayer<LayerCommand extends Typed, LayerEffect extends Typed> {
   /** Subnet when the options name none. */
   readonly subnet: string
+  /** Names of the options that the layer takes out before: known, where one is misspelt. */
+  readonly ownNames?: readonly string[]
   /** The node id, base58 text, of a node that keeps it over its restarts; default a new one. */
   readonly id?: string | undefined
   /** Makes the machine from what a mesh machine would get. */

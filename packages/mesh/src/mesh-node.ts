@@ -49,6 +49,7 @@ import {
   RemoteRequests,
   answerSubFlag,
   answerTo,
+  listOf,
   questionSubFlag,
   refusalFor,
   type Responder,
@@ -144,7 +145,8 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   private constructor(options: MeshNodeOptions, layer: MeshLayer<LayerCommand, LayerEffect>) {
     const ownLimits = Object.keys(defaultMeshLimits)
     const { queue, ...nodeOptions } = options
-    const resolved = resolveNodeOptions(nodeOptions, { subnet: layer.subnet, ownLimits })
+    const ownNames = ['queue', ...(layer.ownNames ?? [])]
+    const resolved = resolveNodeOptions(nodeOptions, { subnet: layer.subnet, ownNames, ownLimits })
     const meshLimits = Object.fromEntries(
       Object.entries(options.limits ?? {}).filter(([name]) => isMeshLimit(name)),
     )
@@ -240,8 +242,8 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
   }
 
   /** `send` with a signal and a time-out. */
-  deliver(peerId: string, packets: readonly Value[], wait?: WaitOptions): Promise<void> {
-    return this.#deliver(peerId, [flags.whisper, ...packets], wait)
+  async deliver(peerId: string, packets: readonly Value[], wait?: WaitOptions): Promise<void> {
+    await this.#deliver(peerId, [flags.whisper, ...listOf(packets)], wait)
   }
 
   /** Asks all neighbours for the peers they know. */
@@ -312,9 +314,14 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     if (typeof name !== 'string' || name.length === 0 || name.length > maxTopicNameLength) {
       throw new RangeError(`a topic name has 1 to ${maxTopicNameLength} characters`)
     }
+    const topics = this.#topics.get(name) ?? new Set()
     const topic = new Topic<Output, Input>({
       name,
       schema,
+      onSubscribed: (isSubscribed) => {
+        if (isSubscribed) this.#topics.set(name, topics.add(topic as Topic<unknown>))
+        else topics.delete(topic as Topic<unknown>)
+      },
       publish: (payload) => {
         this.#spread(payload)
       },
@@ -322,8 +329,6 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
         this.#reportHandler(`topic ${name}`, cause)
       },
     })
-    const topics = this.#topics.get(name) ?? new Set()
-    this.#topics.set(name, topics.add(topic as Topic<unknown>))
     return topic
   }
 
@@ -354,7 +359,7 @@ export class MeshNode<LayerCommand extends Typed = never, LayerEffect extends Ty
     signal?.addEventListener('abort', onAbort)
     try {
       throwIfCancelled(signal)
-      await this.#deliver(peerId, [questionSubFlag, requestId, ...packets], wait)
+      await this.#deliver(peerId, [questionSubFlag, requestId, ...listOf(packets)], wait)
       return await answer
     } finally {
       clearTimeout(timer)

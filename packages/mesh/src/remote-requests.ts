@@ -82,6 +82,12 @@ export class RemoteRequests {
   }
 }
 
+/** Text would be taken apart into letters. */
+export function listOf(packets: readonly Value[]): readonly Value[] {
+  if (!Array.isArray(packets)) throw new TypeError('the packets must be a list')
+  return packets
+}
+
 /** The payload that answers a question with what the responder makes of it. */
 export async function answerTo(
   payload: readonly Value[],
@@ -92,7 +98,7 @@ export async function answerTo(
   if (idText(id) === undefined || id === undefined) return undefined
   if (responder === undefined) return [answerSubFlag, id, false, 'this node answers no requests']
   try {
-    return [answerSubFlag, id, true, ...(await responder({ packets, sender }))]
+    return [answerSubFlag, id, true, ...listOf(await responder({ packets, sender }))]
   } catch (error) {
     const text = error instanceof Error ? error.message : 'the responder failed'
     return [answerSubFlag, id, false, text]

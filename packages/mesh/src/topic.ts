@@ -48,17 +48,25 @@ export class Topic<Output, Input = Output> {
   readonly #schema: TopicSchema<Output, Input>
   readonly #publish: (payload: readonly Value[]) => void
   readonly #handlers = new Set<TopicHandler<Output>>()
+  readonly #onSubscribed: (isSubscribed: boolean) => void
   readonly #onHandlerError: (error: unknown) => void
 
   constructor(options: {
     readonly name: string
     readonly schema: TopicSchema<Output, Input>
     readonly publish: (payload: readonly Value[]) => void
+    /** Told when the first handler comes, and when the last one has gone. */
+    readonly onSubscribed: (isSubscribed: boolean) => void
     readonly onHandlerError: (error: unknown) => void
   }) {
+    const given: Partial<TopicSchema<Output, Input>> | undefined = options.schema
+    if (typeof given?.['~standard']?.validate !== 'function') {
+      throw new TypeError('a topic needs a Standard Schema, such as one of zod')
+    }
     this.name = options.name
     this.#schema = options.schema
     this.#publish = options.publish
+    this.#onSubscribed = options.onSubscribed
     this.#onHandlerError = options.onHandlerError
   }
 
@@ -74,10 +82,13 @@ export class Topic<Output, Input = Output> {
   /** Calls the handler for every value that fits the schema; returns the function that ends it. */
   on(handler: TopicHandler<Output>, options: { readonly signal?: AbortSignal } = {}): () => void {
     const { signal } = options
+    if (typeof handler !== 'function') throw new TypeError('the handler must be a function')
     if (signal?.aborted === true) return () => undefined
     this.#handlers.add(handler)
+    this.#onSubscribed(true)
     const unsubscribe = (): void => {
       this.#handlers.delete(handler)
+      if (this.#handlers.size === 0) this.#onSubscribed(false)
       signal?.removeEventListener('abort', unsubscribe)
     }
     signal?.addEventListener('abort', unsubscribe)

@@ -261,6 +261,38 @@ test('a schema that transforms is given what goes over the wire', async () => {
   expect(await length).toBe(5)
 })
 
+test('a topic that nobody listens to costs nothing, and one without a schema is refused', async () => {
+  const [a, b] = await pair()
+  let checked = 0
+  const counting: TopicSchema<number> = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value) => {
+        checked += 1
+        return { value: Number(value) }
+      },
+    },
+  }
+  for (let count = 0; count < 10; count += 1) b.topic('numbers', counting)
+  const end = b.topic('numbers', counting).on(() => undefined)
+  end()
+  const heard = new Promise<number>((resolve) => b.topic('numbers', counting).on(resolve))
+  a.topic('numbers', counting).publish(5)
+  expect(await heard).toBe(5)
+  expect(checked).toBe(1)
+  expect(() => a.topic('numbers', Object.create(null))).toThrow('Standard Schema')
+})
+
+test('packets that are no list are refused, as text would arrive as letters', async () => {
+  const [a, b] = await pair()
+  const text = 'hello' as never
+  await expect(a.deliver(b.id, text)).rejects.toThrow('list')
+  await expect(a.request(b.id, text)).rejects.toThrow('list')
+  b.respond(() => text)
+  await expect(a.request(b.id, [])).rejects.toMatchObject({ code: 'P2P_REQUEST_REFUSED' })
+})
+
 test('a request is answered by the responder of the other node', async () => {
   const [a, b] = await pair()
   b.respond(({ packets, sender }) => ['sum', Number(packets[0]) + Number(packets[1]), sender])

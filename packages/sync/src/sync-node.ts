@@ -8,7 +8,7 @@
  * All three work on one SyncMachine (protocol/sync.ts). Longer than other files, because it is the whole
  * public surface with its documentation; the methods pass on and do no work.
  */
-import { Emitter, limitsOver, resolveLimits } from '@p2p/base'
+import { Emitter, defaultLimits, limitsOver } from '@p2p/base'
 import type { NodeLimits, WaitOptions } from '@p2p/base'
 import { EarlyErrors, LayeredNode, MeshNode } from '@p2p/mesh'
 import type { LayerControl, MeshEvents, MeshNodeOptions, MeshReport } from '@p2p/mesh'
@@ -107,6 +107,7 @@ export class SyncNode extends LayeredNode<SyncEvents> {
     let machine: SyncMachine | undefined
     const opened = await MeshNode.openLayer<DictionaryCommand, LayerEffect>(meshOptions, {
       subnet: defaultSubnet,
+      ownNames: ['leasing', 'healsOldPeers', 'dictionary'],
       id,
       createMachine: (boot) => {
         const replicaLimits = dictionary
@@ -336,7 +337,8 @@ function checkOwnOptions({
     if (typeof value !== 'boolean') throw new TypeError(`${name} must be a boolean`)
   }
   const { maxEntryBytes } = limitsOver(defaultReplicaLimits, dictionary)
-  const { maxFrameBytes } = resolveLimits(limits)
+  // All else of the limits is the node's to check.
+  const { maxFrameBytes = defaultLimits.maxFrameBytes } = limits ?? {}
   if (maxEntryBytes + besidesEntryBytes > maxFrameBytes) {
     throw new RangeError(`maxEntryBytes must be ${besidesEntryBytes} below maxFrameBytes`)
   }

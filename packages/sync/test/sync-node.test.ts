@@ -436,3 +436,9 @@ test('wrong options are told at once', async () => {
   await expect(SyncNode.open({ leasin: true } as never)).rejects.toThrow(TypeError)
   await expect(SyncNode.open({ dictionary: { maxKey: 1 } as never })).rejects.toThrow(TypeError)
 })
+
+test('limits of the mesh are options of a dictionary as well, and a misspelt option is named', async () => {
+  await open({ limits: { targetOutgoing: 4, maxNeighbours: 12 } })
+  const misspelt: object = { leasin: false }
+  await expect(SyncNode.open(misspelt)).rejects.toThrow('did you mean "leasing"?')
+})

@@ -14,7 +14,7 @@ export interface NodeLimits {
   readonly maxInflationRatio: number
   /** Half-received bytes of all links together; the link that would go above is closed. */
   readonly maxReceivingBytes: number
-  /** Nesting of msgpack values; the deepest recursion a hostile frame can cause. */
+  /** Nesting of msgpack values, at most 512; the deepest recursion a hostile frame can cause. */
   readonly maxDepth: number
   /** From an open link to an accepted handshake. Old peers send theirs within milliseconds and never give up themselves. */
   readonly handshakeTimeoutMs: number
@@ -55,6 +55,8 @@ export interface NodeLimits {
 }
 
 const mebibyte = 1_048_576
+/** Deeper the decoder does not go. */
+const largestMaxDepth = 512
 
 export const defaultLimits: NodeLimits = {
   maxFrameBytes: 16 * mebibyte,
@@ -88,7 +90,11 @@ export const defaultLimits: NodeLimits = {
  * @throws TypeError for a name that is no limit, RangeError for a value that is not above zero.
  */
 export function resolveLimits(options: Partial<NodeLimits> = {}): NodeLimits {
-  return limitsOver(defaultLimits, options)
+  const limits = limitsOver(defaultLimits, options)
+  if (limits.maxDepth > largestMaxDepth) {
+    throw new RangeError(`limit maxDepth must be at most ${largestMaxDepth}`)
+  }
+  return limits
 }
 
 /**
