@@ -22,7 +22,7 @@ export interface ReplicaLimits {
   readonly maxAheadSeconds: number
   /**
    * How long a delete is remembered, seconds. A node that was away for longer brings back what was
-   * deleted meanwhile. At least two leases.
+   * deleted meanwhile; with less than two leases, so may one that was just cut off.
    */
   readonly tombstoneSeconds: number
 }
