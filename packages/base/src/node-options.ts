@@ -143,7 +143,8 @@ function checkType(name: string, value: unknown, type: 'string' | 'boolean'): vo
   if (typeof value !== type) throw new TypeError(`${name} must be a ${type}, got ${show(value)}`)
 }
 
-function withMethods<Subject extends object>(
+/** Checks an option whose methods are called. @throws TypeError */
+export function withMethods<Subject extends object>(
   name: string,
   value: Subject | undefined,
   methods: readonly string[],

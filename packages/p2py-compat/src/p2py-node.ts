@@ -11,6 +11,7 @@ import {
   resolveLimits,
   Runtime,
   timerDelay,
+  withMethods,
 } from '@p2p/base'
 import type { ListenOptions, Logger } from '@p2p/base'
 import { P2pyTransport } from './p2py-transport.ts'
@@ -159,6 +160,8 @@ export class P2pyNode {
    */
   static async open(options: P2pyNodeOptions = {}): Promise<P2pyNode> {
     checkNames(options)
+    withMethods('signal', options.signal, ['addEventListener'])
+    withMethods('logger', options.logger, ['debug', 'warn'])
     const { host = '127.0.0.1', port = defaultPort, listenHost = host, signal } = options
     throwIfCancelled(signal)
     // All that can be wrong with the options, before there is something to close.

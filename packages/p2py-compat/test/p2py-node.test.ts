@@ -285,3 +285,12 @@ test('a name that is no event does not compile', async () => {
   // @ts-expect-error -- the event is peer:join
   expect(node.on('peer:joined', () => undefined)).toBeInstanceOf(Function)
 })
+
+test('options of the wrong kind are refused before there is a port to close', async () => {
+  const controller: object = new AbortController()
+  await expect(P2pyNode.open({ port: 0, signal: controller as AbortSignal })).rejects.toThrow(
+    'signal must have a method addEventListener()',
+  )
+  const logger = {} as never
+  await expect(P2pyNode.open({ port: 0, logger })).rejects.toThrow('logger must have a method')
+})
